@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Control messages between a relay's keeper and whoever manages it, over SOCK_SEQPACKET: one
+ * message a packet. A message is a 12-byte header and attributes (u16 id, u16 length, value,
+ * padded to 4), host byte order: both ends are on one machine. Unknown attributes are passed over,
+ * unknown types answered with CTL_REPLY -EOPNOTSUPP. Pure: no descriptor, no allocation.
+ *
+ *   client: HELLO                        relay: WELCOME (version, network, pid), then events
+ *   client: DUMP                         relay: ENDPOINT..., PORT..., DONE
+ *   client: ATTACH (endpoint, label)     relay: REPLY (error, error text, endpoint id)
+ *           with SCM_RIGHTS: the TAP of a bridge: or tap: endpoint, or a connected socket (fd:)
+ *   client: DETACH (endpoint id)         relay: REPLY   ports a listener accepted stay
+ *   client: CLOSE_PORT (port id)         relay: REPLY   once every holder has closed it
+ *   client: LABEL_PORT (port id, label)  relay: REPLY
+ *   client: STOP                         relay: REPLY, then it ends; end of file means it is gone
+ *   relay, to each client that said HELLO: EVENT_ENDPOINT, EVENT_PORT, EVENT_PORT_GONE; serial 0
+ *
+ * Every answer carries its request's serial. A label is the client's own text, kept and shown.
+ */
+#ifndef NR_COMMON_CTL_PROTO_H
+#define NR_COMMON_CTL_PROTO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CTL_VERSION   1
+#define CTL_MSG_MAX   4096
+#define CTL_LABEL_MAX 128 /* bytes, and their NUL */
+
+enum ctl_type {
+    CTL_HELLO = 1,
+    CTL_WELCOME,
+    CTL_DUMP,
+    CTL_ENDPOINT,
+    CTL_PORT,
+    CTL_DONE,
+    CTL_ATTACH,
+    CTL_DETACH,
+    CTL_CLOSE_PORT,
+    CTL_LABEL_PORT,
+    CTL_STOP,
+    CTL_REPLY,
+    CTL_EVENT_ENDPOINT, /* as ENDPOINT: a new state */
+    CTL_EVENT_PORT,     /* as PORT: opened, or changed its state */
+    CTL_EVENT_PORT_GONE,
+};
+
+/* u: uint32_t, U: uint64_t, s: text without NUL inside */
+enum ctl_attr {
+    CTL_A_VERSION = 1, /* u */
+    CTL_A_NETWORK,     /* s */
+    CTL_A_PID,         /* u: the keeper */
+    CTL_A_ERROR,       /* u: positive errno; absent or 0 is success */
+    CTL_A_ERROR_TEXT,  /* s: one sentence without full stop */
+    CTL_A_ENDPOINT_ID, /* u: from 1; never reused within a relay's life */
+    CTL_A_PORT_ID,     /* u: from 1; never reused within a relay's life */
+    CTL_A_ENDPOINT,    /* s: canonical text form */
+    CTL_A_LABEL,       /* s */
+    CTL_A_STATE,       /* u: enum ctl_endpoint_state, or enum ctl_port_state */
+    CTL_A_LOCAL,       /* s: our address of a port, "127.0.0.1:12345" */
+    CTL_A_PEER,        /* s: the far end's */
+    CTL_A_DETAIL,      /* s: a TAP's name; why a dialer is not through */
+    CTL_A_SINCE,       /* U: seconds since the epoch, of the state */
+    CTL_A_RX_FRAMES,   /* U: into the vswitch */
+    CTL_A_RX_BYTES,    /* U */
+    CTL_A_TX_FRAMES,   /* U: out of the vswitch */
+    CTL_A_TX_BYTES,    /* U */
+    CTL_A_DROPS,       /* U: all reasons */
+    CTL_A_DROP_QUEUE,  /* U: the port's queue was full */
+    CTL_A_DROP_RUNT,   /* U: shorter than an Ethernet header */
+    CTL_A_DROP_SIZE,   /* U: too long for the port */
+    CTL_A_DROP_STRANGER, /* U: a datagram from somebody else */
+    CTL_A_DROP_ERROR,  /* U: the kernel refused it */
+    CTL_A_QUEUED,      /* U: bytes waiting */
+};
+
+enum ctl_endpoint_state {
+    CTL_ENDPOINT_LISTENING,
+    CTL_ENDPOINT_DIALLING, /* with back-off, for ever */
+    CTL_ENDPOINT_UP,       /* has its one port */
+    CTL_ENDPOINT_ENDED,    /* its port closed and it does not dial; detach it */
+};
+
+enum ctl_port_state {
+    CTL_PORT_UP,
+    CTL_PORT_CLOSING, /* some holder still has the descriptor */
+};
+
+struct ctl_msg {
+    _Alignas(8) uint8_t buf[CTL_MSG_MAX];
+    size_t len;
+};
+
+/* Building. Puts that do not fit mark the message, and ctl_msg_end() says so. */
+void ctl_msg_begin(struct ctl_msg *msg, enum ctl_type type, uint32_t serial);
+void ctl_put_u32(struct ctl_msg *msg, enum ctl_attr attr, uint32_t value);
+void ctl_put_u64(struct ctl_msg *msg, enum ctl_attr attr, uint64_t value);
+/* NULL is left out. */
+void ctl_put_str(struct ctl_msg *msg, enum ctl_attr attr, const char *text);
+/* 0, or -EMSGSIZE. */
+int ctl_msg_end(struct ctl_msg *msg);
+
+/*
+ * Reading. ctl_msg_check() once after receiving: header and every attribute's bounds. 0, -EPROTO
+ * for a malformed message, -EPROTONOSUPPORT for another header version.
+ */
+int ctl_msg_check(const struct ctl_msg *msg);
+enum ctl_type ctl_msg_type(const struct ctl_msg *msg);
+uint32_t ctl_msg_serial(const struct ctl_msg *msg);
+/* False where the attribute is absent or has another size. The first one counts. */
+bool ctl_get_u32(const struct ctl_msg *msg, enum ctl_attr attr, uint32_t *ret);
+bool ctl_get_u64(const struct ctl_msg *msg, enum ctl_attr attr, uint64_t *ret);
+/* False also where it does not fit into size with its NUL, or has a NUL inside. */
+bool ctl_get_str(const struct ctl_msg *msg, enum ctl_attr attr, char *ret, size_t size);
+
+/* One table for logs, status and tests; "?" out of range. */
+const char *ctl_type_name(enum ctl_type type);
+const char *ctl_endpoint_state_name(enum ctl_endpoint_state state);
+const char *ctl_port_state_name(enum ctl_port_state state);
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * An endpoint says where a port leads, and has one text form; it owns no descriptor.
+ *
+ *   -                             standard input and output
+ *   [listen:][ADDR:]PORT          TCP, we listen       ("listen:" may be left out only after -l)
+ *   [tcp:]ADDR:PORT               TCP, we dial
+ *   LPORT:ADDR:RPORT              UDP; LPORT:ADDR: and :ADDR:RPORT take the other's value
+ *   udp:LADDR:LPORT:RADDR:RPORT   UDP, bound to LADDR:LPORT, peer RADDR:RPORT
+ *   tap:NAME                      a TAP device by name
+ *   bridge:NAME, or NAME          a TAP of ours in the kernel bridge NAME
+ *   fd:N                          an inherited descriptor: stream socket or TAP
+ *
+ * ADDR is an IPv4 address, an IPv6 address in brackets, or a host name. The canonical form, which
+ * endpoint_format() writes and by which endpoints are compared, always has its scheme and, for
+ * udp, all four parts; addresses are written as inet_ntop() does.
+ */
+#ifndef NR_COMMON_ENDPOINT_H
+#define NR_COMMON_ENDPOINT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ENDPOINT_HOST_MAX 254 /* RFC 1035 name and its NUL */
+#define ENDPOINT_TEXT_MAX 640 /* longest canonical form and its NUL */
+#define ENDPOINT_NAME_MAX 16  /* IFNAMSIZ */
+
+enum endpoint_kind {
+    ENDPOINT_STDIO,
+    ENDPOINT_LISTEN,
+    ENDPOINT_TCP,
+    ENDPOINT_UDP,
+    ENDPOINT_TAP,
+    ENDPOINT_BRIDGE,
+    ENDPOINT_FD,
+    ENDPOINT_KIND_COUNT,
+};
+
+struct endpoint_address {
+    char host[ENDPOINT_HOST_MAX]; /* without brackets; "" is any address */
+    uint16_t l4_port;             /* host byte order; 1-65535 */
+};
+
+struct endpoint {
+    enum endpoint_kind kind;
+    struct endpoint_address local;  /* LISTEN, UDP */
+    struct endpoint_address remote; /* TCP, UDP */
+    char ifname[ENDPOINT_NAME_MAX]; /* TAP, BRIDGE */
+    int fd;                         /* FD: a number, not owned */
+};
+
+/*
+ * Reads one endpoint in any of the forms above. 0; or -EINVAL, and *ret_expected is a static
+ * phrase that says what was expected ("a port number from 1 to 65535").
+ */
+int endpoint_parse(struct endpoint *ret, const char *text, const char **ret_expected);
+/* The argument of -l: [ADDR:]PORT. Same errors. */
+int endpoint_parse_listen(struct endpoint *ret, const char *text, const char **ret_expected);
+/* Canonical form. Returns buf. */
+const char *endpoint_format(const struct endpoint *endpoint, char buf[ENDPOINT_TEXT_MAX]);
+bool endpoint_equal(const struct endpoint *a, const struct endpoint *b);
+/* "listen", "tcp", ...: also the scheme. */
+const char *endpoint_kind_name(enum endpoint_kind kind);
+/* "127.0.0.1:80", "[::1]:80", "*:80". Returns buf. */
+const char *endpoint_address_format(const struct endpoint_address *address,
+                                    char buf[ENDPOINT_TEXT_MAX]);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A snapshot of what exists: the live relays, their endpoints and ports. Plain data. */
+#ifndef NR_DAEMON_ACTUAL_H
+#define NR_DAEMON_ACTUAL_H
+
+#include <glib.h>
+#include "common/ctl-proto.h"
+
+typedef struct {
+    guint32 id;
+    char *text; /* canonical */
+    char *label;
+    enum ctl_endpoint_state state;
+    char *detail;      /* a TAP's name; why a dialer is not through */
+    gboolean astray;   /* a TAP of ours that is not in its bridge, or not up */
+} NrActualEndpoint;
+
+typedef struct {
+    guint32 id;
+    guint32 endpoint; /* id */
+    char *label;      /* "UUID/MAC", or NULL while unknown */
+    char *local, *peer, *detail;
+    enum ctl_port_state state;
+    guint64 since; /* seconds since the epoch */
+    guint64 rx_frames, rx_bytes, tx_frames, tx_bytes, drops, queued;
+} NrActualPort;
+
+typedef struct {
+    char *name;
+    pid_t pid;            /* the keeper */
+    GPtrArray *endpoints; /* NrActualEndpoint */
+    GPtrArray *ports;     /* NrActualPort */
+} NrActualNetwork;
+
+typedef struct {
+    GPtrArray *networks; /* NrActualNetwork */
+} NrActual;
+
+NrActual *nr_actual_new(void);
+void nr_actual_free(NrActual *actual);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(NrActual, nr_actual_free)
+NrActualNetwork *nr_actual_network_new(const char *name, pid_t pid);
+void nr_actual_network_free(NrActualNetwork *network);
+NrActualEndpoint *nr_actual_endpoint_new(guint32 id, const char *text);
+void nr_actual_endpoint_free(NrActualEndpoint *endpoint);
+NrActualPort *nr_actual_port_new(guint32 id, guint32 endpoint);
+void nr_actual_port_free(NrActualPort *port);
+NrActualNetwork *nr_actual_find(const NrActual *actual, const char *name); /* borrowed, or NULL */
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What should exist: guests x network files x policy -> a binding for every NIC, and networks with
+ * their endpoints. A pure function: the rules of who meets whom are here and nowhere else.
+ */
+#ifndef NR_DAEMON_DESIRED_H
+#define NR_DAEMON_DESIRED_H
+
+#include "xml/network.h"
+
+typedef enum {
+    NR_IMPLICIT_SAFE, /* only where nothing else can be meant */
+    NR_IMPLICIT_ALL,  /* also every lone server and lone udp */
+    NR_IMPLICIT_NO,
+} NrImplicit;
+
+typedef struct {
+    NrImplicit implicit;
+    gboolean system;  /* root's manager: metadata may name only allowed bridges */
+    char **bridges;   /* [policy] bridges=: glob patterns, NULL-terminated; NULL is none */
+    gboolean hooked;  /* a hook serves this connection: defined guests need no listener */
+    char *config;     /* path of the configuration file, for messages */
+} NrPolicy;
+
+/* What the world contributes to the decision; everything borrowed. */
+typedef struct {
+    const GPtrArray *guests;      /* NrGuest, one for each UUID */
+    const GPtrArray *networks;    /* NrNetwork, all names different */
+    const NrPolicy *policy;
+    const char *const *addresses; /* this host's, inet_ntop() text, NULL-terminated */
+    /* Host name -> address text; "" where it does not resolve. A name that is not in it is still
+     * being resolved. NULL is empty. */
+    GHashTable *resolved;
+} NrDesiredInput;
+
+typedef enum {
+    NR_BINDING_SERVED,      /* a network of ours has an endpoint for it */
+    NR_BINDING_DIRECT,      /* two guests meet without us */
+    NR_BINDING_REMOTE,      /* its address is another host's */
+    NR_BINDING_UNCONNECTED, /* left alone; reason names the line that would connect it */
+    NR_BINDING_IGNORED,     /* left alone because somebody said so, or not a socket NIC */
+    NR_BINDING_RESOLVING,   /* waits for a host name */
+    NR_BINDING_REFUSED,     /* cannot be: reason says why; refuses the start only if `named` */
+} NrBindingKind;
+
+typedef struct {
+    NrGuest *guest;   /* reference */
+    NrNic *nic;       /* the guest's */
+    NrBindingKind kind;
+    gboolean named;   /* a network file or metadata names it: failure refuses the start */
+    gboolean conflict;/* REFUSED because two active guests bind one address: refuses even if not named */
+    char *network;    /* SERVED: the network's name */
+    char *endpoint;   /* SERVED: canonical text of its endpoint (shared by all NICs that dial it) */
+    char *peer_guest; /* DIRECT: the other guest's name */
+    char *reason;     /* one sentence for a person, without full stop; NULL for SERVED */
+} NrBinding;
+
+typedef struct {
+    char *text;       /* canonical endpoint text: the key within its network */
+    gboolean named;   /* else implicit: an address in use belongs to a foreign process, left alone */
+    char *label;      /* "UUID/MAC" where exactly one NIC is behind it, else NULL */
+    int newest_id;    /* highest domain id of the active guests behind it, -1 none: a foreign
+                         address is tried again only when this grows */
+} NrDesiredEndpoint;
+
+typedef enum { NR_ORIGIN_FILE, NR_ORIGIN_METADATA, NR_ORIGIN_IMPLICIT } NrOrigin;
+
+typedef struct {
+    char *name;           /* of the file; "bridge:br0" for metadata; "127.0.0.1:12345" implicit */
+    NrOrigin origin;
+    GPtrArray *endpoints; /* NrDesiredEndpoint, in a stable order */
+} NrDesiredNetwork;
+
+typedef struct {
+    GPtrArray *networks; /* NrDesiredNetwork, by name */
+    GPtrArray *bindings; /* NrBinding, by guest's UUID, then XML order; socket NICs only */
+} NrDesired;
+
+NrDesired *nr_desired_new(const NrDesiredInput *input);
+void nr_desired_free(NrDesired *desired);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(NrDesired, nr_desired_free)
+/* Host names that have to be resolved before the input is complete; new strings, NULL-terminated. */
+char **nr_desired_hostnames(const GPtrArray *guests, const GPtrArray *networks);
+const char *nr_binding_kind_name(NrBindingKind kind);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The guests known now, by UUID, from two witnesses: hooks announce and release, libvirt lists.
+ * A guest that a hook announced stays announced until it is released, libvirt lists it as running
+ * and then no more, or its deadline passes; no listing in between forgets it. Holds no descriptor,
+ * calls nobody but `changed`. Time comes in.
+ */
+#ifndef NR_DAEMON_INVENTORY_H
+#define NR_DAEMON_INVENTORY_H
+
+#include "xml/guest.h"
+
+/* An announced guest that libvirt has not listed as running by then is forgotten. Hooks of others
+ * run between ours and QEMU, without a time limit; this bounds what an interrupted start leaves. */
+#define NR_ANNOUNCED_DEADLINE_MS 120000
+
+typedef struct NrInventory NrInventory;
+typedef void (*NrInventoryChanged)(gpointer data);
+
+NrInventory *nr_inventory_new(NrInventoryChanged changed, gpointer data);
+void nr_inventory_free(NrInventory *inventory);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(NrInventory, nr_inventory_free)
+
+/* A hook's prepare: takes a reference; replaces what was announced before. */
+void nr_inventory_announce(NrInventory *inventory, NrGuest *guest, gint64 now_ms);
+/* A hook's release, or a refused start: the guest is not active, whatever was said before. */
+void nr_inventory_release(NrInventory *inventory, const char *uuid);
+/* What libvirt says of one guest: NULL, NULL: it does not know it. */
+void nr_inventory_sync_guest(NrInventory *inventory, const char *uuid, NrGuest *running,
+                             NrGuest *defined);
+/* What libvirt says of all (NrGuest, state RUNNING or DEFINED, a guest may be in it as both): those
+ * not listed are gone. */
+void nr_inventory_sync_all(NrInventory *inventory, const GPtrArray *guests);
+/* Forgets announced guests past their deadline; returns the time of the next one, or -1. */
+gint64 nr_inventory_expire(NrInventory *inventory, gint64 now_ms);
+/* One NrGuest (reference) for each UUID, the state that counts: running, else announced, else
+ * defined; ordered by UUID. Free with g_ptr_array_unref(). */
+GPtrArray *nr_inventory_snapshot(const NrInventory *inventory);
+/* Borrowed; NULL where unknown. */
+NrGuest *nr_inventory_find(const NrInventory *inventory, const char *uuid);
+
+#endif

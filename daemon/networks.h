@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The network files: *.xml of one directory, loaded and checked; what is good counts, what is not is
+ * explained, and a file that became bad leaves its network as it was. */
+#ifndef NR_DAEMON_NETWORKS_H
+#define NR_DAEMON_NETWORKS_H
+
+#include "xml/network.h"
+
+typedef struct {
+    GPtrArray *networks; /* NrNetwork, by name */
+    GPtrArray *faults;   /* char *: one sentence for each bad file or name used twice */
+} NrNetworks;
+
+/*
+ * Reads the directory (missing: empty). Refused: files that are not regular, are larger than
+ * NR_NETWORK_XML_MAX, or that others than root and owner_uid own or may write; a name or an address
+ * that an earlier file (in strcmp order) has. For a file that is now bad, the network `previous`
+ * (may be NULL) had from that file is kept.
+ */
+NrNetworks *nr_networks_load(const char *directory, uid_t owner_uid, const NrNetworks *previous);
+void nr_networks_free(NrNetworks *networks);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(NrNetworks, nr_networks_free)
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Desired minus actual: the actions of one pass, in the order they are done. Pure. */
+#ifndef NR_DAEMON_PLAN_H
+#define NR_DAEMON_PLAN_H
+
+#include "daemon/actual.h"
+#include "daemon/desired.h"
+
+typedef enum {
+    NR_ACTION_DETACH,  /* endpoint_id of network */
+    NR_ACTION_SPAWN,   /* a relay for network */
+    NR_ACTION_ATTACH,  /* endpoint to network */
+    NR_ACTION_ENSLAVE, /* the TAP `detail` of endpoint (a bridge) back into its bridge */
+    NR_ACTION_STOP,    /* the network's relay */
+} NrActionKind;
+
+typedef struct {
+    NrActionKind kind;
+    char *network;
+    char *endpoint;      /* canonical text, or NULL */
+    guint32 endpoint_id; /* DETACH, ENSLAVE */
+    char *label;         /* ATTACH */
+    char *detail;        /* ENSLAVE: the TAP's name */
+    gboolean named;      /* ATTACH, SPAWN: of NrDesiredEndpoint */
+    int newest_id;       /* ATTACH */
+} NrAction;
+
+/*
+ * Order: detach what holds an address that another network needs (the whole relay is stopped where
+ * nothing else is left in it), spawn, attach, enslave, detach stale, stop. Two networks never hold
+ * one address. A second plan after a whole pass is empty.
+ */
+GPtrArray *nr_plan_new(const NrDesired *desired, const NrActual *actual); /* NrAction */
+/* One line for a person: "lab: listen on 127.0.0.1:12345". New string. */
+char *nr_action_format(const NrAction *action);
+
+#endif

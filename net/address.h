@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The addresses of this host. */
+#ifndef NR_NET_ADDRESS_H
+#define NR_NET_ADDRESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+
+/* A snapshot of all local addresses, as inet_ntop() text; *ret is the caller's, free with
+ * address_list_free(). 127.0.0.0/8 is local as a whole and not listed. */
+int address_list(char ***ret, size_t *ret_count);
+void address_list_free(char **list, size_t count);
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A TAP of ours in a bridge of somebody else, so that the bridge stays as it was: the TAP has the
+ * bridge's MTU and an address starting fe: before it is enslaved (a bridge takes the smallest MTU
+ * and, unless set, the lowest address of its members), and no IPv6 of its own.
+ */
+#ifndef NR_NET_BRIDGE_H
+#define NR_NET_BRIDGE_H
+
+#include "net/tap.h"
+
+/* Makes a TAP, in the bridge and up. Descriptor as from tap_create(), or negative errno: -ENODEV no
+ * such device, -ENOTSUP not a bridge, -EPERM. Nothing is left behind on an error. */
+int bridge_tap_create(const char *bridge, char ret_name[TAP_NAME_MAX]);
+/* Puts an existing TAP of ours (back) into the bridge, by the same rules; nothing is done where it
+ * is a member already. */
+int bridge_enslave(const char *bridge, const char *tap);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Kernel network devices by name, over rtnetlink. Calls are short and local; they wait for the
+ * kernel's answer only. All return 0 or a negative errno. */
+#ifndef NR_NET_LINK_H
+#define NR_NET_LINK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "common/mac.h"
+
+struct link_state {
+    int ifindex;
+    int master; /* ifindex, or 0 */
+    uint32_t mtu;
+    bool up; /* IFF_UP */
+    bool bridge;
+    struct mac mac;
+};
+
+/* -ENODEV where there is none of that name. */
+int link_get(const char *ifname, struct link_state *ret);
+/* One change; a zero or NULL member is left as it is. */
+struct link_change {
+    uint32_t mtu;
+    const struct mac *mac;
+    int master; /* ifindex to enslave to; -1 releases */
+    bool up;
+};
+int link_set(int ifindex, const struct link_change *change);
+
+/* An rtnetlink socket subscribed to link changes, non-blocking: readable means "look again". */
+int link_monitor_open(void);
+void link_monitor_drain(int fd);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Whose socket is it: sock_diag(7), without any capability. */
+#ifndef NR_NET_SOCKDIAG_H
+#define NR_NET_SOCKDIAG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+struct sockdiag_owner {
+    uint64_t inode; /* 0: nobody has it open (waiting in a backlog) */
+    uid_t uid;
+};
+
+/* The TCP socket whose own address is local and whose peer is remote: one exact request.
+ * -ENOENT where there is none. */
+int sockdiag_tcp(const struct sockaddr *local, const struct sockaddr *remote,
+                 struct sockdiag_owner *ret);
+/* The socket that is bound to this address (or to its port on any address) and, for TCP, listens:
+ * protocol is IPPROTO_TCP or IPPROTO_UDP. */
+int sockdiag_bound(int protocol, const struct sockaddr *local, struct sockdiag_owner *ret);
+
+/*
+ * The process that has the socket open: every /proc/PID/fd we may read is looked through, so only
+ * for messages to a person. Name is its comm. -ENOENT where none is found or may be seen.
+ */
+int sockdiag_process(uint64_t inode, pid_t *ret_pid, char ret_name[16]);
+/*
+ * The sockets of one process, ascending by descriptor number: fills inodes[], returns how many
+ * there are in all, or negative errno (-EACCES: CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH are missing).
+ */
+int sockdiag_process_sockets(pid_t pid, uint64_t *inodes, unsigned max);
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* TAP devices: TUNSETIFF by us (the kernel refuses to make one by rtnetlink), no packet
+ * information, non-persistent: a TAP of ours goes with its last descriptor. */
+#ifndef NR_NET_TAP_H
+#define NR_NET_TAP_H
+
+#define TAP_NAME_MAX 16 /* IFNAMSIZ */
+
+/*
+ * Makes a TAP; pattern may hold %d. Returns a non-blocking, close-on-exec descriptor that is the
+ * caller's, and the name the kernel chose. -EPERM: CAP_NET_ADMIN is missing.
+ */
+int tap_create(const char *pattern, char ret_name[TAP_NAME_MAX]);
+/* Opens an existing persistent TAP by name, as its owner may. -ENODEV where there is none. */
+int tap_open(const char *name);
+/* The name of the TAP behind a descriptor: 0, or -EBADFD where it is not one. */
+int tap_name(int fd, char ret_name[TAP_NAME_MAX]);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Our element in a domain's <metadata>, urn:netrelay:domain:1, applied to the guest's NICs:
+ *
+ *   <netrelay:domain xmlns:netrelay='urn:netrelay:domain:1'>
+ *     <netrelay:interface mac='52:54:00:12:34:56' network='lab'/>
+ *     <netrelay:interface alias='ua-wan' bridge='br0'/>
+ *     <netrelay:interface dev='eth1' ignore='yes'/>
+ *   </netrelay:domain>
+ *
+ * One of mac, alias, dev names the NIC; one of network, bridge, ignore says what for. libvirt's own
+ * netN aliases are refused: they do not exist yet when the guest is prepared, and are reused.
+ */
+#ifndef NR_XML_METADATA_XML_H
+#define NR_XML_METADATA_XML_H
+
+#include <libxml/tree.h>
+#include "xml/guest.h"
+
+#define NR_METADATA_NS "urn:netrelay:domain:1"
+
+/* Sets the wishes of the guest's NICs from a <netrelay:domain> element, or guest->metadata_fault
+ * (line, element, what was expected) and no wish at all. */
+void nr_metadata_xml_apply(NrGuest *guest, xmlNode *element);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A network as its file defines it. Plain data, read by network-xml.c. */
+#ifndef NR_XML_NETWORK_H
+#define NR_XML_NETWORK_H
+
+#include "xml/guest.h"
+
+/* <match domain='web-*' type='udp' address='127.0.0.1' port='5000-5099'/>: which NICs are meant.
+ * The address and port are those libvirt's <source> element has. A NULL or 0 member matches all. */
+typedef struct {
+    char *domain; /* glob over the guest's name (GPatternSpec) */
+    int kind;     /* NrNicKind, or -1 */
+    char *host;
+    guint16 port_low, port_high;
+} NrMatch;
+
+typedef struct {
+    char *name;         /* [A-Za-z0-9][A-Za-z0-9_.-]{0,63} */
+    char *file;         /* where it was read, or NULL */
+    GPtrArray *listens; /* NrAddress, heap */
+    GPtrArray *udps;    /* NrAddress, heap: <udp>: our side of udp NICs */
+    char *bridge;       /* existing kernel bridge, or NULL */
+    GPtrArray *matches; /* NrMatch */
+} NrNetwork;
+
+NrNetwork *nr_network_new(void);
+void nr_network_free(NrNetwork *network);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(NrNetwork, nr_network_free)
+
+#endif
