@@ -201,6 +201,10 @@ class Runner:
                 for test in group.tests:
                     self.report(test, {"ok": True, "skip": str(reason)})
             return 0
+        except Exception as error:  # pylint: disable=broad-except
+            print(f"Bail out! {str(error).splitlines()[0] if str(error) else error!r}")
+            traceback.print_exc()
+            return 1
         for group in groups:
             self.run_group(group)
         return 1 if self.failed else 0
