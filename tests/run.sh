@@ -1,0 +1,188 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Installs what tests need, builds, runs the tests, and closes with "N passed, N failed".
+set -eu
+
+tree=$(cd "$(dirname "$0")/.." && pwd)
+tiers="lint unit relay system"
+sums=
+left_out=
+
+usage()
+{
+    cat <<END
+usage: tests/run.sh [TIER | FILE]...
+       tests/run.sh --long NAME
+Installs the packages that tests need, builds into build/, and runs the tests.
+  TIER         lint, unit, relay or system; all of them when none is named
+  FILE         one test file, such as tests/system/test_guest.py
+  --long NAME  runs only tests/long/NAME, which takes its time
+Without root nothing is installed, and the tiers that need root are left out.
+END
+}
+
+die()
+{
+    echo "run.sh: $*" >&2
+    exit 1
+}
+
+is_root()
+{
+    [ "$(id -u)" = 0 ]
+}
+
+is_program()
+{
+    [ -f "$1" ] && [ -x "$1" ]
+}
+
+clean_up()
+{
+    [ -z "$sums" ] || rm -f "$sums"
+}
+
+packages()
+{
+    if is_root; then
+        "$tree/contrib/install-packages.sh" build run test
+    elif ! missing=$("$tree/contrib/install-packages.sh" --missing build test); then
+        echo "run.sh: not root, so these missing packages are not installed: $missing" >&2
+    fi
+}
+
+# What root has built, others cannot write to: they get a build directory of their own.
+choose_build()
+{
+    build=${NETRELAY_BUILD:-$tree/build}
+    if [ -z "${NETRELAY_BUILD:-}" ] && [ -e "$build" ] && ! [ -w "$build" ]; then
+        build=$tree/build-$(id -un)
+    fi
+    mkdir -p "$build"
+    build=$(cd "$build" && pwd)
+    NETRELAY_BUILD=$build
+    NETRELAY_GUEST=${NETRELAY_GUEST:-$build/guest}
+    export NETRELAY_BUILD NETRELAY_GUEST
+}
+
+configured_like_ours()
+{
+    options=$build/meson-info/intro-buildoptions.json
+    [ -f "$build/build.ninja" ] && grep -q '"name": "prefix", "value": "/usr"' "$options"
+}
+
+# What a step prints is of interest only when it fails.
+quietly()
+{
+    "$@" >"$build/step.log" 2>&1 </dev/null || {
+        cat "$build/step.log" >&2
+        die "failed: $*"
+    }
+}
+
+build_all()
+{
+    if ! configured_like_ours; then
+        set -- --prefix=/usr --sysconfdir=/etc --localstatedir=/var
+        [ ! -f "$build/build.ninja" ] || set -- --reconfigure "$@"
+        quietly meson setup "$build" "$tree" "$@"
+    fi
+    quietly ninja -C "$build"
+}
+
+tally()
+{
+    python3 "$tree/tests/lib/tally.py" "$sums" "$@" || :
+}
+
+# run_files SECONDS FILE...: the names of patterns that match nothing are no files.
+run_files()
+{
+    limit=$1
+    shift
+    for file in "$@"; do
+        if is_program "$file"; then
+            name=${file#"$tree/tests/"}
+            tally run "${name%.py}" "$limit" "$file"
+        fi
+    done
+}
+
+leave_out()
+{
+    echo "-- $1: left out, $2"
+    left_out="$left_out $1"
+}
+
+run_tier()
+{
+    case $1 in
+    lint) run_files 300 "$tree"/tests/lint/* ;;
+    unit) tally meson "$build" ;;
+    relay) run_files 300 "$tree"/tests/relay/test_*.py ;;
+    system)
+        if is_root; then
+            run_files 900 "$tree"/tests/system/test_*.py
+        else
+            leave_out system "it needs root, for namespaces with a libvirtd of their own"
+        fi
+        ;;
+    esac
+}
+
+run_named()
+{
+    case " $tiers " in
+    *" $1 "*)
+        began=$(date +%s)
+        echo "-- $1"
+        run_tier "$1"
+        echo "-- $1 took $(($(date +%s) - began)) s"
+        ;;
+    *)
+        is_program "$1" || die "there is no tier and no test file '$1'; see --help"
+        run_files 900 "$(cd "$(dirname "$1")" && pwd)/$(basename "$1")"
+        ;;
+    esac
+}
+
+run_long()
+{
+    file=$tree/tests/long/$1
+    is_program "$file" || file=$file.py
+    is_program "$file" || die "there is no tests/long/$1"
+    run_files 7200 "$file"
+}
+
+long=
+case ${1:-} in
+-h | --help)
+    usage
+    exit 0
+    ;;
+--long)
+    [ $# -eq 2 ] || die "--long takes one name; see --help"
+    long=$2
+    ;;
+-*) die "there is no option '$1'; see --help" ;;
+esac
+
+packages
+choose_build
+build_all
+sums=$(mktemp)
+trap clean_up EXIT
+trap 'exit 1' INT TERM
+
+if [ -n "$long" ]; then
+    run_long "$long"
+else
+    # shellcheck disable=SC2086 # a list of words
+    [ $# -gt 0 ] || set -- $tiers
+    for word in "$@"; do
+        run_named "$word"
+    done
+fi
+[ -z "$left_out" ] || echo "-- left out:$left_out"
+python3 "$tree/tests/lib/tally.py" "$sums" print
