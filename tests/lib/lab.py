@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the system tests have in common: guests of one small network, and what the manager says."""
+
+import json
+import os
+
+from process import ours
+from wait import eventually
+
+PORT = 12345
+
+
+def mac(number):
+    return f"52:54:00:00:00:{number:02x}"
+
+
+def address(number):
+    """The address of guest `number` in the tests' one subnet."""
+    return f"10.9.0.{number}"
+
+
+def v6_address(number):
+    return f"fd00:9::{number:x}"
+
+
+def addresses(number):
+    """For nr.ethN: both families."""
+    return f"{address(number)}/24,{v6_address(number)}/64"
+
+
+def numbered(connection, number, nic, **details):
+    """Guest `number` of a lab: its name, its address and one NIC."""
+    return connection.guest(f"vm{number}", [nic], addresses=[addresses(number)], **details)
+
+
+def all_meet(guests, deadline=15):
+    """Every guest of {number: guest} pings every other one."""
+    for guest in guests.values():
+        for other in guests:
+            if guests[other] is not guest:
+                guest.reaches(address(other), deadline)
+
+
+def report(connection):
+    """`netrelayctl status --json`, read."""
+    return json.loads(connection.netrelayctl("status", "--json").stdout)
+
+
+def rows(connection, **wanted):
+    """The rows of the status that have these values."""
+    return [row for row in report(connection)["rows"]
+            if all(row.get(key) == value for key, value in wanted.items())]
+
+
+def expect_row(connection, deadline=10, **wanted):
+    """Waits for a row with these values, and returns it."""
+    return eventually(lambda: (rows(connection, **wanted) or [None])[0], deadline,
+                      f"a status row with {wanted}, in place of {rows(connection)}")
+
+
+def no_relays(deadline=10):
+    """Waits until no relay runs."""
+    eventually(lambda: not ours("netrelay"), deadline, "the last relay has ended")
+
+
+def relay_files(connection):
+    """The control sockets of relays that there are."""
+    try:
+        return os.listdir(f"{connection.state_directory}/relays")
+    except FileNotFoundError:
+        return []
+
+
+def expect_no_relay_files(connection, deadline=10):
+    eventually(lambda: not relay_files(connection), deadline, "no relay's socket is left")
+
+
+def metadata(*interfaces):
+    """Our element for a guest's <metadata>, from the attributes of each interface."""
+    inner = "".join(f"<netrelay:interface {attributes}/>" for attributes in interfaces)
+    return f"<netrelay:domain xmlns:netrelay='urn:netrelay:domain:1'>{inner}</netrelay:domain>"

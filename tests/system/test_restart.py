@@ -1,0 +1,179 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Deaths and restarts: of the manager, of libvirtd, of everything at once."""
+
+import os
+import signal
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+
+import lab
+import links
+import tap
+from guest import client_nic
+from host import PrivateHost
+from lab import PORT, address, mac
+from process import kill_all, ours
+from wait import eventually, never
+
+BRIDGED = f"""<network><name>lab</name><listen address='127.0.0.1' port='{PORT}'/>
+<bridge name='br0'/></network>"""
+
+
+def two_guests(host):
+    guests = {n: lab.numbered(host, n, client_nic(PORT, mac(n))) for n in (1, 2)}
+    for guest in guests.values():
+        guest.boot()
+    lab.all_meet(guests)
+    for number in guests:
+        lab.expect_row(host, guest=f"vm{number}", state="connected")
+    return guests
+
+
+def nothing_lost(flow):
+    sent, received = flow.stop()
+    assert sent >= 20 and sent == received, f"{received} of {sent} pings answered"
+
+
+@tap.timeout(120)
+def test_restart_manager_killed(host):
+    """SIGKILL of netrelayd: no ping lost; its successor adopts the relays and goes on managing"""
+    host.libvirtd()
+    daemon = host.netrelayd()
+    guests = two_guests(host)
+    relays = ours("netrelay")
+    flow = guests[1].start_pings(address(2))
+    flow.wait_replies(10)
+    daemon.kill()
+    flow.wait_replies(10)
+    host.netrelayd()
+    for number in guests:
+        lab.expect_row(host, guest=f"vm{number}", state="connected")
+    flow.wait_replies(10)
+    nothing_lost(flow)
+    assert ours("netrelay") == relays, "the relays are others"
+    third = lab.numbered(host, 3, client_nic(PORT, mac(3)))
+    third.boot()
+    lab.all_meet({**guests, 3: third})
+    assert ours("netrelay") == relays
+    for guest in (*guests.values(), third):
+        guest.destroy()
+    lab.no_relays()
+    lab.expect_no_relay_files(host)
+
+
+@tap.timeout(120)
+def test_restart_manager_stopped_and_started(host):
+    """SIGTERM and start: the same, and what happened in between is seen"""
+    host.libvirtd()
+    daemon = host.netrelayd()
+    guests = two_guests(host)
+    flow = guests[1].start_pings(address(2))
+    flow.wait_replies(10)
+    assert daemon.stop() == 0
+    flow.wait_replies(10)
+    nothing_lost(flow)
+    guests[2].destroy()
+    host.netrelayd()
+    lab.expect_row(host, guest="vm1", state="connected")
+    eventually(lambda: not lab.rows(host, guest="vm2"), 10, "the guest that ended is gone")
+    guests[1].destroy()
+    lab.no_relays()
+
+
+@tap.timeout(150)
+def test_restart_libvirtd(host):
+    """libvirtd stopped, killed, started again: nothing torn down, subscribed again"""
+    libvirtd = host.libvirtd()
+    host.netrelayd()
+    guests = two_guests(host)
+    relays = ours("netrelay")
+    flow = guests[1].start_pings(address(2))
+    flow.wait_replies(10)
+    libvirtd.restart()
+    flow.wait_replies(10)
+    libvirtd.kill()
+    never(lambda: ours("netrelay") != relays, 7, "a relay went away with libvirtd")
+    libvirtd.start()
+    eventually(lambda: lab.report(host)["summary"]["libvirt"] == "connected", 20, "connected again")
+    nothing_lost(flow)
+    guests[2].destroy()
+    eventually(lambda: not lab.rows(host, guest="vm2"), 10, "its end was noticed")
+    guests[2].boot()
+    lab.all_meet(guests)
+    assert ours("netrelay") == relays
+
+
+@tap.timeout(120)
+def test_restart_guest_dies_unseen(host):
+    """FACTS 4.6: a guest that dies while libvirtd is away is noticed all the same"""
+    libvirtd = host.libvirtd()
+    host.netrelayd()
+    guests = two_guests(host)
+    pid = int(open("/run/libvirt/qemu/vm2.pid").read())
+    libvirtd.kill()
+    os.kill(pid, signal.SIGKILL)
+    libvirtd.start()
+    eventually(lambda: not lab.rows(host, guest="vm2"), 30, "its end was noticed")
+    guests[1].destroy()
+    lab.no_relays()
+
+
+@tap.timeout(120)
+def test_restart_everything_killed(host):
+    """All of ours killed at once: the next start leaves no stale process, TAP or socket"""
+    host.libvirtd()
+    links.add_bridge("br0", [f"{address(100)}/24"])
+    path = host.write_network("lab", BRIDGED)
+    host.netrelayd()
+    guests = two_guests(host)
+    assert len(links.members("br0")) == 1 and len(lab.relay_files(host)) == 1
+    kill_all()
+    eventually(lambda: not links.members("br0"), 10, "the TAP went with its last descriptor")
+    host.netrelayd()
+    eventually(lambda: len(links.members("br0")) == 1, 10, "the network stands again")
+    assert len(lab.relay_files(host)) == 1, lab.relay_files(host)
+    # These two lost their links for good (QEMU does not redial); started anew they meet again.
+    for guest in guests.values():
+        guest.destroy()
+        guest.boot()
+    lab.all_meet(guests)
+    for guest in guests.values():
+        guest.destroy()
+    os.unlink(path)
+    lab.no_relays()
+    lab.expect_no_relay_files(host)
+    assert not links.members("br0")
+
+
+@tap.timeout(90)
+def test_restart_relay_killed(host):
+    """D3: a relay that dies is replaced within a second, and hurts no other network"""
+    host.libvirtd()
+    host.write_network("lab", f"<network><name>lab</name>"
+                              f"<listen address='127.0.0.1' port='{PORT}'/></network>")
+    host.write_network("other", "<network><name>other</name>"
+                                "<listen address='127.0.0.1' port='1'/></network>")
+    host.netrelayd()
+    keepers = {name: lab.expect_row(host, network=name)["relay_pid"] for name in ("lab", "other")}
+    os.kill(keepers["lab"], signal.SIGKILL)
+    eventually(lambda: lab.rows(host, network="lab")
+               and lab.rows(host, network="lab")[0].get("relay_pid") not in (0, keepers["lab"]), 3,
+               "another relay serves the network")
+    assert lab.expect_row(host, network="other")["relay_pid"] == keepers["other"]
+
+
+@tap.timeout(60)
+def test_restart_cleanup(host):
+    """netrelayd --cleanup ends every relay, as the removal of the package does"""
+    host.libvirtd()
+    daemon = host.netrelayd()
+    two_guests(host)
+    daemon.stop()
+    assert ours("netrelay")
+    host.start_daemon("cleanup", ["/usr/sbin/netrelayd", "--cleanup"], lambda: not ours()).stop()
+    host.expect_nothing_left()
+
+
+tap.main(PrivateHost())

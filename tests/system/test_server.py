@@ -1,0 +1,128 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Guests that listen (libvirt's server): dialled when somebody names them, else left alone."""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+
+import lab
+import tap
+from guest import client_nic, server_nic
+from host import PrivateHost
+from lab import PORT, address, mac
+from process import run
+from wait import eventually, never
+
+LISTENING = 23456
+
+NAMED = f"""<network>
+  <name>lab</name>
+  <listen address='127.0.0.1' port='{PORT}'/>
+  <match domain='vm2' type='server' port='{LISTENING}'/>
+</network>
+"""
+
+
+def connections(port):
+    """Established connections to a TCP port, as ss prints them."""
+    output = run(["ss", "-Htn", "state", "established", "dport", "=", f":{port}"]).stdout
+    return output.splitlines()
+
+
+def dialled_and_again(host, guests):
+    for guest in guests.values():
+        guest.boot()
+    lab.all_meet(guests)
+    lab.expect_row(host, network="lab", guest="vm2", kind="server", state="connected")
+    guests[2].destroy()
+    lab.expect_row(host, network="lab", guest="vm1", state="connected")
+    guests[2].boot()
+    lab.all_meet(guests)
+
+
+@tap.timeout(90)
+def test_server_named_by_a_file(host):
+    """A network file names it: dialled once it is up, again after its restart"""
+    host.libvirtd()
+    host.write_network("lab", NAMED)
+    host.netrelayd()
+    dialled_and_again(host, {1: lab.numbered(host, 1, client_nic(PORT, mac(1))),
+                             2: lab.numbered(host, 2, server_nic(LISTENING, mac(2)))})
+
+
+@tap.timeout(90)
+def test_server_named_by_metadata(host):
+    """Its own metadata names the network"""
+    host.libvirtd()
+    host.write_network("lab", f"<network><name>lab</name>"
+                              f"<listen address='127.0.0.1' port='{PORT}'/></network>")
+    host.netrelayd()
+    wish = lab.metadata(f"mac='{mac(2)}' network='lab'")
+    dialled_and_again(host, {1: lab.numbered(host, 1, client_nic(PORT, mac(1))),
+                             2: lab.numbered(host, 2, server_nic(LISTENING, mac(2)),
+                                             metadata=wish)})
+
+
+@tap.timeout(60)
+def test_server_unnamed_is_left_alone(host):
+    """One that nothing names is not dialled, and the status says how to name it"""
+    host.libvirtd()
+    host.netrelayd()
+    lab.numbered(host, 2, server_nic(LISTENING, mac(2))).boot()
+    row = lab.expect_row(host, guest="vm2", kind="server", state="unconnected")
+    assert "match" in row["reason"], row
+    never(lambda: connections(LISTENING), 6, "somebody dialled the guest")
+
+
+@tap.timeout(90)
+def test_server_before_client_is_direct(host):
+    """A client beside its server, server first: they meet without us"""
+    host.libvirtd()
+    host.netrelayd()
+    server = lab.numbered(host, 2, server_nic(LISTENING, mac(2)))
+    client = lab.numbered(host, 1, client_nic(LISTENING, mac(1)))
+    server.boot()
+    client.boot()
+    lab.all_meet({1: client, 2: server})
+    lab.expect_row(host, guest="vm1", state="direct")
+    lab.expect_row(host, guest="vm2", state="direct")
+    lab.no_relays()
+
+
+@tap.timeout(120)
+def test_client_before_server_is_handed_over(host):
+    """Client first: its connection is kept, the server gets its address and is dialled"""
+    host.libvirtd()
+    host.netrelayd()
+    client = lab.numbered(host, 1, client_nic(LISTENING, mac(1)))
+    server = lab.numbered(host, 2, server_nic(LISTENING, mac(2)))
+    client.boot()
+    server.boot()
+    lab.all_meet({1: client, 2: server})
+    server.destroy()
+    server.boot()
+    lab.all_meet({1: client, 2: server})
+    # Once the client starts anew, behind its server, the pair needs nobody between.
+    client.destroy()
+    client.boot()
+    lab.all_meet({1: client, 2: server})
+    eventually(lambda: not lab.rows(host, state="connected"), 10, "the pair is direct")
+
+
+@tap.timeout(60)
+def test_server_with_a_foreign_client(host):
+    """D14: a plain program that dials an unnamed guest still gets it"""
+    host.libvirtd()
+    host.netrelayd()
+    guest = lab.numbered(host, 2, server_nic(LISTENING, mac(2)))
+    guest.boot()
+    qemu = run(["ss", "-Hltn", "sport", "=", f":{LISTENING}"]).stdout
+    assert qemu, "the guest does not listen"
+    from frames import StreamPeer                       # the relay tests' QEMU-framed socket
+    with StreamPeer.dial("127.0.0.1", LISTENING) as peer:
+        assert peer.arp(mac(2), address(2), address(9)), "the guest did not answer"
+
+
+tap.main(PrivateHost())
