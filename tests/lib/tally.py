@@ -6,7 +6,8 @@
     tally.py SUMS meson BUILD                   all tests that meson knows, case by case
     tally.py SUMS print                         the closing line; exit 0 if nothing failed
 
-SUMS is a file with a line "passed failed skipped" for each program so far.
+SUMS is a file with a line "passed failed skipped" for each program so far. The exit code is 3 when something
+failed and was counted.
 """
 
 import json
@@ -88,14 +89,35 @@ def run(name, limit, command):
     """Runs one program in a process group of its own, so that its children go when it must."""
     tally = Tally(name)
     started = time.monotonic()
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, start_new_session=True)
-    on_time = follow(process.stdout, started + limit, tally.line)
-    if not on_time:
-        os.killpg(process.pid, signal.SIGKILL)
+    try:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT, start_new_session=True)
+    except OSError as error:
+        tally.finish(126, 0, str(error))
+        return tally
+    on_time = False
+    try:
+        on_time = follow(process.stdout, started + limit, tally.line)
+    finally:
+        if not on_time:
+            end_group(process)
     code = process.wait()
     tally.finish(code, time.monotonic() - started, None if on_time else f"longer than {limit} s")
     return tally
+
+
+def end_group(process):
+    """First politely: a test file has namespaces and groups of its own to end."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+            process.wait(5)
+        except (ProcessLookupError, subprocess.TimeoutExpired):
+            pass
+
+
+def on_end(number, _frame):
+    sys.exit(128 + number)
 
 
 def follow(stream, deadline, take):
@@ -165,9 +187,11 @@ def main():
     sums, verb, *rest = sys.argv[1:]
     if verb == "print":
         sys.exit(closing(sums))
+    signal.signal(signal.SIGTERM, on_end)
+    signal.signal(signal.SIGINT, on_end)
     tally = meson(rest[0]) if verb == "meson" else run(rest[0], float(rest[1]), rest[2:])
     tally.save(sums)
-    sys.exit(1 if tally.counts["FAIL"] else 0)
+    sys.exit(3 if tally.counts["FAIL"] else 0)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ import tempfile
 import time
 import traceback
 
+from namespaces import die_with_parent
+
 DEFAULT_TIMEOUT = 60
 GRACE = 20          # what a timed-out test may take to gather its diagnostics
 
@@ -137,6 +139,13 @@ def on_alarm(_number, _frame):
     raise TimedOut()
 
 
+def kill_group(leader):
+    try:
+        os.killpg(leader, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
 class TestProcess:
     """The side of a test's process: runs a group, writes one JSON line per event to `fd`."""
 
@@ -191,9 +200,12 @@ class Runner:
         self.verbose = verbose
         self.number = 0
         self.failed = 0
+        self.current = None         # the process of the running test, leader of its group
 
     def run(self, groups):
         print(f"1..{sum(len(group.tests) for group in groups)}", flush=True)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self.on_end)
         try:
             self.surroundings.open()
         except Skip as reason:
@@ -209,6 +221,12 @@ class Runner:
             self.run_group(group)
         return 1 if self.failed else 0
 
+    def on_end(self, number, _frame):
+        """Told to end: so must the running test, with all that it started."""
+        if self.current:
+            kill_group(self.current)
+        os._exit(128 + number)
+
     def run_group(self, group):
         with tempfile.TemporaryFile() as output:
             sys.stdout.flush()
@@ -218,10 +236,13 @@ class Runner:
             if pid == 0:
                 os.close(reader)
                 self.child(group, writer, output)
+            self.current = pid
             os.close(writer)
             results, last_words = self.follow(pid, reader)
             os.close(reader)
             _, status = os.waitpid(pid, 0)
+            kill_group(pid)             # what the test left running
+            self.current = None
             for test in group.tests:
                 result = results.get(test.name) or {"ok": False, "why": last_words(status)}
                 output.seek(0)
@@ -239,6 +260,9 @@ class Runner:
         code = 1
         try:
             os.setpgid(0, 0)
+            die_with_parent()
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             os.dup2(output.fileno(), 1)
             os.dup2(output.fileno(), 2)
             TestProcess(self.surroundings, writer).run(group)
@@ -262,7 +286,7 @@ class Runner:
             chunk = os.read(reader, 65536) if ready else b""
             if not ready:
                 why = "hung, and its process had to be killed"
-                os.kill(pid, signal.SIGKILL)
+                kill_group(pid)
                 break
             if not chunk:
                 break
