@@ -49,6 +49,7 @@ class PrivateHost(Surroundings):
         ns.unshare(ns.NEWNS)
         ns.make_mounts_private()
         rootfs.layer()
+        install.hosts()
         install.guest_image()
         install.libvirt()
         if self.product:
@@ -62,7 +63,7 @@ class PrivateHost(Surroundings):
         rootfs.kernel_trees()
         rootfs.layer()
         rootfs.devices()
-        ns.set_host_name("testhost")
+        ns.set_host_name(install.HOST_NAME)
         os.makedirs(LOGS, 0o777)
         os.chmod(LOGS, 0o1777)
         links.loopback_up()

@@ -10,6 +10,7 @@ import uuid
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("NETRELAY_BUILD", os.path.join(TREE, "build"))
 GUEST = os.environ.get("NETRELAY_GUEST", os.path.join(BUILD, "guest"))
+HOST_NAME = "testhost"
 IMAGE = "/var/lib/test-image"
 SYSUSERS = "/usr/lib/sysusers.d/netrelay.conf"
 
@@ -70,6 +71,12 @@ def users():
     if not has_user("tester"):
         os.makedirs("/var/home", exist_ok=True)
         command("useradd", "--create-home", "--home-dir", "/var/home/tester", "tester")
+
+
+def hosts():
+    """Without a name server, names are looked up here or fail after a while."""
+    with open("/etc/hosts", "w") as file:
+        file.write(f"127.0.0.1 localhost\n127.0.1.1 {HOST_NAME}\n::1 localhost ip6-localhost\n")
 
 
 def libvirt():

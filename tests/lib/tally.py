@@ -71,7 +71,7 @@ class Tally:
         elif self.planned is None:
             self.result("FAIL", why or "no plan, so some tests may be missing", took)
         elif seen < self.planned:
-            self.result("FAIL", f"{self.planned - seen} of {self.planned} tests did not run: "
+            self.result("FAIL", f"{self.planned - seen} of {self.planned} tests failed or did not run: "
                                 f"{why or f'exit {code}'}", took)
             self.counts["FAIL"] += self.planned - seen - 1
         elif code != 0 and self.counts["FAIL"] == 0:
