@@ -168,7 +168,8 @@ class Guest:
     # Its shell: the second serial port
 
     def sh(self, command, deadline=20):
-        """Runs a command inside the guest; returns (exit code, output)."""
+        """Runs a command inside the guest, once it is up; returns (exit code, output)."""
+        self.wait_up()
         number = next(self.requests)
         text = base64.b64encode(command.encode()).decode()
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:

@@ -27,6 +27,7 @@ QEMU_CONF = """
 namespaces = []
 cgroup_controllers = []
 security_driver = "none"
+remember_owner = 0
 """
 
 
