@@ -223,9 +223,11 @@ class Host(Connection):
 
     def expect_nothing_left(self, foreign=(), deadline=10):
         """Fails unless every process, link and file of ours goes away; `foreign` links may stay."""
-        empty = {"processes": [], "links": [], "files": []}
-        eventually(lambda: self.leftovers(foreign) == empty or None, deadline,
-                   "nothing of ours is left")
+        try:
+            eventually(lambda: not any(self.leftovers(foreign).values()), deadline, "cleaned up")
+        except AssertionError:
+            raise AssertionError(f"after {deadline} s there is still "
+                                 f"{self.leftovers(foreign)}") from None
 
     def diagnostics(self):
         yield from super().diagnostics()

@@ -52,3 +52,19 @@ def names():
 def members(bridge):
     """The links enslaved to a bridge."""
     return sorted(os.listdir(f"/sys/class/net/{bridge}/brif"))
+
+
+def snapshot():
+    """All that `ip -d` says of links and addresses; equal before and after, where all is restored."""
+    volatile = ("stats", "stats64", "age", "hello_timer", "tcn_timer", "topology_change_timer",
+                "gc_timer")
+    return {link["ifname"]: without(link, volatile) for link in ip_json("address", "show")}
+
+
+def without(value, keys):
+    """A copy with those keys removed, however deep."""
+    if isinstance(value, dict):
+        return {k: without(v, keys) for k, v in value.items() if k not in keys}
+    if isinstance(value, list):
+        return [without(item, keys) for item in value]
+    return value
