@@ -54,11 +54,17 @@ def members(bridge):
     return sorted(os.listdir(f"/sys/class/net/{bridge}/brif"))
 
 
+# What changes by itself, or by a member of a bridge coming and going.
+VOLATILE = ("stats", "stats64", "age", "hello_timer", "tcn_timer", "topology_change_timer",
+            "gc_timer", "operstate", "flags", "bridge_id", "root_id")
+
+
 def snapshot():
-    """All that `ip -d` says of links and addresses; equal before and after, where all is restored."""
-    volatile = ("stats", "stats64", "age", "hello_timer", "tcn_timer", "topology_change_timer",
-                "gc_timer")
-    return {link["ifname"]: without(link, volatile) for link in ip_json("address", "show")}
+    """What `ip -d` says of links and addresses; equal before and after, where all is restored.
+
+    The address of a bridge without members follows its next member: give it one to compare.
+    """
+    return {link["ifname"]: without(link, VOLATILE) for link in ip_json("address", "show")}
 
 
 def without(value, keys):
