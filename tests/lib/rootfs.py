@@ -26,6 +26,8 @@ def layer():
         ns.mount("overlay", f"/{name}", "overlay", 0,
                  f"lowerdir=/{name},upperdir={upper},workdir={work}")
     os.chmod(STORE, 0o700)
+    if not all(os.path.ismount(f"/{name}") for name in OVERLAID):
+        raise RuntimeError("the machine's own files would be changed")  # a mistake in here
 
 
 def devices():
