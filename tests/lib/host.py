@@ -46,6 +46,7 @@ class PrivateHost(Surroundings):
         missing = [p for p in NEEDED if not shutil.which(p, path="/usr/sbin:/usr/bin:/sbin:/bin")]
         if missing:
             raise Skip(f"not installed: {', '.join(missing)}")
+        install.make_guest()
         ns.unshare(ns.NEWNS)
         ns.make_mounts_private()
         rootfs.layer()

@@ -39,9 +39,13 @@ def command(*argv):
         raise RuntimeError(f"{' '.join(argv)} failed\n{result.stdout}")
 
 
+def make_guest():
+    """On the machine itself, so that it is there for the next run too."""
+    command(os.path.join(TREE, "tests/guest/make-guest.sh"), GUEST)
+
+
 def guest_image():
     """The guest is copied, for libvirt gives the files of a guest to QEMU's user."""
-    command(os.path.join(TREE, "tests/guest/make-guest.sh"), GUEST)
     os.makedirs(IMAGE, exist_ok=True)
     for name in ("vmlinuz", "initrd.img"):
         shutil.copy(os.path.join(GUEST, name), IMAGE)
