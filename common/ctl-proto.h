@@ -48,31 +48,31 @@ enum ctl_type {
 
 /* u: uint32_t, U: uint64_t, s: text without NUL inside */
 enum ctl_attr {
-    CTL_A_VERSION = 1, /* u */
-    CTL_A_NETWORK,     /* s */
-    CTL_A_PID,         /* u: the keeper */
-    CTL_A_ERROR,       /* u: positive errno; absent or 0 is success */
-    CTL_A_ERROR_TEXT,  /* s: one sentence without full stop */
-    CTL_A_ENDPOINT_ID, /* u: from 1; never reused within a relay's life */
-    CTL_A_PORT_ID,     /* u: from 1; never reused within a relay's life */
-    CTL_A_ENDPOINT,    /* s: canonical text form */
-    CTL_A_LABEL,       /* s */
-    CTL_A_STATE,       /* u: enum ctl_endpoint_state, or enum ctl_port_state */
-    CTL_A_LOCAL,       /* s: our address of a port, "127.0.0.1:12345" */
-    CTL_A_PEER,        /* s: the far end's */
-    CTL_A_DETAIL,      /* s: a TAP's name; why a dialer is not through */
-    CTL_A_SINCE,       /* U: seconds since the epoch, of the state */
-    CTL_A_RX_FRAMES,   /* U: into the vswitch */
-    CTL_A_RX_BYTES,    /* U */
-    CTL_A_TX_FRAMES,   /* U: out of the vswitch */
-    CTL_A_TX_BYTES,    /* U */
-    CTL_A_DROPS,       /* U: all reasons */
-    CTL_A_DROP_QUEUE,  /* U: the port's queue was full */
-    CTL_A_DROP_RUNT,   /* U: shorter than an Ethernet header */
-    CTL_A_DROP_SIZE,   /* U: too long for the port */
+    CTL_A_VERSION = 1,   /* u */
+    CTL_A_NETWORK,       /* s */
+    CTL_A_PID,           /* u: the keeper */
+    CTL_A_ERROR,         /* u: positive errno; absent or 0 is success */
+    CTL_A_ERROR_TEXT,    /* s: one sentence without full stop */
+    CTL_A_ENDPOINT_ID,   /* u: from 1; never reused within a relay's life */
+    CTL_A_PORT_ID,       /* u: from 1; never reused within a relay's life */
+    CTL_A_ENDPOINT,      /* s: canonical text form */
+    CTL_A_LABEL,         /* s */
+    CTL_A_STATE,         /* u: enum ctl_endpoint_state, or enum ctl_port_state */
+    CTL_A_LOCAL,         /* s: our address of a port, "127.0.0.1:12345" */
+    CTL_A_PEER,          /* s: the far end's */
+    CTL_A_DETAIL,        /* s: a TAP's name; why a dialer is not through */
+    CTL_A_SINCE,         /* U: seconds since the epoch, of the state */
+    CTL_A_RX_FRAMES,     /* U: into the vswitch */
+    CTL_A_RX_BYTES,      /* U */
+    CTL_A_TX_FRAMES,     /* U: out of the vswitch */
+    CTL_A_TX_BYTES,      /* U */
+    CTL_A_DROPS,         /* U: all reasons */
+    CTL_A_DROP_QUEUE,    /* U: the port's queue was full */
+    CTL_A_DROP_RUNT,     /* U: shorter than an Ethernet header */
+    CTL_A_DROP_SIZE,     /* U: too long for the port */
     CTL_A_DROP_STRANGER, /* U: a datagram from somebody else */
-    CTL_A_DROP_ERROR,  /* U: the kernel refused it */
-    CTL_A_QUEUED,      /* U: bytes waiting */
+    CTL_A_DROP_ERROR,    /* U: the kernel refused it */
+    CTL_A_QUEUED,        /* U: bytes waiting */
 };
 
 enum ctl_endpoint_state {

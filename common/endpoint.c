@@ -325,12 +325,12 @@ static const char *read_fd(struct endpoint *e, struct span text)
     return NULL;
 }
 
-/* Names, and what reads the text after the scheme; standard input and output have no such text. */
+/* Names, and what reads the text after the scheme. */
 static const struct {
     const char *name;
     const char *(*read)(struct endpoint *e, struct span text);
 } kinds[ENDPOINT_KIND_COUNT] = {
-    [ENDPOINT_STDIO] = { "-", NULL },
+    [ENDPOINT_STDIO] = { "-", NULL }, /* whole: no text follows */
     [ENDPOINT_LISTEN] = { "listen", read_listen },
     [ENDPOINT_TCP] = { "tcp", read_tcp },
     [ENDPOINT_UDP] = { "udp", read_udp },

@@ -11,14 +11,14 @@
 
 #include <stdint.h>
 
-#define HOOK_SOCKET_NAME      "hook.sock"
-#define HOOK_MAGIC            0x4e52484bu /* "NRHK" */
-#define HOOK_VERSION          1
-#define HOOK_NAME_MAX         1024 /* the guest's name as libvirt passed it, and its NUL */
-#define HOOK_ANSWER_MAX       4096
-#define HOOK_FIRST_SIGN_MS    2000  /* no answer at all by then: the manager is as good as dead */
-#define HOOK_DEADLINE_MS      10000 /* while progress is reported */
-#define HOOK_PROGRESS_MS      1000
+#define HOOK_SOCKET_NAME   "hook.sock"
+#define HOOK_MAGIC         0x4e52484bu /* "NRHK" */
+#define HOOK_VERSION       1
+#define HOOK_NAME_MAX      1024 /* the guest's name as libvirt passed it, and its NUL */
+#define HOOK_ANSWER_MAX    4096
+#define HOOK_FIRST_SIGN_MS 2000  /* no answer at all by then: the manager is as good as dead */
+#define HOOK_DEADLINE_MS   10000 /* while progress is reported */
+#define HOOK_PROGRESS_MS   1000
 
 enum hook_op {
     HOOK_PREPARE = 1, /* barrier: answered when the guest's far ends stand */

@@ -2,7 +2,8 @@
 /*
  * A TAP of ours in a bridge of somebody else, so that the bridge stays as it was: the TAP has the
  * bridge's MTU and an address starting fe: before it is enslaved (a bridge takes the smallest MTU
- * and, unless set, the lowest address of its members), and no IPv6 of its own.
+ * and, unless set, the lowest address of its members), and no IPv6 of its own. A bridge without
+ * members gets set the address it has: else it would take the TAP's, and lose it with the TAP.
  */
 #ifndef NR_NET_BRIDGE_H
 #define NR_NET_BRIDGE_H
@@ -12,8 +13,8 @@
 /* Makes a TAP, in the bridge and up. Descriptor as from tap_create(), or negative errno: -ENODEV no
  * such device, -ENOTSUP not a bridge, -EPERM. Nothing is left behind on an error. */
 int bridge_tap_create(const char *bridge, char ret_name[TAP_NAME_MAX]);
-/* Puts an existing TAP of ours (back) into the bridge, by the same rules; nothing is done where it
- * is a member already. */
+/* Puts an existing TAP of ours (back) into the bridge, by the same rules; where it is a
+ * member already it is only set up, if it is down. */
 int bridge_enslave(const char *bridge, const char *tap);
 
 #endif

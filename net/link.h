@@ -27,6 +27,8 @@ struct link_change {
     bool up;
 };
 int link_set(int ifindex, const struct link_change *change);
+/* Is any device enslaved to this one? */
+int link_has_members(int ifindex, bool *ret);
 
 /* An rtnetlink socket subscribed to link changes, non-blocking: readable means "look again". */
 int link_monitor_open(void);

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "net/address.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* False: not an IP address, or one of 127.0.0.0/8. */
+static bool to_text(const struct sockaddr *addr, char buf[INET6_ADDRSTRLEN])
+{
+    struct sockaddr_in in4;
+    struct sockaddr_in6 in6;
+
+    if (!addr)
+        return false;
+    if (addr->sa_family == AF_INET) {
+        memcpy(&in4, addr, sizeof(in4));
+        return ntohl(in4.sin_addr.s_addr) >> 24 != IN_LOOPBACKNET &&
+               inet_ntop(AF_INET, &in4.sin_addr, buf, INET6_ADDRSTRLEN);
+    }
+    if (addr->sa_family == AF_INET6) {
+        memcpy(&in6, addr, sizeof(in6));
+        return inet_ntop(AF_INET6, &in6.sin6_addr, buf, INET6_ADDRSTRLEN);
+    }
+    return false;
+}
+
+static int list_fill(const struct ifaddrs *all, char **list, size_t *ret_count)
+{
+    char text[INET6_ADDRSTRLEN];
+
+    for (const struct ifaddrs *a = all; a; a = a->ifa_next) {
+        if (!to_text(a->ifa_addr, text))
+            continue;
+        list[*ret_count] = strdup(text);
+        if (!list[*ret_count])
+            return -ENOMEM;
+        (*ret_count)++;
+    }
+    return 0;
+}
+
+int address_list(char ***ret, size_t *ret_count)
+{
+    struct ifaddrs *all = NULL;
+    size_t room = 1, count = 0;
+    char **list;
+    int r;
+
+    if (getifaddrs(&all) < 0)
+        return -errno;
+    for (const struct ifaddrs *a = all; a; a = a->ifa_next)
+        room++;
+    list = calloc(room, sizeof(*list));
+    r = list ? list_fill(all, list, &count) : -ENOMEM;
+    freeifaddrs(all);
+    if (r < 0) {
+        address_list_free(list, count);
+        return r;
+    }
+    *ret = list;
+    *ret_count = count;
+    return 0;
+}
+
+void address_list_free(char **list, size_t count)
+{
+    if (!list)
+        return;
+    for (size_t i = 0; i < count; i++)
+        free(list[i]);
+    free(list);
+}

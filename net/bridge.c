@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "net/bridge.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include "common/scope.h"
+#include "net/link.h"
+
+#define TAP_PATTERN "nrtap%d"
+
+static int bridge_get(const char *name, struct link_state *ret)
+{
+    int r = link_get(name, ret);
+
+    if (r < 0)
+        return r;
+    return ret->bridge ? 0 : -ENOTSUP;
+}
+
+/* Locally administered, and above what other members have: a bridge prefers the lowest. */
+static int random_mac(struct mac *ret)
+{
+    if (getrandom(ret->b, MAC_LEN, 0) != MAC_LEN)
+        return -EIO;
+    ret->b[0] = 0xfe;
+    return 0;
+}
+
+/* Else the TAP would answer on the bridge with an address of its own. */
+static int disable_ipv6(const char *ifname)
+{
+    _cleanup_(closep) int fd = -1;
+    char path[64 + IFNAMSIZ];
+
+    snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/disable_ipv6", ifname);
+    fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? 0 : -errno; /* no IPv6 in this kernel */
+    return write(fd, "1", 1) == 1 ? 0 : -errno;
+}
+
+/*
+ * A bridge without members whose address nobody has set takes that of its first member, whatever it
+ * is, and is left with zeros when that one goes. Setting the address it has makes it stay.
+ */
+static int keep_address(const struct link_state *bridge)
+{
+    struct link_change same = { .mac = &bridge->mac };
+    bool members;
+    int r;
+
+    if (mac_is_zero(bridge->mac))
+        return 0; /* had members once and lost its address with them: nothing to keep */
+    r = link_has_members(bridge->ifindex, &members);
+    if (r < 0 || members)
+        return r;
+    return link_set(bridge->ifindex, &same);
+}
+
+static int enslave(const struct link_state *bridge, const char *name, const struct link_state *tap)
+{
+    struct link_change before = { .mtu = bridge->mtu };
+    struct link_change join = { .master = bridge->ifindex, .up = true };
+    struct mac mac;
+    int r;
+
+    if (tap->mac.b[0] != 0xfe) {
+        r = random_mac(&mac);
+        if (r < 0)
+            return r;
+        before.mac = &mac;
+    }
+    r = disable_ipv6(name);
+    if (r < 0)
+        return r;
+    r = link_set(tap->ifindex, &before);
+    if (r < 0)
+        return r;
+    r = keep_address(bridge);
+    if (r < 0)
+        return r;
+    return link_set(tap->ifindex, &join);
+}
+
+int bridge_tap_create(const char *bridge, char ret_name[TAP_NAME_MAX])
+{
+    struct link_state to, tap;
+    _cleanup_(closep) int fd = -1;
+    char name[TAP_NAME_MAX];
+    int r = bridge_get(bridge, &to);
+
+    if (r < 0)
+        return r;
+    fd = tap_create(TAP_PATTERN, name);
+    if (fd < 0)
+        return fd;
+    r = link_get(name, &tap);
+    if (r < 0)
+        return r;
+    r = enslave(&to, name, &tap);
+    if (r < 0)
+        return r; /* the TAP goes with its descriptor */
+    memcpy(ret_name, name, TAP_NAME_MAX);
+    return steal_fd(&fd);
+}
+
+int bridge_enslave(const char *bridge, const char *tap)
+{
+    struct link_change up = { .up = true };
+    struct link_state to, state;
+    int r = bridge_get(bridge, &to);
+
+    if (r < 0)
+        return r;
+    r = link_get(tap, &state);
+    if (r < 0)
+        return r;
+    if (state.master != to.ifindex)
+        return enslave(&to, tap, &state);
+    return state.up ? 0 : link_set(state.ifindex, &up); /* somebody has set it down */
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "net/link.h"
+
+#include <errno.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <netlink/errno.h>
+#include <netlink/netlink.h>
+#include <netlink/route/link.h>
+#include <string.h>
+#include <sys/socket.h>
+#include "common/scope.h"
+
+#define DRAIN_MAX 1024 /* messages at a time; the descriptor stays readable for the rest */
+
+static void nl_socket_freep(struct nl_sock **sock)
+{
+    nl_socket_free(*sock); /* copes with NULL */
+}
+
+static void rtnl_link_putp(struct rtnl_link **link)
+{
+    rtnl_link_put(*link);
+}
+
+static void nl_cache_freep(struct nl_cache **cache)
+{
+    nl_cache_free(*cache);
+}
+
+static void nl_addr_putp(struct nl_addr **addr)
+{
+    nl_addr_put(*addr);
+}
+
+/* libnl has numbers of its own; only those that a person's mistake can cause are told apart. */
+static int to_errno(int nl_error)
+{
+    static const int ours[] = {
+        [NLE_NODEV] = ENODEV,         [NLE_OBJ_NOTFOUND] = ENODEV, [NLE_PERM] = EPERM,
+        [NLE_NOACCESS] = EACCES,      [NLE_NOMEM] = ENOMEM,        [NLE_BUSY] = EBUSY,
+        [NLE_EXIST] = EEXIST,         [NLE_INVAL] = EINVAL,        [NLE_RANGE] = ERANGE,
+        [NLE_OPNOTSUPP] = EOPNOTSUPP,
+    };
+    size_t i = (size_t)-nl_error;
+
+    return i < sizeof(ours) / sizeof(ours[0]) && ours[i] ? -ours[i] : -EIO;
+}
+
+static int route_open(struct nl_sock **ret)
+{
+    _cleanup_(nl_socket_freep) struct nl_sock *sock = nl_socket_alloc();
+    int r;
+
+    if (!sock)
+        return -ENOMEM;
+    r = nl_connect(sock, NETLINK_ROUTE); /* close-on-exec */
+    if (r < 0)
+        return to_errno(r);
+    *ret = steal_ptr(&sock);
+    return 0;
+}
+
+int link_get(const char *ifname, struct link_state *ret)
+{
+    _cleanup_(nl_socket_freep) struct nl_sock *sock = NULL;
+    _cleanup_(rtnl_link_putp) struct rtnl_link *link = NULL;
+    const struct nl_addr *addr;
+    const char *type;
+    int r;
+
+    if (!ifname[0] || strlen(ifname) >= IFNAMSIZ)
+        return -ENODEV;
+    r = route_open(&sock);
+    if (r < 0)
+        return r;
+    r = rtnl_link_get_kernel(sock, 0, ifname, &link);
+    if (r < 0)
+        return to_errno(r);
+
+    type = rtnl_link_get_type(link);
+    addr = rtnl_link_get_addr(link);
+    *ret = (struct link_state){
+        .ifindex = rtnl_link_get_ifindex(link),
+        .master = rtnl_link_get_master(link),
+        .mtu = rtnl_link_get_mtu(link),
+        .up = rtnl_link_get_flags(link) & IFF_UP,
+        .bridge = type && strcmp(type, "bridge") == 0,
+    };
+    if (addr && nl_addr_get_len(addr) == MAC_LEN)
+        memcpy(ret->mac.b, nl_addr_get_binary_addr(addr), MAC_LEN);
+    return 0;
+}
+
+int link_set(int ifindex, const struct link_change *change)
+{
+    _cleanup_(nl_socket_freep) struct nl_sock *sock = NULL;
+    _cleanup_(rtnl_link_putp) struct rtnl_link *which = rtnl_link_alloc();
+    _cleanup_(rtnl_link_putp) struct rtnl_link *link = rtnl_link_alloc();
+    _cleanup_(nl_addr_putp) struct nl_addr *addr = NULL;
+    int r;
+
+    if (!which || !link)
+        return -ENOMEM;
+    rtnl_link_set_ifindex(which, ifindex);
+    if (change->mtu)
+        rtnl_link_set_mtu(link, change->mtu);
+    if (change->mac) {
+        addr = nl_addr_build(AF_LLC, change->mac->b, MAC_LEN);
+        if (!addr)
+            return -ENOMEM;
+        rtnl_link_set_addr(link, addr); /* takes a reference of its own */
+    }
+    if (change->master)
+        rtnl_link_set_master(link, change->master > 0 ? change->master : 0);
+    if (change->up)
+        rtnl_link_set_flags(link, IFF_UP);
+
+    r = route_open(&sock);
+    if (r < 0)
+        return r;
+    r = rtnl_link_change(sock, which, link, 0);
+    return r < 0 ? to_errno(r) : 0;
+}
+
+int link_has_members(int ifindex, bool *ret)
+{
+    _cleanup_(nl_socket_freep) struct nl_sock *sock = NULL;
+    _cleanup_(nl_cache_freep) struct nl_cache *cache = NULL;
+    int r = route_open(&sock);
+
+    if (r < 0)
+        return r;
+    r = rtnl_link_alloc_cache(sock, AF_UNSPEC, &cache);
+    if (r < 0)
+        return to_errno(r);
+    *ret = false;
+    for (struct nl_object *o = nl_cache_get_first(cache); o && !*ret; o = nl_cache_get_next(o))
+        *ret = rtnl_link_get_master((struct rtnl_link *)o) == ifindex;
+    return 0;
+}
+
+int link_monitor_open(void)
+{
+    _cleanup_(closep) int fd =
+        socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE);
+    struct sockaddr_nl addr = { .nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK };
+
+    if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
+        return -errno;
+    return steal_fd(&fd);
+}
+
+void link_monitor_drain(int fd)
+{
+    char buf[256]; /* what they say does not matter: the rest of each is cut off */
+
+    for (int i = 0; i < DRAIN_MAX; i++) {
+        /* ENOBUFS says that some were lost, which changes nothing: "look again". */
+        if (recv(fd, buf, sizeof(buf), MSG_DONTWAIT) < 0 && errno != ENOBUFS && errno != EINTR)
+            return;
+    }
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "net/tap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include "common/scope.h"
+
+unsigned if_nametoindex(const char *name); /* <net/if.h> does not go with <linux/if.h> */
+
+static int attach(const char *name, short flags, struct ifreq *ret)
+{
+    _cleanup_(closep) int fd = -1;
+
+    *ret = (struct ifreq){ .ifr_flags = (short)(IFF_TAP | IFF_NO_PI | flags) };
+    if (!name[0] || strlen(name) >= IFNAMSIZ)
+        return -EINVAL;
+    strcpy(ret->ifr_name, name);
+    fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    if (ioctl(fd, TUNSETIFF, ret) < 0)
+        return -errno;
+    return steal_fd(&fd);
+}
+
+int tap_create(const char *pattern, char ret_name[TAP_NAME_MAX])
+{
+    struct ifreq ifr;
+    /* Exclusively: it is not to become the TAP of somebody who had the name first. */
+    int fd = attach(pattern, (short)IFF_TUN_EXCL, &ifr);
+
+    if (fd >= 0)
+        memcpy(ret_name, ifr.ifr_name, TAP_NAME_MAX);
+    return fd;
+}
+
+int tap_open(const char *name)
+{
+    _cleanup_(closep) int fd = -1;
+    struct ifreq ifr;
+
+    if (if_nametoindex(name) == 0)
+        return -ENODEV;
+    fd = attach(name, 0, &ifr);
+    if (fd < 0)
+        return fd;
+    /* It went away after we had looked, and we have just made one: not what was asked for. */
+    if (ioctl(fd, TUNGETIFF, &ifr) < 0 || !(ifr.ifr_flags & IFF_PERSIST))
+        return -ENODEV;
+    /* Whoever had it before may have switched on frames larger than the MTU and empty checksums. */
+    if (ioctl(fd, TUNSETOFFLOAD, 0) < 0)
+        return -errno;
+    return steal_fd(&fd);
+}
+
+int tap_name(int fd, char ret_name[TAP_NAME_MAX])
+{
+    struct ifreq ifr = { 0 };
+
+    if (ioctl(fd, TUNGETIFF, &ifr) < 0)
+        return -EBADFD;
+    if (!(ifr.ifr_flags & IFF_TAP) || !(ifr.ifr_flags & IFF_NO_PI) ||
+        (ifr.ifr_flags & IFF_VNET_HDR))
+        return -EBADFD;
+    memcpy(ret_name, ifr.ifr_name, TAP_NAME_MAX);
+    return 0;
+}
