@@ -54,6 +54,12 @@ recipe()
     sha256sum <"$here/modules"
 }
 
+is_made()
+{
+    [ -f "$out/vmlinuz" ] && [ -f "$out/initrd.img" ] &&
+        [ "$(recipe "$1")" = "$(cat "$out/recipe" 2>/dev/null)" ]
+}
+
 download()
 {
     # shellcheck disable=SC2086 # a list of words
@@ -111,12 +117,13 @@ if [ -z "$packages" ]; then
     packages=$(wanted_packages)
 fi
 if [ -z "$packages" ]; then
-    [ -f "$out/recipe" ] && { echo "make-guest.sh: apt knows no kernel, using the guest made before" >&2; exit 0; }
+    if [ -f "$out/recipe" ]; then
+        echo "make-guest.sh: apt knows no kernel, using the guest made before" >&2
+        exit 0
+    fi
     die "apt knows no linux-image-cloud-amd64 and busybox-static (as root, run: apt-get update)"
 fi
-if [ -f "$out/vmlinuz" ] && [ -f "$out/initrd.img" ] && [ "$(recipe "$packages")" = "$(cat "$out/recipe" 2>/dev/null)" ]; then
-    exit 0
-fi
+is_made "$packages" && exit 0
 
 trap clean_up EXIT
 trap 'exit 1' INT TERM
@@ -125,7 +132,8 @@ if ! download "$packages"; then
     # The lists may be older than the archive, which keeps only the newest version.
     refresh_package_lists
     packages=$(wanted_packages)
-    download "$packages" || die "cannot download $(echo "$packages" | tr '\n' ' '): $(tail -n 1 "$work/apt.log")"
+    download "$packages" ||
+        die "cannot download $(echo "$packages" | tr '\n' ' '): $(tail -n 1 "$work/apt.log")"
 fi
 unpack
 build_initrd

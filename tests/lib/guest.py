@@ -41,7 +41,8 @@ TEMPLATE = """<domain type='qemu'>
 </domain>
 """
 
-KERNEL_ARGUMENTS = "console=ttyS0 quiet panic=-1 mitigations=off nokaslr tsc=reliable no_timer_check"
+KERNEL_ARGUMENTS = ("console=ttyS0 quiet panic=-1 mitigations=off nokaslr tsc=reliable "
+                    "no_timer_check")
 
 NIC = """<interface type='{kind}'>
       <mac address='{mac}'/>
@@ -103,7 +104,7 @@ class Guest:
         return self
 
     def try_start(self, deadline=60, transient=False):
-        """virsh start (or create): returns (rc, stderr, seconds); the guest may still be booting."""
+        """virsh start (or create): (rc, stderr, seconds); the guest may still be booting."""
         self.forget_log()
         began = time.monotonic()
         if transient:
@@ -180,7 +181,8 @@ class Guest:
 
     def answer(self, line, number, command):
         received = b""
-        end = re.compile(rb"nr-begin %d\r?\n(.*?)nr-end %d (\d+)\r?\n" % (number, number), re.DOTALL)
+        end = re.compile(rb"nr-begin %d\r?\n(.*?)nr-end %d (\d+)\r?\n" % (number, number),
+                         re.DOTALL)
         while True:
             match = end.search(received)
             if match:

@@ -47,6 +47,6 @@ def devices():
 
 
 def kernel_trees():
-    """/proc of our processes, /sys of our network; without /sys/fs/cgroup libvirt makes no groups."""
+    """/proc of our processes, /sys of our network, without cgroups: libvirt then makes none."""
     ns.mount("proc", "/proc", "proc", ns.MS_NOSUID | ns.MS_NODEV | ns.MS_NOEXEC)
     ns.mount("sysfs", "/sys", "sysfs", ns.MS_NOSUID | ns.MS_NODEV | ns.MS_NOEXEC)

@@ -6,8 +6,8 @@
     tally.py SUMS meson BUILD                   all tests that meson knows, case by case
     tally.py SUMS print                         the closing line; exit 0 if nothing failed
 
-SUMS is a file with a line "passed failed skipped" for each program so far. The exit code is 3 when something
-failed and was counted.
+SUMS is a file with a line "passed failed skipped" for each program so far. The exit code is 3
+when something failed and was counted.
 """
 
 import json
@@ -71,8 +71,8 @@ class Tally:
         elif self.planned is None:
             self.result("FAIL", why or "no plan, so some tests may be missing", took)
         elif seen < self.planned:
-            self.result("FAIL", f"{self.planned - seen} of {self.planned} tests failed or did not run: "
-                                f"{why or f'exit {code}'}", took)
+            self.result("FAIL", f"{self.planned - seen} of {self.planned} tests failed or did not "
+                                f"run: {why or f'exit {code}'}", took)
             self.counts["FAIL"] += self.planned - seen - 1
         elif code != 0 and self.counts["FAIL"] == 0:
             self.result("FAIL", why or f"exit {code} after all tests", took)

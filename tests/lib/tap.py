@@ -36,7 +36,7 @@ class TimedOut(BaseException):
 
 
 class Surroundings:
-    """Where tests run; the plain one is the process itself. tests/lib/host.py has the private host."""
+    """Where tests run: this one is just the process. tests/lib/host.py has the private host."""
 
     def open(self):
         """Once for the file, before the first test. May raise Skip: then all tests are skipped."""
@@ -168,7 +168,8 @@ class TestProcess:
         except Skip as reason:
             result = {"ok": True, "skip": str(reason) or "no reason given"}
         except TimedOut:
-            result = {"ok": False, "why": f"took longer than {test.seconds} s\n{traceback.format_exc()}"}
+            result = {"ok": False,
+                      "why": f"took longer than {test.seconds} s\n{traceback.format_exc()}"}
         except Exception:           # pylint: disable=broad-except
             result = {"ok": False, "why": traceback.format_exc()}
         finally:
@@ -302,7 +303,9 @@ class Runner:
     def report(self, test, result):
         self.number += 1
         words = "ok" if result["ok"] else "not ok"
-        tail = f" # SKIP {result['skip']}" if "skip" in result else f" # {result.get('took', 0):.1f}s"
+        tail = f" # {result.get('took', 0):.1f}s"
+        if "skip" in result:
+            tail = f" # SKIP {result['skip']}"
         print(f"{words} {self.number} - {test.title}{tail}")
         if not result["ok"]:
             self.failed += 1
@@ -322,7 +325,8 @@ def main(surroundings=None):
     options = argparse.ArgumentParser(description="runs the tests of this file, prints TAP")
     options.add_argument("name", nargs="*", help="run only tests with this in their name")
     options.add_argument("-l", "--list", action="store_true", help="list the tests")
-    options.add_argument("-v", "--verbose", action="store_true", help="show what passing tests print")
+    options.add_argument("-v", "--verbose", action="store_true",
+                         help="show what passing tests print")
     arguments = options.parse_args()
     groups = chosen(discover(sys.modules["__main__"]), arguments.name)
     if arguments.list:
