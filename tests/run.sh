@@ -59,7 +59,9 @@ choose_build()
     if [ -z "${NETRELAY_BUILD:-}" ] && [ -e "$build" ] && ! [ -w "$build" ]; then
         build=$tree/build-$(id -un)
     fi
-    mkdir -p "$build"
+    if ! mkdir -p "$build" 2>/dev/null || ! [ -w "$build" ]; then
+        die "cannot write to $build; name another build directory in NETRELAY_BUILD"
+    fi
     build=$(cd "$build" && pwd)
     NETRELAY_BUILD=$build
     NETRELAY_GUEST=${NETRELAY_GUEST:-$build/guest}
