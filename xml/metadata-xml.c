@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "xml/metadata-xml.h"
+
+#include <string.h>
+
+#include "xml/value.h"
+#include "xml/xml-reader.h"
+
+static const char *const no_attributes[] = { NULL };
+static const char *const nic_attributes[] = { "mac",    "alias",  "dev", "network",
+                                              "bridge", "ignore", NULL };
+
+static const NrXmlShape domain_shape = { .attributes = no_attributes,
+                                         .expected = "no attribute is",
+                                         .children = TRUE };
+static const NrXmlShape nic_shape = {
+    .attributes = nic_attributes,
+    .expected = "one of mac, alias, dev and one of network, bridge, ignore are",
+};
+
+/* One reading: the wishes by index of NIC, given to the guest only if all of it is right. */
+typedef struct {
+    const NrGuest *guest;
+    NrWish *wishes;
+    const xmlNode *node; /* being read, for messages */
+    char *fault;
+} Reading;
+
+static void G_GNUC_PRINTF(2, 3) set_fault(Reading *reading, const char *format, ...)
+{
+    g_autofree char *name = nr_xml_name(reading->node);
+    g_autofree char *text = NULL;
+    va_list args;
+
+    va_start(args, format);
+    text = g_strdup_vprintf(format, args);
+    va_end(args);
+    reading->fault = g_strdup_printf("line %ld: <%s>: %s", xmlGetLineNo(reading->node), name, text);
+}
+
+static gboolean check_shape(Reading *reading, const NrXmlShape *shape)
+{
+    long line;
+    g_autofree char *fault = nr_xml_check_shape(reading->node, shape, &line);
+
+    if (fault)
+        reading->fault = g_strdup_printf("line %ld: %s", line, fault);
+    return !fault;
+}
+
+/* Exactly one of these attributes: its name, and its value (new string). */
+static const char *one_of(Reading *reading, const char *const names[], const char *purpose,
+                          char **ret_value)
+{
+    const char *found = NULL;
+    g_autofree char *list = g_strjoinv(", ", (char **)names);
+
+    for (gsize i = 0; names[i]; i++) {
+        char *value = nr_xml_attribute(reading->node, names[i]);
+
+        if (value && found) {
+            set_fault(reading, "both %s and %s; one of %s was expected, to say %s", found, names[i],
+                      list, purpose);
+            g_free(value);
+            return NULL;
+        }
+        if (value) {
+            found = names[i];
+            *ret_value = value;
+        }
+    }
+    if (!found)
+        set_fault(reading, "one of %s was expected, to say %s", list, purpose);
+    return found;
+}
+
+static gboolean check_key(Reading *reading, const char *key, const char *value, struct mac *ret_mac)
+{
+    g_autofree char *quoted = nr_value_quote(value);
+
+    if (strcmp(key, "mac") == 0 && mac_parse(ret_mac, value) < 0) {
+        set_fault(reading, "mac %s is not a MAC address such as 52:54:00:12:34:56", quoted);
+        return FALSE;
+    }
+    if (strcmp(key, "alias") == 0 && !g_str_has_prefix(value, "ua-")) {
+        set_fault(reading,
+                  "alias %s is libvirt's own, made anew at each start; mac, dev, or an alias that "
+                  "begins with ua- was expected",
+                  quoted);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean is_named(const NrNic *nic, const char *key, const char *value, struct mac mac)
+{
+    if (strcmp(key, "mac") == 0)
+        return !mac_is_zero(nic->mac) && mac_equal(nic->mac, mac);
+    return g_strcmp0(strcmp(key, "alias") == 0 ? nic->alias : nic->target_dev, value) == 0;
+}
+
+/* The index of the one NIC that is meant, or -1. */
+static int find_nic(Reading *reading)
+{
+    static const char *const keys[] = { "mac", "alias", "dev", NULL };
+    g_autofree char *value = NULL;
+    g_autofree char *quoted = NULL;
+    const char *key = one_of(reading, keys, "which interface is meant", &value);
+    struct mac mac = { 0 };
+    int found = -1;
+
+    if (!key || !check_key(reading, key, value, &mac))
+        return -1;
+    quoted = nr_value_quote(value);
+    for (guint i = 0; i < reading->guest->nics->len; i++) {
+        if (!is_named(g_ptr_array_index(reading->guest->nics, i), key, value, mac))
+            continue;
+        if (found >= 0) {
+            set_fault(reading, "two interfaces of this guest have %s %s", key, quoted);
+            return -1;
+        }
+        found = (int)i;
+    }
+    if (found < 0)
+        set_fault(reading, "no interface of this guest has %s %s", key, quoted);
+    return found;
+}
+
+static gboolean check_wish(Reading *reading, const char *what, const char *value)
+{
+    const char *expected = NULL;
+    g_autofree char *quoted = nr_value_quote(value);
+
+    if (strcmp(what, "network") == 0 && !nr_value_is_network_name(value))
+        expected = NR_NETWORK_NAME_EXPECTED;
+    else if (strcmp(what, "bridge") == 0 && !nr_value_is_bridge_name(value))
+        expected = NR_BRIDGE_NAME_EXPECTED;
+    else if (strcmp(what, "ignore") == 0 && strcmp(value, "yes") != 0)
+        expected = "'yes'";
+    if (expected)
+        set_fault(reading, "%s %s: %s was expected", what, quoted, expected);
+    return !expected;
+}
+
+static gboolean is_empty(const NrWish *wish)
+{
+    return !wish->network && !wish->bridge && !wish->ignore;
+}
+
+static gboolean read_wish(Reading *reading, const NrNic *nic, NrWish *ret)
+{
+    static const char *const wishes[] = { "network", "bridge", "ignore", NULL };
+    g_autofree char *value = NULL;
+    const char *what = one_of(reading, wishes, "what for", &value);
+
+    if (!what || !check_wish(reading, what, value))
+        return FALSE;
+    if (!is_empty(ret)) {
+        set_fault(reading, "an interface that was named before");
+        return FALSE;
+    }
+    if (nic->kind == NR_NIC_OTHER && strcmp(what, "ignore") != 0) {
+        set_fault(reading, "an interface of libvirt's own networks; one of type client, server or "
+                           "udp was expected");
+        return FALSE;
+    }
+    if (strcmp(what, "network") == 0)
+        ret->network = g_steal_pointer(&value);
+    else if (strcmp(what, "bridge") == 0)
+        ret->bridge = g_steal_pointer(&value);
+    else
+        ret->ignore = TRUE;
+    return TRUE;
+}
+
+static gboolean read_interface(Reading *reading)
+{
+    int index;
+
+    if (!nr_xml_is(reading->node, NR_METADATA_NS, "interface")) {
+        set_fault(reading, "<interface> of namespace " NR_METADATA_NS " was expected");
+        return FALSE;
+    }
+    if (!check_shape(reading, &nic_shape))
+        return FALSE;
+    index = find_nic(reading);
+    return index >= 0 && read_wish(reading, g_ptr_array_index(reading->guest->nics, index),
+                                   &reading->wishes[index]);
+}
+
+static gboolean read_all(Reading *reading, const xmlNode *element)
+{
+    reading->node = element;
+    if (!check_shape(reading, &domain_shape))
+        return FALSE;
+    for (const xmlNode *node = element->children; node; node = node->next) {
+        reading->node = node;
+        if (node->type == XML_ELEMENT_NODE && !read_interface(reading))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static void wish_clear(NrWish *wish)
+{
+    g_free(wish->network);
+    g_free(wish->bridge);
+    memset(wish, 0, sizeof(*wish));
+}
+
+void nr_metadata_xml_apply(NrGuest *guest, xmlNode *element)
+{
+    g_autofree NrWish *wishes = g_new0(NrWish, guest->nics->len + 1);
+    Reading reading = { .guest = guest, .wishes = wishes };
+    gboolean good = read_all(&reading, element);
+
+    for (guint i = 0; i < guest->nics->len; i++) {
+        NrNic *nic = g_ptr_array_index(guest->nics, i);
+
+        wish_clear(&nic->wish);
+        if (good)
+            nic->wish = wishes[i];
+        else
+            wish_clear(&wishes[i]);
+    }
+    g_free(guest->metadata_fault);
+    guest->metadata_fault = reading.fault;
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The same grammar as network.rng, but said to a person: a schema's messages do not tell what to
+ * write instead. A test holds the two together. */
+#include "xml/network-xml.h"
+
+#include <string.h>
+
+#include "xml/domain-xml.h"
+#include "xml/value.h"
+#include "xml/xml-reader.h"
+
+static const NrXmlBounds bounds = {
+    .bytes = NR_NETWORK_XML_MAX,
+    .depth = 8,
+    .nodes = 50000,
+    .attributes = 16,
+};
+
+typedef struct {
+    NrNetwork *network;
+    const char *file;
+    const xmlNode *node; /* being read, for messages */
+    GError **error;
+} Reading;
+
+typedef gboolean (*ReadFunc)(Reading *reading);
+
+typedef struct {
+    const char *name;
+    NrXmlShape shape;
+    ReadFunc read;
+} Element;
+
+static gboolean G_GNUC_PRINTF(2, 3) refuse(Reading *reading, const char *format, ...)
+{
+    g_autofree char *place = nr_xml_place(reading->file, xmlGetLineNo(reading->node));
+    g_autofree char *name = nr_xml_name(reading->node);
+    g_autofree char *text = NULL;
+    va_list args;
+
+    va_start(args, format);
+    text = g_strdup_vprintf(format, args);
+    va_end(args);
+    g_set_error(reading->error, NR_XML_ERROR, NR_XML_ERROR_INVALID, "%s: <%s>: %s", place, name,
+                text);
+    return FALSE;
+}
+
+static gboolean check_shape(Reading *reading, const NrXmlShape *shape)
+{
+    long line;
+    g_autofree char *fault = nr_xml_check_shape(reading->node, shape, &line);
+    g_autofree char *place = fault ? nr_xml_place(reading->file, line) : NULL;
+
+    if (fault)
+        g_set_error(reading->error, NR_XML_ERROR, NR_XML_ERROR_INVALID, "%s: %s", place, fault);
+    return !fault;
+}
+
+static gboolean read_name(Reading *reading)
+{
+    g_autofree char *text = nr_xml_text(reading->node);
+    g_autofree char *quoted = nr_value_quote(text);
+
+    if (reading->network->name)
+        return refuse(reading, "given twice; one name was expected");
+    if (!nr_value_is_network_name(text))
+        return refuse(reading, "%s: " NR_NETWORK_NAME_EXPECTED " were expected", quoted);
+    reading->network->name = g_steal_pointer(&text);
+    return TRUE;
+}
+
+static gboolean read_bridge(Reading *reading)
+{
+    g_autofree char *name = nr_xml_attribute(reading->node, "name");
+    g_autofree char *quoted = name ? nr_value_quote(name) : NULL;
+
+    if (reading->network->bridge)
+        return refuse(reading, "given twice; one bridge was expected");
+    if (!name)
+        return refuse(reading, "no name; the name of an existing bridge was expected");
+    if (!nr_value_is_bridge_name(name))
+        return refuse(reading, "name %s: " NR_BRIDGE_NAME_EXPECTED " was expected", quoted);
+    reading->network->bridge = g_steal_pointer(&name);
+    return TRUE;
+}
+
+/* *ret_host: new string. */
+static gboolean read_host(Reading *reading, const char *text, gboolean ipv6, char **ret_host)
+{
+    g_autofree char *quoted = nr_value_quote(text);
+    NrHostKind kind = nr_value_host(text, ret_host);
+
+    if (kind == NR_HOST_NONE)
+        return refuse(reading, "address %s: an IP address or a host name was expected", quoted);
+    if (kind == NR_HOST_IPV6 && !ipv6)
+        return refuse(reading,
+                      "address %s is IPv6, and QEMU's socket NICs speak IPv4 only; an "
+                      "IPv4 address or a host name was expected",
+                      quoted);
+    return TRUE;
+}
+
+static gboolean read_l4_port(Reading *reading, guint16 *ret)
+{
+    g_autofree char *text = nr_xml_attribute(reading->node, "port");
+    g_autofree char *quoted = text ? nr_value_quote(text) : NULL;
+
+    if (!text)
+        return refuse(reading, "no port; " NR_L4_PORT_EXPECTED " was expected");
+    if (!nr_value_l4_port(text, ret))
+        return refuse(reading, "port %s is not " NR_L4_PORT_EXPECTED, quoted);
+    return TRUE;
+}
+
+/* Takes the host. */
+static gboolean add_address(Reading *reading, GPtrArray *addresses, char *host, guint16 l4_port)
+{
+    NrAddress *address = g_new0(NrAddress, 1);
+
+    address->host = host;
+    address->l4_port = l4_port;
+    for (guint i = 0; i < addresses->len; i++) {
+        const NrAddress *other = g_ptr_array_index(addresses, i);
+
+        if (other->l4_port == l4_port && strcmp(other->host, host) == 0) {
+            g_autofree char *shown = nr_address_format(address);
+
+            g_ptr_array_add(addresses, address);
+            return refuse(reading, "%s is given twice", shown);
+        }
+    }
+    g_ptr_array_add(addresses, address);
+    return TRUE;
+}
+
+static gboolean read_listen(Reading *reading)
+{
+    g_autofree char *text = nr_xml_attribute(reading->node, "address");
+    g_autofree char *host = NULL;
+    guint16 l4_port;
+
+    if (text && !*text)
+        return refuse(reading, "address '': leave it out to listen on any address");
+    if (!text)
+        host = g_strdup("");
+    else if (!read_host(reading, text, TRUE, &host))
+        return FALSE;
+    return read_l4_port(reading, &l4_port) &&
+           add_address(reading, reading->network->listens, g_steal_pointer(&host), l4_port);
+}
+
+static gboolean read_udp(Reading *reading)
+{
+    g_autofree char *text = nr_xml_attribute(reading->node, "address");
+    g_autofree char *host = NULL;
+    guint16 l4_port;
+
+    if (!text)
+        return refuse(reading, "no address; the one that guests' <source> has was expected");
+    if (!read_host(reading, text, FALSE, &host))
+        return FALSE;
+    if (strcmp(host, "0.0.0.0") == 0)
+        return refuse(reading, "address 0.0.0.0: the one that guests' <source> has was expected");
+    return read_l4_port(reading, &l4_port) &&
+           add_address(reading, reading->network->udps, g_steal_pointer(&host), l4_port);
+}
+
+static gboolean read_match_kind(Reading *reading, int *ret)
+{
+    g_autofree char *text = nr_xml_attribute(reading->node, "type");
+    g_autofree char *quoted = text ? nr_value_quote(text) : NULL;
+
+    *ret = -1;
+    if (!text)
+        return TRUE;
+    for (NrNicKind kind = NR_NIC_DIALS; kind <= NR_NIC_UDP; kind++) {
+        if (strcmp(text, nr_nic_kind_name(kind)) == 0) {
+            *ret = (int)kind;
+            return TRUE;
+        }
+    }
+    return refuse(reading, "type %s: client, server or udp was expected", quoted);
+}
+
+/* "5000", or "5000-5099". */
+static gboolean read_match_l4_ports(Reading *reading, NrMatch *match)
+{
+    g_autofree char *text = nr_xml_attribute(reading->node, "port");
+    g_autofree char *quoted = text ? nr_value_quote(text) : NULL;
+    g_auto(GStrv) ends = text ? g_strsplit(text, "-", 2) : NULL;
+
+    if (!text)
+        return TRUE;
+    if (!ends[0] || !nr_value_l4_port(ends[0], &match->port_low) ||
+        !nr_value_l4_port(ends[1] ? ends[1] : ends[0], &match->port_high))
+        return refuse(reading,
+                      "port %s: " NR_L4_PORT_EXPECTED ", or two as in 5000-5099, was "
+                      "expected",
+                      quoted);
+    if (match->port_low > match->port_high)
+        return refuse(reading, "port %s: the lower number was expected first", quoted);
+    return TRUE;
+}
+
+static gboolean read_match(Reading *reading)
+{
+    g_autofree char *address = nr_xml_attribute(reading->node, "address");
+    NrMatch *match = g_new0(NrMatch, 1);
+
+    g_ptr_array_add(reading->network->matches, match);
+    if (!reading->node->properties)
+        return refuse(reading, "no attribute; at least one of domain, type, address, port was "
+                               "expected (domain='*' is every guest)");
+    match->domain = nr_xml_attribute(reading->node, "domain");
+    if (match->domain && !*match->domain)
+        return refuse(reading, "domain '': a pattern such as web-* was expected");
+    return read_match_kind(reading, &match->kind) &&
+           (!address || read_host(reading, address, FALSE, &match->host)) &&
+           read_match_l4_ports(reading, match);
+}
+
+static const char *const no_attributes[] = { NULL };
+static const char *const address_attributes[] = { "address", "port", NULL };
+static const char *const bridge_attributes[] = { "name", NULL };
+static const char *const match_attributes[] = { "domain", "type", "address", "port", NULL };
+
+static const NrXmlShape root_shape = { .attributes = no_attributes,
+                                       .expected = "no attribute is",
+                                       .children = TRUE };
+
+static const Element elements[] = {
+    { "name", { no_attributes, "no attribute is", .text = TRUE }, read_name },
+    { "listen", { address_attributes, "address and port are" }, read_listen },
+    { "udp", { address_attributes, "address and port are" }, read_udp },
+    { "bridge", { bridge_attributes, "name is" }, read_bridge },
+    { "match", { match_attributes, "domain, type, address and port are" }, read_match },
+};
+
+static gboolean read_element(Reading *reading)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(elements); i++) {
+        const Element *element = &elements[i];
+
+        if (nr_xml_is(reading->node, NULL, element->name))
+            return check_shape(reading, &element->shape) && element->read(reading);
+    }
+    return refuse(reading, "not known here; name, listen, udp, bridge or match was expected");
+}
+
+static gboolean read_network(Reading *reading, const xmlNode *root)
+{
+    reading->node = root;
+    if (!nr_xml_is(root, NULL, "network"))
+        return refuse(reading, "<network> was expected");
+    if (!check_shape(reading, &root_shape))
+        return FALSE;
+    for (const xmlNode *node = root->children; node; node = node->next) {
+        reading->node = node;
+        if (node->type == XML_ELEMENT_NODE && !read_element(reading))
+            return FALSE;
+    }
+    reading->node = root;
+    return reading->network->name || refuse(reading, "no <name>; one was expected");
+}
+
+NrNetwork *nr_network_xml_parse(const char *text, gsize length, const char *file, GError **error)
+{
+    g_autoptr(NrNetwork) network = nr_network_new();
+    g_autoptr(xmlDoc) doc = nr_xml_read(text, length, &bounds, file, error);
+    Reading reading = { .network = network, .file = file, .error = error };
+
+    if (!doc || !read_network(&reading, xmlDocGetRootElement(doc)))
+        return NULL;
+    network->file = g_strdup(file);
+    return g_steal_pointer(&network);
+}

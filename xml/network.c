@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "xml/network.h"
+
+static void address_free(gpointer data)
+{
+    NrAddress *address = data;
+
+    g_free(address->host);
+    g_free(address);
+}
+
+static void match_free(gpointer data)
+{
+    NrMatch *match = data;
+
+    g_free(match->domain);
+    g_free(match->host);
+    g_free(match);
+}
+
+NrNetwork *nr_network_new(void)
+{
+    NrNetwork *network = g_new0(NrNetwork, 1);
+
+    network->listens = g_ptr_array_new_with_free_func(address_free);
+    network->udps = g_ptr_array_new_with_free_func(address_free);
+    network->matches = g_ptr_array_new_with_free_func(match_free);
+    return network;
+}
+
+void nr_network_free(NrNetwork *network)
+{
+    if (!network)
+        return;
+    g_free(network->name);
+    g_free(network->file);
+    g_free(network->bridge);
+    g_ptr_array_unref(network->listens);
+    g_ptr_array_unref(network->udps);
+    g_ptr_array_unref(network->matches);
+    g_free(network);
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "xml/value.h"
+
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <string.h>
+
+#include "xml/guest.h"
+
+#define HOST_NAME_MAX_BYTES  253 /* RFC 1035, without the root's dot */
+#define HOST_LABEL_MAX_BYTES 63
+#define NETWORK_NAME_MAX     64
+#define SHOWN_MAX            64 /* characters of a foreign text that a sentence can bear */
+
+gboolean nr_value_l4_port(const char *text, guint16 *ret)
+{
+    guint64 number;
+
+    if (!g_ascii_string_to_unsigned(text, 10, 1, G_MAXUINT16, &number, NULL))
+        return FALSE;
+    *ret = (guint16)number;
+    return TRUE;
+}
+
+/* Underscores are no host name's by the book, but resolvers and /etc/hosts know them. */
+static gboolean is_host_name(const char *text)
+{
+    gsize length = strlen(text);
+    gsize label = 0;
+
+    if (length == 0 || length > HOST_NAME_MAX_BYTES || *text == '-')
+        return FALSE;
+    for (; *text; text++) {
+        if (*text == '.') {
+            if (label == 0)
+                return FALSE;
+            label = 0;
+        } else if (!g_ascii_isalnum(*text) && *text != '-' && *text != '_') {
+            return FALSE;
+        } else if (++label > HOST_LABEL_MAX_BYTES) {
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+NrHostKind nr_value_host(const char *text, char **ret)
+{
+    char buf[INET6_ADDRSTRLEN];
+    struct in6_addr six;
+    struct in_addr four;
+
+    *ret = NULL;
+    if (inet_pton(AF_INET6, text, &six) == 1) {
+        *ret = g_strdup(inet_ntop(AF_INET6, &six, buf, sizeof(buf)));
+        return NR_HOST_IPV6;
+    }
+    if (!is_host_name(text)) /* also what inet_aton() would read past: "127.0.0.1 x" */
+        return NR_HOST_NONE;
+    if (g_ascii_isdigit(*text)) {
+        if (!inet_aton(text, &four))
+            return NR_HOST_NONE;
+        *ret = g_strdup(inet_ntop(AF_INET, &four, buf, sizeof(buf)));
+        return NR_HOST_IPV4;
+    }
+    *ret = g_ascii_strdown(text, -1);
+    return NR_HOST_NAME;
+}
+
+gboolean nr_value_is_network_name(const char *text)
+{
+    if (!g_ascii_isalnum(*text) || strlen(text) > NETWORK_NAME_MAX)
+        return FALSE;
+    for (; *text; text++) {
+        if (!g_ascii_isalnum(*text) && !strchr("_.-", *text))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean nr_value_is_bridge_name(const char *text)
+{
+    if (!*text || strlen(text) >= IF_NAMESIZE || g_str_equal(text, ".") || g_str_equal(text, ".."))
+        return FALSE;
+    for (; *text; text++) {
+        if (!g_ascii_isgraph(*text) || *text == '/' || *text == ':')
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean is_number(const char *text)
+{
+    return *text && text[strspn(text, "-0123456789")] == '\0';
+}
+
+char *nr_value_shown(const char *text)
+{
+    g_autofree char *shown = nr_printable(text);
+    g_autofree char *cut = NULL;
+
+    if (g_utf8_strlen(shown, -1) <= SHOWN_MAX)
+        return g_steal_pointer(&shown);
+    cut = g_utf8_substring(shown, 0, SHOWN_MAX);
+    return g_strconcat(cut, "...", NULL);
+}
+
+char *nr_value_quote(const char *text)
+{
+    g_autofree char *shown = nr_value_shown(text);
+
+    return is_number(text) ? g_steal_pointer(&shown) : g_strdup_printf("'%s'", shown);
+}
