@@ -66,7 +66,8 @@ typedef struct {
 typedef enum { NR_ORIGIN_FILE, NR_ORIGIN_METADATA, NR_ORIGIN_IMPLICIT } NrOrigin;
 
 typedef struct {
-    char *name;           /* of the file; "bridge:br0" for metadata; "127.0.0.1:12345" implicit */
+    char *name;           /* of the file; "bridge:br0" for metadata; implicit: "127.0.0.1:12345",
+                             or "udp:127.0.0.1:5601", whose ports are not those of TCP */
     NrOrigin origin;
     GPtrArray *endpoints; /* NrDesiredEndpoint, in a stable order */
 } NrDesiredNetwork;

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/actual.h"
+
+#include <string.h>
+
+static void network_free(gpointer network)
+{
+    nr_actual_network_free(network);
+}
+
+static void endpoint_free(gpointer endpoint)
+{
+    nr_actual_endpoint_free(endpoint);
+}
+
+static void port_free(gpointer port)
+{
+    nr_actual_port_free(port);
+}
+
+NrActual *nr_actual_new(void)
+{
+    NrActual *actual = g_new0(NrActual, 1);
+
+    actual->networks = g_ptr_array_new_with_free_func(network_free);
+    return actual;
+}
+
+void nr_actual_free(NrActual *actual)
+{
+    if (!actual)
+        return;
+    g_ptr_array_unref(actual->networks);
+    g_free(actual);
+}
+
+NrActualNetwork *nr_actual_network_new(const char *name, pid_t pid)
+{
+    NrActualNetwork *network = g_new0(NrActualNetwork, 1);
+
+    network->name = g_strdup(name);
+    network->pid = pid;
+    network->endpoints = g_ptr_array_new_with_free_func(endpoint_free);
+    network->ports = g_ptr_array_new_with_free_func(port_free);
+    return network;
+}
+
+void nr_actual_network_free(NrActualNetwork *network)
+{
+    if (!network)
+        return;
+    g_free(network->name);
+    g_ptr_array_unref(network->endpoints);
+    g_ptr_array_unref(network->ports);
+    g_free(network);
+}
+
+NrActualEndpoint *nr_actual_endpoint_new(guint32 id, const char *text)
+{
+    NrActualEndpoint *endpoint = g_new0(NrActualEndpoint, 1);
+
+    endpoint->id = id;
+    endpoint->text = g_strdup(text);
+    return endpoint;
+}
+
+void nr_actual_endpoint_free(NrActualEndpoint *endpoint)
+{
+    if (!endpoint)
+        return;
+    g_free(endpoint->text);
+    g_free(endpoint->label);
+    g_free(endpoint->detail);
+    g_free(endpoint);
+}
+
+NrActualPort *nr_actual_port_new(guint32 id, guint32 endpoint)
+{
+    NrActualPort *port = g_new0(NrActualPort, 1);
+
+    port->id = id;
+    port->endpoint = endpoint;
+    return port;
+}
+
+void nr_actual_port_free(NrActualPort *port)
+{
+    if (!port)
+        return;
+    g_free(port->label);
+    g_free(port->local);
+    g_free(port->peer);
+    g_free(port->detail);
+    g_free(port);
+}
+
+NrActualNetwork *nr_actual_find(const NrActual *actual, const char *name)
+{
+    for (guint i = 0; i < actual->networks->len; i++) {
+        NrActualNetwork *network = g_ptr_array_index(actual->networks, i);
+
+        if (g_str_equal(network->name, name))
+            return network;
+    }
+    return NULL;
+}

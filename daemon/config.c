@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/config.h"
+
+#include <string.h>
+
+#define IFNAME_MAX 15 /* characters of a kernel interface's name */
+
+typedef gboolean (*KeyReader)(NrConfig *config, const char *value, GError **error);
+
+static gboolean read_implicit(NrConfig *config, const char *value, GError **error)
+{
+    static const char *const words[] = {
+        [NR_IMPLICIT_SAFE] = "safe",
+        [NR_IMPLICIT_ALL] = "all",
+        [NR_IMPLICIT_NO] = "no",
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(words); i++)
+        if (g_str_equal(value, words[i])) {
+            config->policy.implicit = i;
+            return TRUE;
+        }
+    g_set_error(error, G_KEY_FILE_ERROR, G_KEY_FILE_ERROR_INVALID_VALUE,
+                "expected safe, all or no, not \"%s\"", value);
+    return FALSE;
+}
+
+static gboolean is_bridge_glob(const char *glob)
+{
+    gsize length = strlen(glob);
+
+    if (!length || length > IFNAME_MAX)
+        return FALSE;
+    for (const char *c = glob; *c; c++)
+        if (!g_ascii_isgraph(*c) || *c == '/' || *c == ':')
+            return FALSE;
+    return TRUE;
+}
+
+static gboolean read_bridges(NrConfig *config, const char *value, GError **error)
+{
+    g_auto(GStrv) words = g_strsplit_set(value, "; ,\t", -1);
+    g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
+
+    for (char **word = words; *word; word++) {
+        if (!**word)
+            continue;
+        if (!is_bridge_glob(*word)) {
+            g_set_error(error, G_KEY_FILE_ERROR, G_KEY_FILE_ERROR_INVALID_VALUE,
+                        "expected names or patterns of bridges, separated by ';', not \"%s\"",
+                        *word);
+            return FALSE;
+        }
+        g_strv_builder_add(builder, *word);
+    }
+    g_strfreev(config->policy.bridges);
+    config->policy.bridges = g_strv_builder_end(builder);
+    return TRUE;
+}
+
+static gboolean read_uri(NrConfig *config, const char *value, GError **error)
+{
+    if (!*value) {
+        g_set_error(error, G_KEY_FILE_ERROR, G_KEY_FILE_ERROR_INVALID_VALUE,
+                    "expected a libvirt URI, such as qemu:///system");
+        return FALSE;
+    }
+    g_free(config->uri);
+    config->uri = g_strdup(value);
+    return TRUE;
+}
+
+static gboolean read_user(NrConfig *config, const char *value, GError **error)
+{
+    if (!*value || strchr(value, ' ')) {
+        g_set_error(error, G_KEY_FILE_ERROR, G_KEY_FILE_ERROR_INVALID_VALUE,
+                    "expected the name of a user, not \"%s\"", value);
+        return FALSE;
+    }
+    g_free(config->relay_user);
+    config->relay_user = g_strdup(value);
+    return TRUE;
+}
+
+static const struct {
+    const char *group, *key;
+    KeyReader read;
+} settings[] = {
+    { "policy", "implicit", read_implicit },
+    { "policy", "bridges", read_bridges },
+    { "libvirt", "uri", read_uri },
+    { "relay", "user", read_user },
+};
+
+static gboolean read_key(NrConfig *config, GKeyFile *keys, const char *group, const char *key,
+                         GError **error)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(settings); i++) {
+        g_autofree char *value = NULL;
+
+        if (!g_str_equal(settings[i].group, group) || !g_str_equal(settings[i].key, key))
+            continue;
+        value = g_key_file_get_string(keys, group, key, error);
+        if (!value)
+            return FALSE;
+        g_strstrip(value);
+        return settings[i].read(config, value, error);
+    }
+    g_set_error(error, G_KEY_FILE_ERROR, G_KEY_FILE_ERROR_KEY_NOT_FOUND,
+                "there is no such setting");
+    return FALSE;
+}
+
+static gboolean is_group(const char *group)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(settings); i++)
+        if (g_str_equal(settings[i].group, group))
+            return TRUE;
+    return FALSE;
+}
+
+static gboolean read_group(NrConfig *config, GKeyFile *keys, const char *file, const char *group,
+                           GError **error)
+{
+    g_auto(GStrv) names = g_key_file_get_keys(keys, group, NULL, error);
+
+    if (!names)
+        return FALSE;
+    if (!is_group(group)) {
+        g_set_error(error, G_KEY_FILE_ERROR, G_KEY_FILE_ERROR_GROUP_NOT_FOUND,
+                    "%s: [%s]: there is no such group of settings", file, group);
+        return FALSE;
+    }
+    for (char **name = names; *name; name++)
+        if (!read_key(config, keys, group, *name, error)) {
+            g_prefix_error(error, "%s: [%s] %s: ", file, group, *name);
+            return FALSE;
+        }
+    return TRUE;
+}
+
+static NrConfig *config_new(const char *file, uid_t uid)
+{
+    NrConfig *config = g_new0(NrConfig, 1);
+
+    config->policy.implicit = NR_IMPLICIT_SAFE;
+    config->policy.system = uid == 0;
+    config->policy.config = g_strdup(file);
+    config->uri = g_strdup(uid == 0 ? "qemu:///system" : "qemu:///session");
+    config->relay_user = uid == 0 ? g_strdup("netrelay") : NULL;
+    return config;
+}
+
+NrConfig *nr_config_load(const char *file, uid_t uid, GError **error)
+{
+    g_autoptr(NrConfig) config = config_new(file, uid);
+    g_autoptr(GKeyFile) keys = g_key_file_new();
+    g_auto(GStrv) groups = NULL;
+    g_autoptr(GError) local = NULL;
+
+    if (!g_key_file_load_from_file(keys, file, G_KEY_FILE_NONE, &local)) {
+        if (g_error_matches(local, G_FILE_ERROR, G_FILE_ERROR_NOENT))
+            return g_steal_pointer(&config);
+        g_propagate_prefixed_error(error, g_steal_pointer(&local), "%s: ", file);
+        return NULL;
+    }
+    groups = g_key_file_get_groups(keys, NULL);
+    for (char **group = groups; *group; group++)
+        if (!read_group(config, keys, file, *group, error))
+            return NULL;
+    return g_steal_pointer(&config);
+}
+
+void nr_config_free(NrConfig *config)
+{
+    if (!config)
+        return;
+    g_strfreev(config->policy.bridges);
+    g_free(config->policy.config);
+    g_free(config->uri);
+    g_free(config->relay_user);
+    g_free(config);
+}

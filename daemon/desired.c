@@ -1,0 +1,533 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The frame of the decision: collect every socket NIC as a case, have the rules decide them, make
+ * networks and endpoints of what is served. All maps here die with the call.
+ */
+#include "daemon/desired-private.h"
+
+#include <string.h>
+
+/* --- what is handed out */
+
+static void endpoint_free(gpointer data)
+{
+    NrDesiredEndpoint *endpoint = data;
+
+    g_free(endpoint->text);
+    g_free(endpoint->label);
+    g_free(endpoint);
+}
+
+static void network_free(gpointer data)
+{
+    NrDesiredNetwork *network = data;
+
+    g_free(network->name);
+    g_ptr_array_unref(network->endpoints);
+    g_free(network);
+}
+
+static void binding_free(gpointer data)
+{
+    NrBinding *binding = data;
+
+    nr_guest_unref(binding->guest);
+    g_free(binding->network);
+    g_free(binding->endpoint);
+    g_free(binding->peer_guest);
+    g_free(binding->reason);
+    g_free(binding);
+}
+
+void nr_desired_free(NrDesired *desired)
+{
+    if (!desired)
+        return;
+    g_ptr_array_unref(desired->networks);
+    g_ptr_array_unref(desired->bindings);
+    g_free(desired);
+}
+
+const char *nr_binding_kind_name(NrBindingKind kind)
+{
+    static const char *const names[] = {
+        [NR_BINDING_SERVED] = "served",   [NR_BINDING_DIRECT] = "direct",
+        [NR_BINDING_REMOTE] = "remote",   [NR_BINDING_UNCONNECTED] = "unconnected",
+        [NR_BINDING_IGNORED] = "ignored", [NR_BINDING_RESOLVING] = "resolving",
+        [NR_BINDING_REFUSED] = "refused",
+    };
+
+    return (guint)kind < G_N_ELEMENTS(names) ? names[kind] : "?";
+}
+
+/* --- segments */
+
+static void segment_free(gpointer data)
+{
+    NrSegment *segment = data;
+
+    if (segment->network)
+        network_free(segment->network);
+    g_hash_table_unref(segment->endpoints);
+    g_free(segment);
+}
+
+NrSegment *nr_decision_segment(NrDecision *d, const char *name, NrOrigin origin)
+{
+    NrSegment *segment = g_hash_table_lookup(d->segments, name);
+
+    if (segment)
+        return segment;
+    segment = g_new0(NrSegment, 1);
+    segment->endpoints = g_hash_table_new(g_str_hash, g_str_equal);
+    segment->network = g_new0(NrDesiredNetwork, 1);
+    segment->network->name = g_strdup(name);
+    segment->network->origin = origin;
+    segment->network->endpoints = g_ptr_array_new_with_free_func(endpoint_free);
+    g_hash_table_insert(d->segments, g_strdup(name), segment);
+    return segment;
+}
+
+void nr_decision_own(NrDecision *d, NrPlaceIndex *owners, const NrPlace *place, NrSegment *segment,
+                     NrCase *holder)
+{
+    NrOwner *owner = g_new0(NrOwner, 1);
+
+    owner->segment = segment;
+    owner->holder = holder;
+    g_ptr_array_add(d->owners, owner);
+    nr_place_index_add(owners, place, owner);
+}
+
+/* --- cases */
+
+gboolean nr_case_starts_before(const NrCase *a, const NrCase *b)
+{
+    return a->active && a->rank < b->rank;
+}
+
+gboolean nr_case_binds(const NrCase *c)
+{
+    gboolean refused = c->decided && c->binding->kind == NR_BINDING_REFUSED;
+
+    return c->active && !(refused && c->guest->state == NR_GUEST_ANNOUNCED);
+}
+
+static void find_place(NrCase *c, NrPlace *ret, const NrAddress *address, GHashTable *resolved)
+{
+    NrPlaceResult result = nr_place_find(ret, address->host, address->l4_port, resolved);
+
+    if (result == NR_PLACE_FOUND || c->result == NR_PLACE_UNKNOWN)
+        return;
+    c->result = result;
+    c->unresolved = address->host;
+}
+
+static void case_find_places(NrCase *c, GHashTable *resolved)
+{
+    const NrNic *nic = c->nic;
+
+    if (nic->kind == NR_NIC_DIALS || nic->kind == NR_NIC_UDP)
+        find_place(c, &c->ours, &nic->ours, resolved);
+    if (nic->kind == NR_NIC_LISTENS || nic->kind == NR_NIC_UDP)
+        find_place(c, &c->theirs, &nic->theirs, resolved);
+    c->source = nic->kind == NR_NIC_LISTENS ? c->theirs : c->ours;
+    if (nr_place_is_any(&c->ours))
+        g_strlcpy(c->ours.host, "127.0.0.1", sizeof(c->ours.host));
+}
+
+static void collect_nic(NrDecision *d, NrDesired *desired, NrGuest *guest, NrNic *nic)
+{
+    NrCase *c;
+
+    if (nic->kind == NR_NIC_OTHER && !nic->wish.network && !nic->wish.bridge)
+        return;
+    c = g_new0(NrCase, 1);
+    c->guest = guest;
+    c->nic = nic;
+    c->active = nr_guest_is_active(guest);
+    c->rank = c->active && guest->id >= 0 ? guest->id : c->active ? G_MAXINT : G_MAXINT + 1LL;
+    c->position = d->cases->len;
+    case_find_places(c, d->input->resolved);
+
+    c->binding = g_new0(NrBinding, 1);
+    c->binding->guest = nr_guest_ref(guest);
+    c->binding->nic = nic;
+    g_ptr_array_add(desired->bindings, c->binding);
+    g_ptr_array_add(d->cases, c);
+}
+
+static int compare_guests(gconstpointer a, gconstpointer b)
+{
+    const NrGuest *const *first = a, *const *second = b;
+
+    return strcmp((*first)->uuid, (*second)->uuid);
+}
+
+/* Where the order of two starts is open, a server counts as first: it would hold the address. */
+static int compare_starts(gconstpointer a, gconstpointer b)
+{
+    const NrCase *first = *(NrCase *const *)a, *second = *(NrCase *const *)b;
+    gboolean first_listens = first->nic->kind == NR_NIC_LISTENS;
+    gboolean second_listens = second->nic->kind == NR_NIC_LISTENS;
+
+    if (first->rank != second->rank)
+        return first->rank < second->rank ? -1 : 1;
+    if (first_listens != second_listens)
+        return first_listens ? -1 : 1;
+    return first->position < second->position ? -1 : first->position > second->position;
+}
+
+static void index_case(NrDecision *d, NrCase *c)
+{
+    if (c->nic->fault || c->result != NR_PLACE_FOUND)
+        return;
+    switch (c->nic->kind) {
+    case NR_NIC_DIALS:
+        nr_place_index_add(d->dials, &c->ours, c);
+        break;
+    case NR_NIC_LISTENS:
+        nr_place_index_add(d->listens, &c->theirs, c);
+        break;
+    case NR_NIC_UDP:
+        nr_place_index_add(d->sends, &c->ours, c);
+        nr_place_index_add(d->binds, &c->theirs, c);
+        break;
+    default:
+        break;
+    }
+}
+
+static void collect(NrDecision *d, NrDesired *desired)
+{
+    g_autoptr(GPtrArray) guests = g_ptr_array_sized_new(d->input->guests->len);
+
+    for (guint i = 0; i < d->input->guests->len; i++)
+        g_ptr_array_add(guests, g_ptr_array_index(d->input->guests, i));
+    g_ptr_array_sort(guests, compare_guests);
+
+    for (guint i = 0; i < guests->len; i++) {
+        NrGuest *guest = g_ptr_array_index(guests, i);
+
+        for (guint k = 0; k < guest->nics->len; k++)
+            collect_nic(d, desired, guest, g_ptr_array_index(guest->nics, k));
+    }
+    for (guint i = 0; i < d->cases->len; i++)
+        g_ptr_array_add(d->by_start, g_ptr_array_index(d->cases, i));
+    g_ptr_array_sort(d->by_start, compare_starts);
+    for (guint i = 0; i < d->by_start->len; i++)
+        index_case(d, g_ptr_array_index(d->by_start, i));
+}
+
+/* --- endpoints */
+
+/* c may be NULL: an endpoint of the network's file that is there for nobody in particular. */
+static NrDesiredEndpoint *want(NrSegment *segment, const char *text, gboolean named,
+                               const NrCase *c)
+{
+    NrDesiredEndpoint *endpoint = g_hash_table_lookup(segment->endpoints, text);
+
+    if (!endpoint) {
+        endpoint = g_new0(NrDesiredEndpoint, 1);
+        endpoint->text = g_strdup(text);
+        endpoint->newest_id = -1;
+        g_ptr_array_add(segment->network->endpoints, endpoint);
+        g_hash_table_insert(segment->endpoints, endpoint->text, endpoint);
+    }
+    endpoint->named |= named;
+    if (c && c->active)
+        endpoint->newest_id = MAX(endpoint->newest_id, c->guest->id);
+    return endpoint;
+}
+
+static void want_for_nic(NrSegment *segment, const char *text, NrCase *c)
+{
+    gboolean first = !g_hash_table_contains(segment->endpoints, text);
+    NrDesiredEndpoint *endpoint = want(segment, text, c->binding->named, c);
+    char mac[MAC_TEXT_MAX];
+
+    g_clear_pointer(&endpoint->label, g_free);
+    if (first)
+        endpoint->label = g_strconcat(c->guest->uuid, "/", mac_format(c->nic->mac, mac), NULL);
+}
+
+static char *listen_text(const NrPlace *place)
+{
+    struct endpoint endpoint = { .kind = ENDPOINT_LISTEN };
+    char text[ENDPOINT_TEXT_MAX];
+
+    nr_place_to_endpoint(place, &endpoint.local);
+    return g_strdup(endpoint_format(&endpoint, text));
+}
+
+static char *tcp_text(const NrPlace *theirs)
+{
+    struct endpoint endpoint = { .kind = ENDPOINT_TCP };
+    char text[ENDPOINT_TEXT_MAX];
+
+    nr_place_to_endpoint(theirs, &endpoint.remote);
+    if (nr_place_is_any(theirs))
+        g_strlcpy(endpoint.remote.host, "127.0.0.1", sizeof(endpoint.remote.host));
+    return g_strdup(endpoint_format(&endpoint, text));
+}
+
+/* A guest that binds any address sends to us from the one the route to us has: on the loopback
+ * always 127.0.0.1, else our own. */
+static char *udp_text(const NrPlace *ours, const NrPlace *theirs)
+{
+    struct endpoint endpoint = { .kind = ENDPOINT_UDP };
+    char text[ENDPOINT_TEXT_MAX];
+
+    nr_place_to_endpoint(ours, &endpoint.local);
+    nr_place_to_endpoint(theirs, &endpoint.remote);
+    if (nr_place_is_any(theirs))
+        g_strlcpy(endpoint.remote.host, nr_place_is_loopback(ours) ? "127.0.0.1" : ours->host,
+                  sizeof(endpoint.remote.host));
+    return g_strdup(endpoint_format(&endpoint, text));
+}
+
+/* A guest that runs, or is let start, has the address: nobody else can listen there. */
+static gboolean taken_by_guest(const NrDecision *d, const NrPlace *place)
+{
+    const NrPlaceGroup *group;
+    NrPlaceIter iter;
+
+    nr_place_iter_init(&iter, d->listens, place);
+    while ((group = nr_place_iter_next(&iter)))
+        for (guint i = 0; i < group->values->len; i++) {
+            const NrCase *c = g_ptr_array_index(group->values, i);
+
+            if (!c->active)
+                break; /* ordered by start: the rest is not active either */
+            if (nr_case_binds(c))
+                return TRUE;
+        }
+    return FALSE;
+}
+
+/* The network's own listener where it covers the address, else one for just this address. */
+static NrPlace listener_place(const NrDecision *d, const NrSegment *segment, const NrPlace *ours)
+{
+    const NrPlaceGroup *group;
+    NrPlaceIter iter;
+
+    nr_place_iter_init(&iter, d->file_listens, ours);
+    while ((group = nr_place_iter_next(&iter)))
+        if (g_ptr_array_index(group->values, 0) == segment)
+            return group->place;
+    return *ours;
+}
+
+static void want_listener(NrDecision *d, NrSegment *segment, NrCase *c)
+{
+    NrPlace place = listener_place(d, segment, &c->ours);
+
+    c->binding->endpoint = listen_text(&place);
+    if (!c->active && d->input->policy->hooked)
+        return;
+    if (!taken_by_guest(d, &place))
+        want(segment, c->binding->endpoint, c->binding->named, c);
+    else if (c->active)
+        segment->held = TRUE; /* its connection was accepted before, and stays */
+}
+
+static void want_served(NrDecision *d, NrCase *c)
+{
+    NrSegment *segment = g_hash_table_lookup(d->segments, c->binding->network);
+
+    if (c->nic->kind == NR_NIC_DIALS) {
+        want_listener(d, segment, c);
+    } else if (c->nic->kind == NR_NIC_LISTENS) {
+        c->binding->endpoint = tcp_text(&c->theirs);
+        if (c->guest->state == NR_GUEST_RUNNING)
+            want_for_nic(segment, c->binding->endpoint, c);
+    } else {
+        c->binding->endpoint = udp_text(&c->ours, &c->theirs);
+        if (c->active)
+            want_for_nic(segment, c->binding->endpoint, c);
+    }
+    if (segment->network->origin == NR_ORIGIN_METADATA && c->active)
+        want(segment, segment->network->name, TRUE, c);
+}
+
+static void want_listens_of_file(NrDecision *d, NrSegment *segment)
+{
+    for (guint i = 0; i < segment->file->listens->len; i++) {
+        const NrAddress *address = g_ptr_array_index(segment->file->listens, i);
+        const NrPlaceGroup *group;
+        g_autofree char *text = NULL;
+        NrPlace place;
+
+        if (nr_place_find(&place, address->host, address->l4_port, d->input->resolved) !=
+            NR_PLACE_FOUND)
+            continue;
+        group = nr_place_index_find(d->file_listens, &place);
+        if (!group || g_ptr_array_index(group->values, 0) != segment || taken_by_guest(d, &place))
+            continue;
+        text = listen_text(&place);
+        want(segment, text, TRUE, NULL);
+    }
+}
+
+static void want_of_files(NrDecision *d)
+{
+    for (guint i = 0; i < d->input->networks->len; i++) {
+        const NrNetwork *file = g_ptr_array_index(d->input->networks, i);
+        NrSegment *segment = g_hash_table_lookup(d->segments, file->name);
+
+        want_listens_of_file(d, segment);
+        if (file->bridge) {
+            g_autofree char *text = g_strconcat("bridge:", file->bridge, NULL);
+
+            want(segment, text, TRUE, NULL);
+        }
+    }
+}
+
+static int compare_networks(gconstpointer a, gconstpointer b)
+{
+    const NrDesiredNetwork *const *first = a, *const *second = b;
+
+    return strcmp((*first)->name, (*second)->name);
+}
+
+/* A file's own listeners make its network one that is always there, even while they give way. */
+static gboolean is_wanted(const NrSegment *segment)
+{
+    return segment->network->endpoints->len || segment->held ||
+           (segment->file && segment->file->listens->len);
+}
+
+static void hand_out_networks(NrDecision *d, NrDesired *desired)
+{
+    GHashTableIter iter;
+    gpointer value;
+
+    want_of_files(d);
+    for (guint i = 0; i < d->cases->len; i++) {
+        NrCase *c = g_ptr_array_index(d->cases, i);
+
+        if (c->binding->kind == NR_BINDING_SERVED)
+            want_served(d, c);
+    }
+    g_hash_table_iter_init(&iter, d->segments);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        NrSegment *segment = value;
+
+        if (is_wanted(segment))
+            g_ptr_array_add(desired->networks, g_steal_pointer(&segment->network));
+    }
+    g_ptr_array_sort(desired->networks, compare_networks);
+}
+
+/* --- the whole */
+
+static void decision_init(NrDecision *d, const NrDesiredInput *input)
+{
+    *d = (NrDecision){ .input = input };
+    d->local = g_hash_table_new(g_str_hash, g_str_equal);
+    for (const char *const *address = input->addresses; address && *address; address++)
+        g_hash_table_add(d->local, (gpointer)*address);
+    d->segments = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, segment_free);
+    d->cases = g_ptr_array_new_with_free_func(g_free);
+    d->by_start = g_ptr_array_new();
+    d->owners = g_ptr_array_new_with_free_func(g_free);
+    d->dials = nr_place_index_new();
+    d->listens = nr_place_index_new();
+    d->sends = nr_place_index_new();
+    d->binds = nr_place_index_new();
+    d->tcp_owners = nr_place_index_new();
+    d->udp_owners = nr_place_index_new();
+}
+
+static void decision_done(NrDecision *d)
+{
+    nr_place_index_free(d->dials);
+    nr_place_index_free(d->listens);
+    nr_place_index_free(d->sends);
+    nr_place_index_free(d->binds);
+    nr_place_index_free(d->tcp_owners);
+    nr_place_index_free(d->udp_owners);
+    nr_place_index_free(d->file_listens);
+    nr_place_index_free(d->file_udps);
+    g_hash_table_unref(d->pending);
+    g_ptr_array_unref(d->rules);
+    g_ptr_array_unref(d->owners);
+    g_ptr_array_unref(d->by_start);
+    g_ptr_array_unref(d->cases);
+    g_hash_table_unref(d->segments);
+    g_hash_table_unref(d->local);
+}
+
+NrDesired *nr_desired_new(const NrDesiredInput *input)
+{
+    NrDesired *desired = g_new0(NrDesired, 1);
+    NrDecision decision;
+
+    desired->networks = g_ptr_array_new_with_free_func(network_free);
+    desired->bindings = g_ptr_array_new_with_free_func(binding_free);
+    decision_init(&decision, input);
+    nr_claims_load(&decision);
+    collect(&decision, desired);
+    nr_rules_decide(&decision);
+    hand_out_networks(&decision, desired);
+    decision_done(&decision);
+    return desired;
+}
+
+/* --- host names */
+
+static void add_hostname(GHashTable *names, const char *host)
+{
+    if (!nr_place_is_numeric(host))
+        g_hash_table_add(names, g_strdup(host));
+}
+
+static void add_hostnames_of_guest(GHashTable *names, const NrGuest *guest)
+{
+    for (guint i = 0; i < guest->nics->len; i++) {
+        const NrNic *nic = g_ptr_array_index(guest->nics, i);
+
+        if (nic->fault)
+            continue;
+        if (nic->kind == NR_NIC_DIALS || nic->kind == NR_NIC_UDP)
+            add_hostname(names, nic->ours.host);
+        if (nic->kind == NR_NIC_LISTENS || nic->kind == NR_NIC_UDP)
+            add_hostname(names, nic->theirs.host);
+    }
+}
+
+static void add_hostnames_of_file(GHashTable *names, const NrNetwork *file)
+{
+    for (guint i = 0; i < file->listens->len; i++)
+        add_hostname(names, ((NrAddress *)g_ptr_array_index(file->listens, i))->host);
+    for (guint i = 0; i < file->udps->len; i++)
+        add_hostname(names, ((NrAddress *)g_ptr_array_index(file->udps, i))->host);
+    for (guint i = 0; i < file->matches->len; i++)
+        add_hostname(names, ((NrMatch *)g_ptr_array_index(file->matches, i))->host);
+}
+
+static int compare_names(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+char **nr_desired_hostnames(const GPtrArray *guests, const GPtrArray *networks)
+{
+    g_autoptr(GHashTable) names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    GPtrArray *sorted = g_ptr_array_new();
+    GHashTableIter iter;
+    gpointer key;
+
+    for (guint i = 0; guests && i < guests->len; i++)
+        add_hostnames_of_guest(names, g_ptr_array_index(guests, i));
+    for (guint i = 0; networks && i < networks->len; i++)
+        add_hostnames_of_file(names, g_ptr_array_index(networks, i));
+
+    g_hash_table_iter_init(&iter, names);
+    while (g_hash_table_iter_next(&iter, &key, NULL))
+        g_ptr_array_add(sorted, g_strdup(key));
+    g_ptr_array_sort(sorted, compare_names);
+    g_ptr_array_add(sorted, NULL);
+    return (char **)g_ptr_array_free(sorted, FALSE);
+}

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One record for each UUID with what each witness last said. Listings of libvirt arrive in their
+ * order, but late: one made before a guest stopped may come after the hook's word that it did. A
+ * domain id is given once, so a listing that says "running" under the id of the start that is over
+ * is known to be old news. It is remembered as `stale_id` until a listing without it has come.
+ */
+#include "daemon/inventory.h"
+
+#include <string.h>
+
+typedef struct {
+    NrGuest *running;
+    NrGuest *announced;
+    NrGuest *defined;
+    gint64 deadline_ms; /* of announced */
+    int stale_id;       /* of the start that is over; -1 none */
+} Record;
+
+struct NrInventory {
+    GHashTable *records; /* UUID -> Record */
+    NrInventoryChanged changed;
+    gpointer data;
+};
+
+static void record_free(gpointer data)
+{
+    Record *record = data;
+
+    g_clear_pointer(&record->running, nr_guest_unref);
+    g_clear_pointer(&record->announced, nr_guest_unref);
+    g_clear_pointer(&record->defined, nr_guest_unref);
+    g_free(record);
+}
+
+NrInventory *nr_inventory_new(NrInventoryChanged changed, gpointer data)
+{
+    NrInventory *inventory = g_new0(NrInventory, 1);
+
+    inventory->records = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, record_free);
+    inventory->changed = changed;
+    inventory->data = data;
+    return inventory;
+}
+
+void nr_inventory_free(NrInventory *inventory)
+{
+    if (!inventory)
+        return;
+    g_hash_table_unref(inventory->records);
+    g_free(inventory);
+}
+
+static NrGuest *record_guest(const Record *record)
+{
+    if (!record)
+        return NULL;
+    return record->running ? record->running
+                           : (record->announced ? record->announced : record->defined);
+}
+
+static Record *get_record(NrInventory *inventory, const char *uuid)
+{
+    Record *record = g_hash_table_lookup(inventory->records, uuid);
+
+    if (record)
+        return record;
+    record = g_new0(Record, 1);
+    record->stale_id = -1;
+    g_hash_table_insert(inventory->records, g_strdup(uuid), record);
+    return record;
+}
+
+/* Takes a reference, or a copy where the state is not what the witness can say. */
+static void set_guest(NrGuest **guest, NrGuest *value, NrGuestState state)
+{
+    NrGuest *taken = NULL;
+
+    if (value)
+        taken = value->state == state ? nr_guest_ref(value) : nr_guest_copy(value, state);
+    g_clear_pointer(guest, nr_guest_unref);
+    *guest = taken;
+}
+
+static gboolean same_guest(const NrGuest *a, const NrGuest *b)
+{
+    return a == b || (a && b && nr_guest_equal(a, b));
+}
+
+/* before: a reference to what counted, or NULL. TRUE where something else counts now. A record that
+ * says nothing any more goes. */
+static gboolean record_settle(NrInventory *inventory, const char *uuid, NrGuest *before)
+{
+    Record *record = g_hash_table_lookup(inventory->records, uuid);
+    gboolean changed = !same_guest(before, record_guest(record));
+
+    if (before)
+        nr_guest_unref(before);
+    if (record && !record_guest(record) && record->stale_id < 0)
+        g_hash_table_remove(inventory->records, uuid);
+    return changed;
+}
+
+static NrGuest *hold(NrGuest *guest)
+{
+    return guest ? nr_guest_ref(guest) : NULL;
+}
+
+static void tell(NrInventory *inventory, gboolean changed)
+{
+    if (changed && inventory->changed)
+        inventory->changed(inventory->data);
+}
+
+void nr_inventory_announce(NrInventory *inventory, NrGuest *guest, gint64 now_ms)
+{
+    Record *record = get_record(inventory, guest->uuid);
+    NrGuest *before = hold(record_guest(record));
+
+    /* libvirt prepares no guest that runs: the run that we know of is over. */
+    if (record->running && record->running->id != guest->id)
+        record->stale_id = record->running->id;
+    set_guest(&record->running, NULL, NR_GUEST_RUNNING);
+    set_guest(&record->announced, guest, NR_GUEST_ANNOUNCED);
+    record->deadline_ms = now_ms + NR_ANNOUNCED_DEADLINE_MS;
+    tell(inventory, record_settle(inventory, guest->uuid, before));
+}
+
+void nr_inventory_release(NrInventory *inventory, const char *uuid)
+{
+    Record *record = g_hash_table_lookup(inventory->records, uuid);
+    NrGuest *before, *active;
+
+    if (!record)
+        return;
+    before = hold(record_guest(record));
+    active = record->running ? record->running : record->announced;
+    if (active && active->id >= 0)
+        record->stale_id = active->id;
+    set_guest(&record->running, NULL, NR_GUEST_RUNNING);
+    set_guest(&record->announced, NULL, NR_GUEST_ANNOUNCED);
+    tell(inventory, record_settle(inventory, uuid, before));
+}
+
+static void record_sync(Record *record, NrGuest *running, NrGuest *defined)
+{
+    if (running && record->stale_id >= 0 && running->id == record->stale_id)
+        running = NULL; /* made before the end of that run: says nothing of now */
+    else
+        record->stale_id = -1;
+    set_guest(&record->running, running, NR_GUEST_RUNNING);
+    set_guest(&record->defined, defined, NR_GUEST_DEFINED);
+    if (running)
+        set_guest(&record->announced, NULL, NR_GUEST_ANNOUNCED);
+}
+
+static gboolean sync_one(NrInventory *inventory, const char *uuid, NrGuest *running,
+                         NrGuest *defined)
+{
+    Record *record = get_record(inventory, uuid);
+    NrGuest *before = hold(record_guest(record));
+
+    record_sync(record, running, defined);
+    return record_settle(inventory, uuid, before);
+}
+
+void nr_inventory_sync_guest(NrInventory *inventory, const char *uuid, NrGuest *running,
+                             NrGuest *defined)
+{
+    tell(inventory, sync_one(inventory, uuid, running, defined));
+}
+
+typedef struct {
+    NrGuest *running, *defined; /* borrowed */
+} Listed;
+
+static GHashTable *list_by_uuid(const GPtrArray *guests)
+{
+    GHashTable *table = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
+
+    for (guint i = 0; i < guests->len; i++) {
+        NrGuest *guest = g_ptr_array_index(guests, i);
+        Listed *listed = g_hash_table_lookup(table, guest->uuid);
+
+        if (!listed) {
+            listed = g_new0(Listed, 1);
+            g_hash_table_insert(table, guest->uuid, listed);
+        }
+        if (guest->state == NR_GUEST_DEFINED)
+            listed->defined = guest;
+        else
+            listed->running = guest;
+    }
+    return table;
+}
+
+void nr_inventory_sync_all(NrInventory *inventory, const GPtrArray *guests)
+{
+    g_autoptr(GHashTable) table = list_by_uuid(guests);
+    g_autoptr(GPtrArray) known = g_ptr_array_new_with_free_func(g_free);
+    gboolean changed = FALSE;
+    GHashTableIter iter;
+    gpointer key, value;
+
+    g_hash_table_iter_init(&iter, inventory->records);
+    while (g_hash_table_iter_next(&iter, &key, NULL))
+        if (!g_hash_table_contains(table, key))
+            g_ptr_array_add(known, g_strdup(key));
+    for (guint i = 0; i < known->len; i++)
+        changed |= sync_one(inventory, g_ptr_array_index(known, i), NULL, NULL);
+
+    g_hash_table_iter_init(&iter, table);
+    while (g_hash_table_iter_next(&iter, &key, &value)) {
+        const Listed *listed = value;
+
+        changed |= sync_one(inventory, key, listed->running, listed->defined);
+    }
+    tell(inventory, changed);
+}
+
+gint64 nr_inventory_expire(NrInventory *inventory, gint64 now_ms)
+{
+    gboolean changed = FALSE;
+    gint64 next_ms = -1;
+    GHashTableIter iter;
+    gpointer value;
+
+    g_hash_table_iter_init(&iter, inventory->records);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        Record *record = value;
+
+        if (!record->announced)
+            continue;
+        if (record->deadline_ms > now_ms) {
+            next_ms = next_ms < 0 ? record->deadline_ms : MIN(next_ms, record->deadline_ms);
+            continue;
+        }
+        set_guest(&record->announced, NULL, NR_GUEST_ANNOUNCED);
+        changed = TRUE;
+        if (!record_guest(record))
+            g_hash_table_iter_remove(&iter);
+    }
+    tell(inventory, changed);
+    return next_ms;
+}
+
+static int compare_guests(gconstpointer a, gconstpointer b)
+{
+    const NrGuest *const *first = a, *const *second = b;
+
+    return strcmp((*first)->uuid, (*second)->uuid);
+}
+
+static void unref_guest(gpointer guest)
+{
+    nr_guest_unref(guest);
+}
+
+GPtrArray *nr_inventory_snapshot(const NrInventory *inventory)
+{
+    GPtrArray *guests = g_ptr_array_new_with_free_func(unref_guest);
+    GHashTableIter iter;
+    gpointer value;
+
+    g_hash_table_iter_init(&iter, inventory->records);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        NrGuest *guest = record_guest(value);
+
+        if (guest)
+            g_ptr_array_add(guests, nr_guest_ref(guest));
+    }
+    g_ptr_array_sort(guests, compare_guests);
+    return guests;
+}
+
+NrGuest *nr_inventory_find(const NrInventory *inventory, const char *uuid)
+{
+    return record_guest(g_hash_table_lookup(inventory->records, uuid));
+}

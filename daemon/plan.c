@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Mark what is as it should be; what stays unmarked is stale. Of the stale, what stands in the way
+ * of something new goes first, all else last, so that nobody is without while it need not be.
+ *
+ * One thing outlives its network: the connection of a running guest that dialled us. Its QEMU never
+ * dials again, so a relay that still has one only loses its endpoints, and stops when the guest does.
+ */
+#include "daemon/plan.h"
+
+#include <string.h>
+
+#include "daemon/place.h"
+
+/* An endpoint that exists and is wanted no more, or not as it is. */
+typedef struct {
+    NrActualNetwork *network;
+    NrActualEndpoint *endpoint;
+    struct endpoint parsed;
+    gboolean first; /* in the way of something new */
+} Stale;
+
+typedef struct {
+    const NrDesired *desired;
+    const NrActual *actual;
+    GPtrArray *actions;
+    GHashTable *wanted;  /* name -> NrDesiredNetwork, borrowed */
+    GHashTable *present; /* name -> NrActualNetwork, borrowed */
+    GHashTable *as_is;   /* set of NrActualEndpoint that stay */
+    GHashTable *guests;  /* set of labels: NICs of running guests that dial */
+    GPtrArray *stale;    /* Stale, owns */
+    NrPlaceIndex *tcp;   /* Stale by the address it holds: LISTEN its own, TCP the far end's */
+    NrPlaceIndex *udp;
+} Plan;
+
+static void action_free(gpointer data)
+{
+    NrAction *action = data;
+
+    g_free(action->network);
+    g_free(action->endpoint);
+    g_free(action->label);
+    g_free(action->detail);
+    g_free(action);
+}
+
+static NrAction *add_action(Plan *plan, NrActionKind kind, const char *network)
+{
+    NrAction *action = g_new0(NrAction, 1);
+
+    action->kind = kind;
+    action->network = g_strdup(network);
+    action->newest_id = -1;
+    g_ptr_array_add(plan->actions, action);
+    return action;
+}
+
+/* --- what is there */
+
+static gboolean address_place(NrPlace *ret, const struct endpoint_address *address)
+{
+    g_strlcpy(ret->host, address->host, sizeof(ret->host));
+    ret->l4_port = address->l4_port;
+    return TRUE;
+}
+
+/* The address that nobody else can have while the endpoint is there. */
+static gboolean endpoint_place(NrPlace *ret, const struct endpoint *endpoint)
+{
+    switch (endpoint->kind) {
+    case ENDPOINT_LISTEN:
+    case ENDPOINT_UDP:
+        return address_place(ret, &endpoint->local);
+    case ENDPOINT_TCP: /* QEMU takes one client at a time */
+        return address_place(ret, &endpoint->remote);
+    default:
+        return FALSE;
+    }
+}
+
+static void index_guests(Plan *plan)
+{
+    char mac[MAC_TEXT_MAX];
+
+    for (guint i = 0; i < plan->desired->bindings->len; i++) {
+        const NrBinding *binding = g_ptr_array_index(plan->desired->bindings, i);
+
+        if (binding->nic->kind == NR_NIC_DIALS && nr_guest_is_active(binding->guest))
+            g_hash_table_add(plan->guests, g_strconcat(binding->guest->uuid, "/",
+                                                       mac_format(binding->nic->mac, mac), NULL));
+    }
+}
+
+/* FALSE: a guest that still runs has its connection in it. */
+static gboolean may_stop(const Plan *plan, const NrActualNetwork *network)
+{
+    if (g_hash_table_contains(plan->wanted, network->name))
+        return FALSE;
+    for (guint i = 0; i < network->ports->len; i++) {
+        const NrActualPort *port = g_ptr_array_index(network->ports, i);
+
+        if (port->label && g_hash_table_contains(plan->guests, port->label))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean endpoint_fits(const NrActualEndpoint *have, const NrDesiredEndpoint *want)
+{
+    if (!g_str_equal(have->text, want->text) || have->state == CTL_ENDPOINT_ENDED)
+        return FALSE;
+    return !have->label || !want->label || g_str_equal(have->label, want->label);
+}
+
+static GHashTable *index_endpoints(const NrActualNetwork *network)
+{
+    GHashTable *table = g_hash_table_new(g_str_hash, g_str_equal);
+
+    for (guint i = 0; i < network->endpoints->len; i++) {
+        NrActualEndpoint *endpoint = g_ptr_array_index(network->endpoints, i);
+
+        g_hash_table_insert(table, endpoint->text, endpoint);
+    }
+    return table;
+}
+
+static void mark_network(Plan *plan, const NrDesiredNetwork *want)
+{
+    const NrActualNetwork *have = g_hash_table_lookup(plan->present, want->name);
+    g_autoptr(GHashTable) endpoints = have ? index_endpoints(have) : NULL;
+
+    for (guint i = 0; have && i < want->endpoints->len; i++) {
+        const NrDesiredEndpoint *wanted = g_ptr_array_index(want->endpoints, i);
+        NrActualEndpoint *found = g_hash_table_lookup(endpoints, wanted->text);
+
+        if (found && endpoint_fits(found, wanted))
+            g_hash_table_add(plan->as_is, found);
+    }
+}
+
+static void index_stale(Plan *plan, NrActualNetwork *network, NrActualEndpoint *endpoint)
+{
+    Stale *stale = g_new0(Stale, 1);
+    const char *expected;
+    NrPlace place;
+
+    stale->network = network;
+    stale->endpoint = endpoint;
+    g_ptr_array_add(plan->stale, stale);
+    if (endpoint_parse(&stale->parsed, endpoint->text, &expected) < 0 ||
+        !endpoint_place(&place, &stale->parsed))
+        return;
+    nr_place_index_add(stale->parsed.kind == ENDPOINT_UDP ? plan->udp : plan->tcp, &place, stale);
+}
+
+static void find_stale(Plan *plan)
+{
+    for (guint i = 0; i < plan->actual->networks->len; i++) {
+        NrActualNetwork *network = g_ptr_array_index(plan->actual->networks, i);
+
+        for (guint k = 0; k < network->endpoints->len; k++) {
+            NrActualEndpoint *endpoint = g_ptr_array_index(network->endpoints, k);
+
+            if (!g_hash_table_contains(plan->as_is, endpoint))
+                index_stale(plan, network, endpoint);
+        }
+    }
+}
+
+/* --- what is in the way */
+
+static gboolean collides(const Stale *stale, const char *network, const char *text)
+{
+    if (g_str_equal(stale->endpoint->text, text))
+        return TRUE;
+    /* Sockets of one network share a udp address of ours, one for each far end. */
+    return stale->parsed.kind != ENDPOINT_UDP || !g_str_equal(stale->network->name, network);
+}
+
+static void mark_group(const NrPlaceGroup *group, const char *network, const char *text)
+{
+    for (guint i = 0; i < group->values->len; i++) {
+        Stale *stale = g_ptr_array_index(group->values, i);
+
+        if (!stale->first && collides(stale, network, text))
+            stale->first = TRUE;
+    }
+}
+
+/* Endpoints without an address (bridge:, tap:) collide with their own kind of text only. */
+static void mark_same_text(Plan *plan, GHashTable *texts)
+{
+    for (guint i = 0; i < plan->stale->len; i++) {
+        Stale *stale = g_ptr_array_index(plan->stale, i);
+        const char *network = g_hash_table_lookup(texts, stale->endpoint->text);
+        gboolean bridge = g_str_has_prefix(stale->endpoint->text, "bridge:");
+
+        /* Any number of networks may have a TAP in one bridge. */
+        if (network && (!bridge || g_str_equal(network, stale->network->name)))
+            stale->first = TRUE;
+    }
+}
+
+static gboolean is_missing(const Plan *plan, const NrDesiredNetwork *want,
+                           const NrDesiredEndpoint *endpoint, GHashTable *have)
+{
+    NrActualEndpoint *found = have ? g_hash_table_lookup(have, endpoint->text) : NULL;
+
+    return !found || !g_hash_table_contains(plan->as_is, found);
+}
+
+static void mark_conflicts_of(Plan *plan, const NrDesiredNetwork *want, GHashTable *texts)
+{
+    const NrActualNetwork *present = g_hash_table_lookup(plan->present, want->name);
+    g_autoptr(GHashTable) have = present ? index_endpoints(present) : NULL;
+
+    for (guint i = 0; i < want->endpoints->len; i++) {
+        const NrDesiredEndpoint *endpoint = g_ptr_array_index(want->endpoints, i);
+        const NrPlaceGroup *group;
+        struct endpoint parsed;
+        const char *expected;
+        NrPlaceIter iter;
+        NrPlace place;
+
+        if (!is_missing(plan, want, endpoint, have))
+            continue;
+        g_hash_table_insert(texts, endpoint->text, want->name);
+        if (endpoint_parse(&parsed, endpoint->text, &expected) < 0 ||
+            !endpoint_place(&place, &parsed))
+            continue;
+        nr_place_iter_init(&iter, parsed.kind == ENDPOINT_UDP ? plan->udp : plan->tcp, &place);
+        while ((group = nr_place_iter_next(&iter)))
+            mark_group(group, want->name, endpoint->text);
+    }
+}
+
+static void mark_conflicts(Plan *plan)
+{
+    g_autoptr(GHashTable) texts = g_hash_table_new(g_str_hash, g_str_equal);
+
+    for (guint i = 0; i < plan->desired->networks->len; i++)
+        mark_conflicts_of(plan, g_ptr_array_index(plan->desired->networks, i), texts);
+    mark_same_text(plan, texts);
+}
+
+/* --- the actions, in their order */
+
+static void detach(Plan *plan, const Stale *stale)
+{
+    NrAction *action = add_action(plan, NR_ACTION_DETACH, stale->network->name);
+
+    action->endpoint = g_strdup(stale->endpoint->text);
+    action->endpoint_id = stale->endpoint->id;
+}
+
+/* Networks that may stop and have nothing that could wait: set of NrActualNetwork. */
+static GHashTable *find_stopped_first(Plan *plan)
+{
+    GHashTable *stopped = g_hash_table_new(NULL, NULL);
+    g_autoptr(GHashTable) waiting = g_hash_table_new(NULL, NULL);
+
+    for (guint i = 0; i < plan->stale->len; i++) {
+        Stale *stale = g_ptr_array_index(plan->stale, i);
+
+        g_hash_table_add(stale->first ? stopped : waiting, stale->network);
+    }
+    for (guint i = 0; i < plan->actual->networks->len; i++) {
+        NrActualNetwork *network = g_ptr_array_index(plan->actual->networks, i);
+
+        if (g_hash_table_contains(waiting, network) || !may_stop(plan, network))
+            g_hash_table_remove(stopped, network);
+    }
+    return stopped;
+}
+
+static void free_addresses(Plan *plan, GHashTable *stopped)
+{
+    for (guint i = 0; i < plan->stale->len; i++) {
+        const Stale *stale = g_ptr_array_index(plan->stale, i);
+
+        if (stale->first && !g_hash_table_contains(stopped, stale->network))
+            detach(plan, stale);
+    }
+    for (guint i = 0; i < plan->actual->networks->len; i++) {
+        NrActualNetwork *network = g_ptr_array_index(plan->actual->networks, i);
+
+        if (g_hash_table_contains(stopped, network))
+            add_action(plan, NR_ACTION_STOP, network->name);
+    }
+}
+
+static void spawn_missing(Plan *plan)
+{
+    for (guint i = 0; i < plan->desired->networks->len; i++) {
+        const NrDesiredNetwork *want = g_ptr_array_index(plan->desired->networks, i);
+        NrAction *action;
+
+        /* Without an endpoint it is only wanted for a connection that it has already. */
+        if (g_hash_table_contains(plan->present, want->name) || !want->endpoints->len)
+            continue;
+        action = add_action(plan, NR_ACTION_SPAWN, want->name);
+        for (guint k = 0; k < want->endpoints->len; k++) {
+            const NrDesiredEndpoint *endpoint = g_ptr_array_index(want->endpoints, k);
+
+            action->named |= endpoint->named;
+            action->newest_id = MAX(action->newest_id, endpoint->newest_id);
+        }
+    }
+}
+
+static void attach_missing(Plan *plan)
+{
+    for (guint i = 0; i < plan->desired->networks->len; i++) {
+        const NrDesiredNetwork *want = g_ptr_array_index(plan->desired->networks, i);
+        const NrActualNetwork *present = g_hash_table_lookup(plan->present, want->name);
+        g_autoptr(GHashTable) have = present ? index_endpoints(present) : NULL;
+
+        for (guint k = 0; k < want->endpoints->len; k++) {
+            const NrDesiredEndpoint *endpoint = g_ptr_array_index(want->endpoints, k);
+            NrAction *action;
+
+            if (!is_missing(plan, want, endpoint, have))
+                continue;
+            action = add_action(plan, NR_ACTION_ATTACH, want->name);
+            action->endpoint = g_strdup(endpoint->text);
+            action->label = g_strdup(endpoint->label);
+            action->named = endpoint->named;
+            action->newest_id = endpoint->newest_id;
+        }
+    }
+}
+
+static void enslave_astray(Plan *plan)
+{
+    for (guint i = 0; i < plan->actual->networks->len; i++) {
+        const NrActualNetwork *network = g_ptr_array_index(plan->actual->networks, i);
+
+        for (guint k = 0; k < network->endpoints->len; k++) {
+            NrActualEndpoint *endpoint = g_ptr_array_index(network->endpoints, k);
+            NrAction *action;
+
+            if (!endpoint->astray || !g_hash_table_contains(plan->as_is, endpoint))
+                continue;
+            action = add_action(plan, NR_ACTION_ENSLAVE, network->name);
+            action->endpoint = g_strdup(endpoint->text);
+            action->endpoint_id = endpoint->id;
+            action->detail = g_strdup(endpoint->detail);
+        }
+    }
+}
+
+/* Stopping a relay detaches all that is in it. */
+static void detach_stale(Plan *plan)
+{
+    for (guint i = 0; i < plan->stale->len; i++) {
+        const Stale *stale = g_ptr_array_index(plan->stale, i);
+
+        if (!stale->first && !may_stop(plan, stale->network))
+            detach(plan, stale);
+    }
+}
+
+static void stop_unused(Plan *plan, GHashTable *stopped)
+{
+    for (guint i = 0; i < plan->actual->networks->len; i++) {
+        NrActualNetwork *network = g_ptr_array_index(plan->actual->networks, i);
+
+        if (may_stop(plan, network) && !g_hash_table_contains(stopped, network))
+            add_action(plan, NR_ACTION_STOP, network->name);
+    }
+}
+
+/* --- the whole */
+
+static void plan_init(Plan *plan, const NrDesired *desired, const NrActual *actual)
+{
+    *plan = (Plan){ .desired = desired, .actual = actual };
+    plan->actions = g_ptr_array_new_with_free_func(action_free);
+    plan->wanted = g_hash_table_new(g_str_hash, g_str_equal);
+    plan->present = g_hash_table_new(g_str_hash, g_str_equal);
+    plan->as_is = g_hash_table_new(NULL, NULL);
+    plan->guests = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    plan->stale = g_ptr_array_new_with_free_func(g_free);
+    plan->tcp = nr_place_index_new();
+    plan->udp = nr_place_index_new();
+
+    for (guint i = 0; i < desired->networks->len; i++) {
+        NrDesiredNetwork *network = g_ptr_array_index(desired->networks, i);
+
+        g_hash_table_insert(plan->wanted, network->name, network);
+    }
+    for (guint i = 0; i < actual->networks->len; i++) {
+        NrActualNetwork *network = g_ptr_array_index(actual->networks, i);
+
+        g_hash_table_insert(plan->present, network->name, network);
+    }
+}
+
+static GPtrArray *plan_done(Plan *plan)
+{
+    g_hash_table_unref(plan->wanted);
+    g_hash_table_unref(plan->present);
+    g_hash_table_unref(plan->as_is);
+    g_hash_table_unref(plan->guests);
+    g_ptr_array_unref(plan->stale);
+    nr_place_index_free(plan->tcp);
+    nr_place_index_free(plan->udp);
+    return plan->actions;
+}
+
+GPtrArray *nr_plan_new(const NrDesired *desired, const NrActual *actual)
+{
+    g_autoptr(GHashTable) stopped = NULL;
+    Plan plan;
+
+    plan_init(&plan, desired, actual);
+    index_guests(&plan);
+    for (guint i = 0; i < desired->networks->len; i++)
+        mark_network(&plan, g_ptr_array_index(desired->networks, i));
+    find_stale(&plan);
+    mark_conflicts(&plan);
+    stopped = find_stopped_first(&plan);
+
+    free_addresses(&plan, stopped);
+    spawn_missing(&plan);
+    attach_missing(&plan);
+    enslave_astray(&plan);
+    detach_stale(&plan);
+    stop_unused(&plan, stopped);
+    return plan_done(&plan);
+}
+
+/* --- for people */
+
+static char *format_attach(const struct endpoint *endpoint, const char *local, const char *remote)
+{
+    switch (endpoint->kind) {
+    case ENDPOINT_LISTEN:
+        return g_strdup_printf("listen on %s", local);
+    case ENDPOINT_TCP:
+        return g_strdup_printf("dial %s", remote);
+    case ENDPOINT_UDP:
+        return g_strdup_printf("bind udp %s for %s", local, remote);
+    case ENDPOINT_BRIDGE:
+        return g_strdup_printf("put a TAP into the bridge %s", endpoint->ifname);
+    default:
+        return NULL;
+    }
+}
+
+static char *format_detach(const struct endpoint *endpoint, const char *local, const char *remote)
+{
+    switch (endpoint->kind) {
+    case ENDPOINT_LISTEN:
+        return g_strdup_printf("stop listening on %s", local);
+    case ENDPOINT_TCP:
+        return g_strdup_printf("hang up on %s", remote);
+    case ENDPOINT_UDP:
+        return g_strdup_printf("give up udp %s for %s", local, remote);
+    case ENDPOINT_BRIDGE:
+        return g_strdup_printf("take the TAP out of the bridge %s", endpoint->ifname);
+    default:
+        return NULL;
+    }
+}
+
+static char *format_endpoint(const NrAction *action)
+{
+    char local[ENDPOINT_TEXT_MAX], remote[ENDPOINT_TEXT_MAX];
+    gboolean attach = action->kind == NR_ACTION_ATTACH;
+    struct endpoint endpoint;
+    const char *expected;
+    char *text = NULL;
+
+    if (endpoint_parse(&endpoint, action->endpoint, &expected) == 0) {
+        endpoint_address_format(&endpoint.local, local);
+        endpoint_address_format(&endpoint.remote, remote);
+        text = attach ? format_attach(&endpoint, local, remote)
+                      : format_detach(&endpoint, local, remote);
+    }
+    return text ? text : g_strdup_printf("%s %s", attach ? "attach" : "detach", action->endpoint);
+}
+
+char *nr_action_format(const NrAction *action)
+{
+    g_autofree char *what = NULL, *whole = NULL;
+
+    switch (action->kind) {
+    case NR_ACTION_SPAWN:
+        what = g_strdup("start a relay");
+        break;
+    case NR_ACTION_STOP:
+        what = g_strdup("stop the relay");
+        break;
+    case NR_ACTION_ENSLAVE:
+        what = g_strdup_printf("put the TAP %s back into its place, %s", action->detail,
+                               action->endpoint);
+        break;
+    default:
+        what = format_endpoint(action);
+    }
+    whole = g_strdup_printf("%s: %s", action->network, what);
+    return nr_printable(whole);
+}
