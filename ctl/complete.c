@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * netrelayctl complete -- WORD...: what the last word could become, one candidate a line, for the
+ * shell's completion. The words before it are those after "netrelayctl" on the command line. Names of
+ * guests are strangers' text: the shell script quotes them, and one with control bytes is left out.
+ */
+#include <stdio.h>
+#include <string.h>
+#include "ctl/manager.h"
+#include "xml/guest.h"
+
+#define COMPLETE_TIMEOUT_MS 1000 /* somebody holds a finger on the tab key */
+
+static void offer(const char *candidate, const char *prefix)
+{
+    g_autofree char *printable = nr_printable(candidate);
+
+    if (*candidate && g_str_has_prefix(candidate, prefix) && g_str_equal(candidate, printable))
+        puts(candidate);
+}
+
+static const NrCommand *command_among(char **words, guint count)
+{
+    for (guint i = 0; i < count; i++) {
+        const NrCommand *command;
+
+        for (guint c = 0; (command = nr_command_at(c)); c++) {
+            if (command->summary && g_str_equal(command->name, words[i]))
+                return command;
+        }
+    }
+    return NULL;
+}
+
+static void offer_commands(const char *prefix)
+{
+    const NrCommand *command;
+
+    for (guint i = 0; (command = nr_command_at(i)); i++) {
+        if (command->summary)
+            offer(command->name, prefix);
+    }
+}
+
+static void offer_options(const NrCommand *command, const char *prefix)
+{
+    guint wanted = command ? command->options | NR_OPTIONS_ANY : NR_OPTION_HELP | NR_OPTION_VERSION;
+    const char *name;
+    guint bit;
+
+    for (guint i = 0; (name = nr_option_at(i, &bit)); i++) {
+        g_autofree char *text = g_strconcat("--", name, NULL);
+
+        if (bit & wanted)
+            offer(text, prefix);
+    }
+}
+
+/* Networks and guests that are there now. */
+static void offer_names(const NrCall *call, const char *prefix)
+{
+    NrExit code;
+    g_autoptr(GVariant) reply =
+        nr_manager_call(call, "Status", "(aa{sv}a{sv})", COMPLETE_TIMEOUT_MS, TRUE, &code);
+    g_autoptr(GVariant) rows = reply ? g_variant_get_child_value(reply, 0) : NULL;
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+    for (gsize i = 0; rows && i < g_variant_n_children(rows); i++) {
+        g_autoptr(GVariant) row = g_variant_get_child_value(rows, i);
+        const char *network = "", *guest = "";
+
+        g_variant_lookup(row, "network", "&s", &network);
+        g_variant_lookup(row, "guest", "&s", &guest);
+        if (g_hash_table_add(seen, g_strdup(network)))
+            offer(network, prefix);
+        if (g_hash_table_add(seen, g_strdup(guest)))
+            offer(guest, prefix);
+    }
+}
+
+NrExit nr_complete_run(const NrCall *call)
+{
+    guint before = call->operand_count ? call->operand_count - 1 : 0;
+    const char *prefix = call->operand_count ? call->operands[before] : "";
+    const NrCommand *command = command_among(call->operands, before);
+
+    if (*prefix == '-')
+        offer_options(command, prefix);
+    else if (!command)
+        offer_commands(prefix);
+    else if (command->run == nr_status_run)
+        offer_names(call, prefix);
+    return NR_EXIT_DONE;
+}

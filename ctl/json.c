@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ctl/json.h"
+
+#include <json-glib/json-glib.h>
+#include <stdio.h>
+
+void nr_json_print(GVariant *value)
+{
+    g_autoptr(GVariant) owned = g_variant_ref_sink(value);
+    g_autoptr(JsonNode) node = json_gvariant_serialize(owned);
+    g_autofree char *text = json_to_string(node, TRUE);
+
+    puts(text);
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* netrelayctl: argv -> one call of one subcommand. */
+#include <getopt.h>
+#include <locale.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "common/paths.h"
+#include "ctl/command.h"
+#include "xml/guest.h"
+
+static NrExit help_run(const NrCall *call);
+
+static const NrCommand commands[] = {
+    { "status", "[NETWORK|GUEST]...", "show networks, their ports, and guests' NICs",
+      NR_OPTIONS_ASKING | NR_OPTION_JSON, 0, G_MAXUINT, nr_status_run },
+    { "plan", "", "show what the manager would do now, or what a guest would get (--xml)",
+      NR_OPTIONS_ASKING | NR_OPTION_JSON | NR_OPTION_XML, 0, 0, nr_plan_run },
+    { "reload", "", "read network files and libvirt's list of guests anew", NR_OPTIONS_ASKING, 0, 0,
+      nr_reload_run },
+    { "hook", "prepare|release|reconnect -- GUEST",
+      "what libvirt's hook calls, with the guest's XML on standard input", NR_OPTION_SOCKET, 2, 2,
+      nr_hook_run },
+    { "help", "", "show this", 0, 0, G_MAXUINT, help_run },
+    { "complete", "WORD...", NULL, NR_OPTIONS_ASKING, 0, G_MAXUINT, nr_complete_run },
+};
+
+static const struct {
+    const char *name;
+    char letter;
+    const char *argument; /* or NULL */
+    const char *summary;
+    NrOption bit;
+} options[] = {
+    { "json", 'j', NULL, "print JSON, for programs", NR_OPTION_JSON },
+    { "xml", 'x', "FILE", "a domain XML file, or - for standard input", NR_OPTION_XML },
+    { "system", 0, NULL, "the manager of qemu:///system (default for root)", NR_OPTION_SYSTEM },
+    { "session", 0, NULL, "the user's own manager (default for others)", NR_OPTION_SESSION },
+    { "socket", 0, "DIR", "the directory with the manager's sockets", NR_OPTION_SOCKET },
+    { "help", 'h', NULL, "show this", NR_OPTION_HELP },
+    { "version", 'V', NULL, "show the version", NR_OPTION_VERSION },
+};
+
+const NrCommand *nr_command_at(guint index)
+{
+    return index < G_N_ELEMENTS(commands) ? &commands[index] : NULL;
+}
+
+const char *nr_option_at(guint index, guint *ret_bit)
+{
+    if (index >= G_N_ELEMENTS(options))
+        return NULL;
+    *ret_bit = options[index].bit;
+    return options[index].name;
+}
+
+void nr_complain(const char *format, ...)
+{
+    g_autofree char *text = NULL;
+    g_autofree char *printable = NULL;
+    va_list args;
+
+    va_start(args, format);
+    text = g_strdup_vprintf(format, args);
+    va_end(args);
+    printable = nr_printable(text);
+    fprintf(stderr, "netrelayctl: %s\n", printable);
+}
+
+static void print_help(FILE *out)
+{
+    fputs("usage: netrelayctl COMMAND [OPTION]...\n\ncommands:\n", out);
+    for (guint i = 0; i < G_N_ELEMENTS(commands); i++) {
+        if (commands[i].summary)
+            fprintf(out, "  %s %s\n        %s\n", commands[i].name, commands[i].operands,
+                    commands[i].summary);
+    }
+    fputs("\noptions:\n", out);
+    for (guint i = 0; i < G_N_ELEMENTS(options); i++) {
+        g_autofree char *left =
+            g_strdup_printf("--%s %s", options[i].name, options[i].argument ?: "");
+
+        fprintf(out, options[i].letter ? "  -%c, " : "      ", options[i].letter);
+        fprintf(out, "%-14s %s\n", left, options[i].summary);
+    }
+    fputs("\nexit codes: 0 done, 1 failed or refused, 2 wrong usage, 3 netrelayd is not running\n",
+          out);
+}
+
+static NrExit help_run(const NrCall *call)
+{
+    print_help(stdout);
+    return NR_EXIT_DONE;
+}
+
+static void build_getopt(char *shorts, struct option *longs)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(options); i++) {
+        *longs++ =
+            (struct option){ .name = options[i].name,
+                             .has_arg = options[i].argument ? required_argument : no_argument,
+                             .val = (int)i + 256 };
+        if (options[i].letter)
+            *shorts++ = options[i].letter;
+        if (options[i].letter && options[i].argument)
+            *shorts++ = ':';
+    }
+    *longs = (struct option){ 0 };
+    *shorts = '\0';
+}
+
+static guint option_index(int value)
+{
+    if (value >= 256)
+        return (guint)value - 256;
+    for (guint i = 0; i < G_N_ELEMENTS(options); i++) {
+        if (options[i].letter == value)
+            return i;
+    }
+    return G_N_ELEMENTS(options);
+}
+
+/* The words that are no options are left at argv[optind]. getopt itself says what is wrong. */
+static gboolean parse_options(NrCall *call, int argc, char **argv)
+{
+    char shorts[2 * G_N_ELEMENTS(options) + 1];
+    struct option longs[G_N_ELEMENTS(options) + 1];
+    int value;
+
+    build_getopt(shorts, longs);
+    while ((value = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+        guint index = option_index(value);
+
+        if (index == G_N_ELEMENTS(options))
+            return FALSE;
+        call->options |= options[index].bit;
+        if (options[index].bit == NR_OPTION_XML)
+            call->xml = optarg;
+        else if (options[index].bit == NR_OPTION_SOCKET)
+            call->socket = optarg;
+    }
+    return TRUE;
+}
+
+static const NrCommand *find_command(const char *name)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(commands); i++) {
+        if (g_str_equal(commands[i].name, name))
+            return &commands[i];
+    }
+    nr_complain("there is no command '%s'; see netrelayctl help", name);
+    return NULL;
+}
+
+static gboolean check_call(const NrCommand *command, const NrCall *call)
+{
+    guint excess = call->options & ~(command->options | NR_OPTIONS_ANY);
+
+    for (guint i = 0; i < G_N_ELEMENTS(options); i++) {
+        if (excess & options[i].bit) {
+            nr_complain("%s takes no --%s; see netrelayctl help", command->name, options[i].name);
+            return FALSE;
+        }
+    }
+    if (call->operand_count < command->operands_min ||
+        call->operand_count > command->operands_max) {
+        nr_complain("usage: netrelayctl %s %s", command->name, command->operands);
+        return FALSE;
+    }
+    if ((call->options & NR_OPTIONS_PLACE) == NR_OPTIONS_PLACE) {
+        nr_complain("--system and --session exclude each other");
+        return FALSE;
+    }
+    return TRUE;
+}
+
+/* Whose manager is meant, and where it has its sockets. */
+static NrExit find_place(NrCall *call)
+{
+    char dir[4096];
+
+    call->uid = call->options & NR_OPTION_SYSTEM ? 0 : getuid();
+    if (call->uid == 0 && call->options & NR_OPTION_SESSION) {
+        nr_complain("root has one manager, the system's; call --session as the user it is for");
+        return NR_EXIT_USAGE;
+    }
+    if (call->socket) {
+        call->runtime_dir = g_strdup(call->socket);
+        return NR_EXIT_DONE;
+    }
+    /* Without one there is just no manager: not every command needs it. */
+    call->runtime_dir =
+        paths_runtime_dir(call->uid, dir, sizeof(dir)) == 0 ? g_strdup(dir) : g_strdup("");
+    return NR_EXIT_DONE;
+}
+
+static NrExit run_command(NrCall *call, int argc, char **argv)
+{
+    const NrCommand *command;
+    NrExit code;
+
+    if (optind >= argc) {
+        print_help(stderr);
+        return NR_EXIT_USAGE;
+    }
+    command = find_command(argv[optind]);
+    if (!command)
+        return NR_EXIT_USAGE;
+    call->operands = argv + optind + 1;
+    call->operand_count = (guint)(argc - optind - 1);
+    if (!check_call(command, call))
+        return NR_EXIT_USAGE;
+    code = find_place(call);
+    return code == NR_EXIT_DONE ? command->run(call) : code;
+}
+
+int main(int argc, char **argv)
+{
+    NrCall call = { 0 };
+    NrExit code;
+
+    setlocale(LC_CTYPE, "");
+    if (!parse_options(&call, argc, argv))
+        code = NR_EXIT_USAGE;
+    else if (call.options & NR_OPTION_HELP)
+        code = help_run(&call);
+    else if (call.options & NR_OPTION_VERSION)
+        code = printf("netrelayctl %s\n", NR_VERSION) > 0 ? NR_EXIT_DONE : NR_EXIT_FAILED;
+    else
+        code = run_command(&call, argc, argv);
+    g_free(call.runtime_dir);
+    /* A full disk or a closed pipe behind us is no success. */
+    if (fflush(stdout) != 0 && code == NR_EXIT_DONE)
+        code = NR_EXIT_FAILED;
+    return (int)code;
+}

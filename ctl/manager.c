@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ctl/manager.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <gio/gio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "common/paths.h"
+#include "common/scope.h"
+
+#define CONNECT_TIMEOUT_MS 5000
+#define OBJECT_PATH        "/org/netrelay/Manager1"
+#define INTERFACE          "org.netrelay.Manager1"
+
+/* What is being waited for: the connection, until it is there or the time is up. */
+typedef struct {
+    GMainLoop *loop;
+    GCancellable *cancellable;
+    GDBusConnection *connection;
+    GError *error;
+    gboolean late;
+} Attempt;
+
+int nr_manager_open_dir(const char *runtime_dir)
+{
+    _cleanup_(closep) int fd = open(runtime_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    struct stat st;
+
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return -errno;
+    /* In a directory of somebody else's, somebody else would answer. */
+    if (st.st_uid != 0 && st.st_uid != geteuid())
+        return -EPERM;
+    return steal_fd(&fd);
+}
+
+const char *nr_manager_cure(uid_t uid, gboolean running)
+{
+    static const char *const cures[2][2][2] = {
+        /* by hand, by systemd; not running, running */
+        { { "start it as that user: netrelayd", "end it and start it again: netrelayd" },
+          { "start it with: systemctl --user start netrelayd",
+            "restart it with: systemctl --user restart netrelayd" } },
+        { { "start it as root: netrelayd", "end it and start it again as root: netrelayd" },
+          { "start it with: systemctl start netrelayd",
+            "restart it with: systemctl restart netrelayd" } },
+    };
+
+    return cures[uid == 0][access("/run/systemd/system", F_OK) == 0][!!running];
+}
+
+static gboolean on_connect_late(gpointer data)
+{
+    Attempt *attempt = data;
+
+    attempt->late = TRUE;
+    g_cancellable_cancel(attempt->cancellable);
+    return G_SOURCE_REMOVE;
+}
+
+static void on_connected(GObject *source, GAsyncResult *result, gpointer data)
+{
+    Attempt *attempt = data;
+
+    attempt->connection = g_dbus_connection_new_for_address_finish(result, &attempt->error);
+    g_main_loop_quit(attempt->loop);
+}
+
+/* A stopped manager accepts and says nothing: the handshake has no time limit of its own. */
+static GDBusConnection *connect_within(const char *address, int timeout_ms, GError **error)
+{
+    g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
+    g_autoptr(GCancellable) cancellable = g_cancellable_new();
+    Attempt attempt = { .loop = loop, .cancellable = cancellable };
+    guint timer = g_timeout_add((guint)timeout_ms, on_connect_late, &attempt);
+
+    g_dbus_connection_new_for_address(address, G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT, NULL,
+                                      cancellable, on_connected, &attempt);
+    g_main_loop_run(loop);
+    if (!attempt.late)
+        g_source_remove(timer);
+    if (attempt.late && attempt.error) {
+        g_clear_error(&attempt.error);
+        g_set_error_literal(&attempt.error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT, "late");
+    }
+    if (attempt.error)
+        g_propagate_error(error, attempt.error);
+    return attempt.connection;
+}
+
+static NrExit explain(const NrCall *call, const GError *error, gboolean quiet)
+{
+    if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND) ||
+        g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CONNECTION_REFUSED)) {
+        if (!quiet)
+            nr_complain("netrelayd is not running (nobody answers in %s); %s", call->runtime_dir,
+                        nr_manager_cure(call->uid, FALSE));
+        return NR_EXIT_NO_MANAGER;
+    }
+    if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT) ||
+        g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_NO_REPLY) ||
+        g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_TIMEOUT)) {
+        if (!quiet)
+            nr_complain("netrelayd does not answer in %s; %s", call->runtime_dir,
+                        nr_manager_cure(call->uid, TRUE));
+        return NR_EXIT_NO_MANAGER;
+    }
+    if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED)) {
+        if (!quiet)
+            nr_complain("the sockets in %s are not for this user; call netrelayctl as %s",
+                        call->runtime_dir, call->uid == 0 ? "root" : "their owner");
+        return NR_EXIT_FAILED;
+    }
+    if (!quiet)
+        nr_complain("netrelayd in %s: %s", call->runtime_dir, error->message);
+    return NR_EXIT_FAILED;
+}
+
+static GDBusConnection *connect_to(const NrCall *call, GError **error)
+{
+    _cleanup_(closep) int fd = nr_manager_open_dir(call->runtime_dir);
+    g_autofree char *path = NULL;
+    g_autofree char *address = NULL;
+
+    if (fd < 0) {
+        g_set_error_literal(error, G_IO_ERROR, g_io_error_from_errno(-fd), g_strerror(-fd));
+        return NULL;
+    }
+    /* Through the descriptor: a socket's own path is limited to 107 bytes. */
+    path = g_strdup_printf("/proc/self/fd/%d/%s", fd, PATHS_CONTROL_SOCKET);
+    address = g_strdup_printf("unix:path=%s", path);
+    return connect_within(address, CONNECT_TIMEOUT_MS, error);
+}
+
+GVariant *nr_manager_call(const NrCall *call, const char *method, const char *reply_type,
+                          int timeout_ms, gboolean quiet, NrExit *ret_code)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GDBusConnection) connection = connect_to(call, &error);
+    GVariant *reply = NULL;
+
+    if (connection)
+        reply = g_dbus_connection_call_sync(connection, NULL, OBJECT_PATH, INTERFACE, method, NULL,
+                                            G_VARIANT_TYPE(reply_type), G_DBUS_CALL_FLAGS_NONE,
+                                            timeout_ms, NULL, &error);
+    if (!reply && error)
+        g_dbus_error_strip_remote_error(error);
+    *ret_code = reply ? NR_EXIT_DONE : explain(call, error, quiet);
+    return reply;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The way to the manager: its directory, its control socket, and what to tell a person when it is
+ * not there. */
+#ifndef NR_CTL_MANAGER_H
+#define NR_CTL_MANAGER_H
+
+#include "ctl/command.h"
+
+/* Opens the runtime directory (O_PATH), which must be root's or ours. Descriptor, or -errno. */
+int nr_manager_open_dir(const char *runtime_dir);
+/* What a person does about a manager of that user that is not there, or does not answer. */
+const char *nr_manager_cure(uid_t uid, gboolean running);
+/*
+ * Calls a method of org.netrelay.Manager1. NULL after it has said why, and *ret_code is the exit
+ * code then. Never waits for ever. `quiet` says nothing (for completion).
+ */
+GVariant *nr_manager_call(const NrCall *call, const char *method, const char *reply_type,
+                          int timeout_ms, gboolean quiet, NrExit *ret_code);
+
+#endif

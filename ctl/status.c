@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* netrelayctl status: what there is, as a table for people or as JSON. */
+#include <stdio.h>
+#include <string.h>
+#include "ctl/json.h"
+#include "ctl/manager.h"
+#include "ctl/table.h"
+#include "xml/guest.h"
+
+#define STATUS_TIMEOUT_MS 10000
+
+enum { COLUMN_STATE = 6 };
+
+static const NrColumn columns[] = {
+    { "NETWORK", FALSE }, { "PORT", TRUE },     { "GUEST", FALSE }, { "NIC", FALSE },
+    { "KIND", FALSE },    { "ADDRESS", FALSE }, { "STATE", FALSE }, { "RX", TRUE },
+    { "TX", TRUE },       { "DROPS", TRUE },    { NULL, FALSE },
+};
+
+static const struct {
+    const char *state;
+    NrTone tone;
+} tones[] = {
+    { "connected", NR_TONE_GOOD },    { "listening", NR_TONE_GOOD },
+    { "direct", NR_TONE_GOOD },       { "dialling", NR_TONE_PENDING },
+    { "waiting", NR_TONE_PENDING },   { "resolving", NR_TONE_PENDING },
+    { "foreign", NR_TONE_BAD },       { "refused", NR_TONE_BAD },
+    { "failed", NR_TONE_BAD },        { "remote", NR_TONE_QUIET },
+    { "unconnected", NR_TONE_QUIET }, { "ignored", NR_TONE_QUIET },
+};
+
+static NrTone tone_of(const char *state)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(tones); i++) {
+        if (g_str_equal(tones[i].state, state))
+            return tones[i].tone;
+    }
+    return NR_TONE_PLAIN;
+}
+
+/* A missing value is an empty one: an older or newer manager is no reason to fail. */
+static const char *text_of(GVariant *row, const char *key)
+{
+    const char *text = "";
+
+    g_variant_lookup(row, key, "&s", &text);
+    return text;
+}
+
+static guint64 number_of(GVariant *row, const char *key)
+{
+    guint64 large = 0;
+    guint32 small = 0;
+
+    if (g_variant_lookup(row, key, "u", &small))
+        return small;
+    g_variant_lookup(row, key, "t", &large);
+    return large;
+}
+
+static void add_number(NrTable *table, gboolean there, char *text)
+{
+    nr_table_cell(table, there ? text : NULL);
+    g_free(text);
+}
+
+static void add_row(NrTable *table, GVariant *row)
+{
+    const char *state = text_of(row, "state");
+    const char *reason = text_of(row, "reason");
+    gboolean has_port = number_of(row, "port") != 0;
+
+    nr_table_row(table, COLUMN_STATE, tone_of(state));
+    nr_table_cell(table, text_of(row, "network"));
+    add_number(table, has_port, g_strdup_printf("%" G_GUINT64_FORMAT, number_of(row, "port")));
+    nr_table_cell(table, text_of(row, "guest"));
+    nr_table_cell(table, text_of(row, "nic"));
+    nr_table_cell(table, text_of(row, "kind"));
+    nr_table_cell(table, text_of(row, "address"));
+    nr_table_cell(table, state);
+    add_number(table, has_port, nr_human_number(number_of(row, "rx_bytes")));
+    add_number(table, has_port, nr_human_number(number_of(row, "tx_bytes")));
+    add_number(table, has_port, g_strdup_printf("%" G_GUINT64_FORMAT, number_of(row, "drops")));
+    if (*reason)
+        nr_table_remark(table, reason);
+}
+
+static gboolean is_wanted(GVariant *row, const NrCall *call)
+{
+    for (guint i = 0; i < call->operand_count; i++) {
+        if (g_str_equal(text_of(row, "network"), call->operands[i]) ||
+            g_str_equal(text_of(row, "guest"), call->operands[i]))
+            return TRUE;
+    }
+    return call->operand_count == 0;
+}
+
+/* The rows that were asked for. */
+static GVariant *choose_rows(GVariant *all, const NrCall *call)
+{
+    g_auto(GVariantBuilder) builder = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("aa{sv}"));
+
+    for (gsize i = 0; i < g_variant_n_children(all); i++) {
+        g_autoptr(GVariant) row = g_variant_get_child_value(all, i);
+
+        if (is_wanted(row, call))
+            g_variant_builder_add_value(&builder, row);
+    }
+    return g_variant_ref_sink(g_variant_builder_end(&builder));
+}
+
+static void print_summary(GVariant *summary)
+{
+    g_autofree const char **faults = NULL;
+    g_autofree char *libvirt = nr_printable(text_of(summary, "libvirt"));
+    g_autofree char *uri = nr_printable(text_of(summary, "uri"));
+    gboolean hook = FALSE;
+
+    g_variant_lookup(summary, "hook", "b", &hook);
+    printf("netrelayd %s, pid %" G_GUINT64_FORMAT "; %s: %s; libvirt's hook is %s\n",
+           text_of(summary, "version"), number_of(summary, "pid"), uri, libvirt,
+           hook ? "installed" : "not installed");
+    if (!g_variant_lookup(summary, "faults", "^a&s", &faults))
+        return;
+    for (guint i = 0; faults[i]; i++) {
+        g_autofree char *fault = nr_printable(faults[i]);
+
+        printf("network file refused: %s\n", fault);
+    }
+}
+
+static void print_people(GVariant *rows, GVariant *summary)
+{
+    g_autoptr(NrTable) table = nr_table_new(columns);
+
+    for (gsize i = 0; i < g_variant_n_children(rows); i++) {
+        g_autoptr(GVariant) row = g_variant_get_child_value(rows, i);
+
+        add_row(table, row);
+    }
+    if (g_variant_n_children(rows) == 0)
+        puts("nothing is there: no network, and no guest's NIC of type client, server or udp");
+    else
+        nr_table_print(table);
+    putchar('\n');
+    print_summary(summary);
+}
+
+NrExit nr_status_run(const NrCall *call)
+{
+    NrExit code;
+    g_autoptr(GVariant) reply =
+        nr_manager_call(call, "Status", "(aa{sv}a{sv})", STATUS_TIMEOUT_MS, FALSE, &code);
+    g_autoptr(GVariant) all = NULL;
+    g_autoptr(GVariant) rows = NULL;
+    g_autoptr(GVariant) summary = NULL;
+
+    if (!reply)
+        return code;
+    all = g_variant_get_child_value(reply, 0);
+    summary = g_variant_get_child_value(reply, 1);
+    rows = choose_rows(all, call);
+    if (call->options & NR_OPTION_JSON)
+        nr_json_print(
+            g_variant_new_parsed("{'rows': <%@aa{sv}>, 'summary': <%@a{sv}>}", rows, summary));
+    else
+        print_people(rows, summary);
+    return NR_EXIT_DONE;
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ctl/table.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "xml/guest.h"
+
+typedef struct {
+    GPtrArray *cells;   /* char * */
+    GPtrArray *remarks; /* char * */
+    guint toned;
+    NrTone tone;
+} Row;
+
+struct NrTable {
+    const NrColumn *columns;
+    guint count;
+    GPtrArray *rows; /* Row */
+};
+
+static const char *const tone_codes[] = {
+    [NR_TONE_PLAIN] = "",       [NR_TONE_GOOD] = "\033[32m", [NR_TONE_PENDING] = "\033[33m",
+    [NR_TONE_BAD] = "\033[31m", [NR_TONE_QUIET] = "\033[2m",
+};
+
+static void row_free(gpointer data)
+{
+    Row *row = data;
+
+    g_ptr_array_unref(row->cells);
+    g_ptr_array_unref(row->remarks);
+    g_free(row);
+}
+
+NrTable *nr_table_new(const NrColumn *columns)
+{
+    NrTable *table = g_new0(NrTable, 1);
+
+    table->columns = columns;
+    while (columns[table->count].title)
+        table->count++;
+    table->rows = g_ptr_array_new_with_free_func(row_free);
+    return table;
+}
+
+void nr_table_free(NrTable *table)
+{
+    if (!table)
+        return;
+    g_ptr_array_unref(table->rows);
+    g_free(table);
+}
+
+void nr_table_row(NrTable *table, guint toned, NrTone tone)
+{
+    Row *row = g_new0(Row, 1);
+
+    row->cells = g_ptr_array_new_with_free_func(g_free);
+    row->remarks = g_ptr_array_new_with_free_func(g_free);
+    row->toned = toned;
+    row->tone = tone;
+    g_ptr_array_add(table->rows, row);
+}
+
+static Row *newest_row(NrTable *table)
+{
+    return g_ptr_array_index(table->rows, table->rows->len - 1);
+}
+
+void nr_table_cell(NrTable *table, const char *text)
+{
+    Row *row = newest_row(table);
+
+    g_return_if_fail(row->cells->len < table->count);
+    g_ptr_array_add(row->cells, text && *text ? nr_printable(text) : g_strdup("-"));
+}
+
+void nr_table_remark(NrTable *table, const char *text)
+{
+    g_ptr_array_add(newest_row(table)->remarks, nr_printable(text));
+}
+
+/* Columns on a terminal; the text is printable, and thereby valid UTF-8. */
+static guint text_width(const char *text)
+{
+    guint width = 0;
+
+    for (const char *p = text; *p; p = g_utf8_next_char(p)) {
+        gunichar c = g_utf8_get_char(p);
+
+        if (!g_unichar_iszerowidth(c))
+            width += g_unichar_iswide(c) ? 2 : 1;
+    }
+    return width;
+}
+
+static guint column_width(const NrTable *table, guint column)
+{
+    guint width = text_width(table->columns[column].title);
+
+    for (guint i = 0; i < table->rows->len; i++) {
+        const Row *row = g_ptr_array_index(table->rows, i);
+
+        if (column < row->cells->len)
+            width = MAX(width, text_width(g_ptr_array_index(row->cells, column)));
+    }
+    return width;
+}
+
+static void print_cell(const NrTable *table, guint column, guint width, const char *text,
+                       const char *code)
+{
+    int padding = (int)(width - text_width(text));
+    gboolean right = table->columns[column].right;
+
+    if (column > 0)
+        fputs("  ", stdout);
+    if (right)
+        printf("%*s", padding, "");
+    printf("%s%s%s", code, text, *code ? "\033[0m" : "");
+    if (!right && column + 1 < table->count)
+        printf("%*s", padding, "");
+}
+
+static void print_row(const NrTable *table, const Row *row, const guint *widths, gboolean colour)
+{
+    for (guint i = 0; i < row->cells->len; i++)
+        print_cell(table, i, widths[i], g_ptr_array_index(row->cells, i),
+                   colour && i == row->toned ? tone_codes[row->tone] : "");
+    putchar('\n');
+    for (guint i = 0; i < row->remarks->len; i++)
+        printf("    %s\n", (const char *)g_ptr_array_index(row->remarks, i));
+}
+
+static gboolean wants_colour(void)
+{
+    const char *term = g_getenv("TERM");
+    const char *no = g_getenv("NO_COLOR");
+
+    return isatty(STDOUT_FILENO) && !(no && *no) && term && strcmp(term, "dumb") != 0;
+}
+
+void nr_table_print(const NrTable *table)
+{
+    g_autofree guint *widths = g_new(guint, table->count);
+    gboolean colour = wants_colour();
+
+    for (guint i = 0; i < table->count; i++) {
+        widths[i] = column_width(table, i);
+        print_cell(table, i, widths[i], table->columns[i].title, "");
+    }
+    putchar('\n');
+    for (guint i = 0; i < table->rows->len; i++)
+        print_row(table, g_ptr_array_index(table->rows, i), widths, colour);
+}
+
+char *nr_human_number(guint64 number)
+{
+    static const char units[] = "KMGTPE";
+    double value = (double)number;
+    int unit = -1;
+
+    if (number < 1024)
+        return g_strdup_printf("%" G_GUINT64_FORMAT, number);
+    /* 1023.9K would be rounded up to 1024K. */
+    while (value >= 999.5 && units[unit + 1]) {
+        value /= 1024;
+        unit++;
+    }
+    return g_strdup_printf(value < 9.95 ? "%.1f%c" : "%.0f%c", value, units[unit]);
+}

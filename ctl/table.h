@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A table on a terminal: columns as wide as what is in them, and remarks below rows. Cells are made
+ * printable here; nobody else has to. */
+#ifndef NR_CTL_TABLE_H
+#define NR_CTL_TABLE_H
+
+#include <glib.h>
+
+typedef enum { NR_TONE_PLAIN, NR_TONE_GOOD, NR_TONE_PENDING, NR_TONE_BAD, NR_TONE_QUIET } NrTone;
+
+typedef struct {
+    const char *title;
+    gboolean right; /* numbers */
+} NrColumn;
+
+typedef struct NrTable NrTable;
+
+/* columns ends with a NULL title and must outlive the table. */
+NrTable *nr_table_new(const NrColumn *columns);
+void nr_table_free(NrTable *table);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(NrTable, nr_table_free)
+
+/* A new row; its cells follow one by one. toned is the column that gets the tone. */
+void nr_table_row(NrTable *table, guint toned, NrTone tone);
+void nr_table_cell(NrTable *table, const char *text); /* NULL or "": "-" */
+/* A remark below the newest row. */
+void nr_table_remark(NrTable *table, const char *text);
+/* To standard output; in colour only where that is a terminal which wants it. */
+void nr_table_print(const NrTable *table);
+
+/* 1234567 -> "1.2M": powers of 1024. New string. */
+char *nr_human_number(guint64 number);
+
+#endif
