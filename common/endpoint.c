@@ -399,6 +399,8 @@ int endpoint_parse(struct endpoint *ret, const char *text, const char **ret_expe
 
 int endpoint_parse_listen(struct endpoint *ret, const char *text, const char **ret_expected)
 {
+    if (strncmp(text, "listen:", 7) == 0) /* the canonical form: not a host of that name */
+        text += 7;
     return parse_by(read_listen, ret, text, ret_expected);
 }
 
