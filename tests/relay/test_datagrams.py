@@ -1,0 +1,288 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""UDP ports: one exact peer each, several on one address, nothing of strangers."""
+
+import errno
+import os
+import socket
+import threading
+import time
+
+import kit
+import links
+from ctlproto import ManagedRelay
+from frames import BROADCAST, FRAME_MAX, frame, mac, numbered
+from peers import Server, UdpPeer, dial, exchange, introduce
+from relayproc import Relay, udp_ports
+from traffic import Traffic, complete, unhurt
+from wait import eventually
+
+OURS = ("127.0.0.1", 4001)
+THEIRS = ("127.0.0.1", 4002)
+
+
+def udp_wire(*options, ours=OURS, theirs=THEIRS):
+    """A guest with a udp NIC, wired to one with a server NIC: (relay, udp guest, tcp guest)."""
+    server = Server(2001)
+    text = ["[%s]:%d" % one if ":" in one[0] else "%s:%d" % one for one in (ours, theirs)]
+    relay = Relay(*options, f"udp:{text[0]}:{text[1]}", "127.0.0.1:2001").bound(ours[1])
+    return relay, UdpPeer(theirs, ours), server.accept()
+
+
+def try_bind(address, *options):
+    """Binds as somebody else would; returns the errno, 0 where it was possible."""
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        for option in options:
+            sock.setsockopt(socket.SOL_SOCKET, option, 1)
+        try:
+            sock.bind(address)
+        except OSError as error:
+            return error.errno
+        return 0
+
+
+def test_F15_both_families_and_every_udp_form():
+    """udp: with four parts, over IPv4 and IPv6"""
+    for ours, theirs in ((OURS, THEIRS), (("::1", 4001), ("::1", 4002)),
+                         (("127.0.0.5", 4001), ("127.0.0.6", 4001))):
+        relay, one, other = udp_wire(ours=ours, theirs=theirs)
+        with relay:
+            for size in (60, 1514, 9014):
+                exchange(one, other, size=size)
+            one.close()
+
+
+def test_F15_a_host_without_ipv6():
+    """no IPv6 address anywhere: -l PORT serves IPv4"""
+    for name in ("all", "default"):
+        links.write(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6", "1")
+    with Relay("-l", "12345") as relay:
+        relay.listening(12345)
+        exchange(dial(12345), dial(12345))
+
+
+def test_F13_datagrams_of_strangers_are_never_forwarded():
+    """another port, another address, ours to ourselves: nothing comes out, the good ones do"""
+    relay, one, other = udp_wire()
+    with relay:
+        for address in (("127.0.0.1", 4003), ("127.0.0.9", 4002), ("127.0.0.9", 4001)):
+            stranger = UdpPeer(address, OURS)
+            stranger.send(frame(BROADCAST, mac(66), b"evil", size=60))
+            stranger.close()
+        exchange(one, other)
+        other.silent(0.1)
+
+
+def test_F13_strangers_before_and_while_it_starts():
+    """what waits in the socket before it has its peer is not let in"""
+    flood = threading.Event()
+    stranger = UdpPeer(("127.0.0.9", 4003), OURS)
+    evil = frame(BROADCAST, mac(66), b"evil", size=60)
+
+    def shout():
+        while not flood.is_set():
+            for _ in range(100):
+                stranger.send(evil)
+    thread = threading.Thread(target=shout, daemon=True)
+    thread.start()
+    try:
+        for _ in range(10):
+            relay, one, other = udp_wire()
+            with relay:
+                exchange(one, other)
+                other.silent(0.02)
+                one.close()
+                other.close()
+    finally:
+        flood.set()
+        thread.join()
+
+
+def test_F13_a_flood_of_strangers():
+    """as many datagrams a second as one can send: the good ones are unhurt"""
+    relay, one, other = udp_wire()
+    with relay, Traffic(one_connected(one), other, rate=500) as traffic:
+        traffic.sample()
+        stranger = UdpPeer(("127.0.0.1", 4003), OURS, connected=True)
+        evil = frame(BROADCAST, mac(66), b"evil", size=60)
+        end, sent = time.monotonic() + 1.5, 0
+        while time.monotonic() < end:
+            for _ in range(200):
+                try:
+                    stranger.sock.send(evil)
+                except ConnectionRefusedError:
+                    pass
+            sent += 200
+        assert sent > 60000, f"only {sent} datagrams"
+        unhurt(traffic.finish())
+
+
+def one_connected(peer):
+    """The stations use write(), so their datagram sockets are connected."""
+    peer.sock.connect(peer.remote)
+    return peer
+
+
+def test_F14_empty_datagrams_and_runts():
+    """never forwarded, nothing dies, the frames around them pass"""
+    relay, one, other = udp_wire()
+    with relay:
+        for length in range(14):
+            one.send(b"\xff" * length)
+        one.send(*[b""] * 200)
+        said = numbered(mac(2), mac(1), 7)
+        one.send(said)
+        other.expect(said)
+        exchange(one, other)
+
+
+def test_F14_a_frame_too_long_for_udp():
+    """dropped and counted; those that fit go on, in order"""
+    with ManagedRelay() as relay:
+        control = relay.control()
+        control.attach("listen:127.0.0.1:12345")
+        far = control.attach("udp:127.0.0.1:4001:127.0.0.1:4002")
+        relay.listening(12345).bound(4001)
+        guest, other = dial(12345), UdpPeer(THEIRS, OURS)
+        largest = frame(BROADCAST, mac(1), size=65507)
+        guest.send(largest, frame(BROADCAST, mac(1), size=65508),
+                   frame(BROADCAST, mac(1), size=FRAME_MAX), numbered(mac(2), mac(1), 1))
+        other.expect(largest, numbered(mac(2), mac(1), 1))
+        port = control.port_of(far)
+        assert port["drops"] == 2 == port["drop_size"] + port["drop_error"], port
+
+
+def test_F14_icmp_unreachable_and_a_peer_that_appears_later():
+    """nobody there at first: nothing dies, and then it is reached; again after it was away"""
+    server = Server(2001)
+    with Relay("udp:127.0.0.1:4001:127.0.0.1:4002", "127.0.0.1:2001") as relay:
+        relay.bound(4001)
+        other = server.accept()
+        for _ in range(3):
+            for number in range(50):
+                other.send(numbered(mac(1), mac(2), number))
+            peer = UdpPeer(THEIRS, OURS)
+            said = frame(mac(1), mac(2), b"now", size=60)
+            eventually(lambda said=said, peer=peer: said in (other.send(said) or peer.drain(0.05)),
+                       5, "the peer is reached")
+            exchange(peer, other)
+            peer.close()
+        relay.calm()
+
+
+def test_A11_udp_is_complete_at_a_moderate_rate():
+    """a udp guest and a tcp guest: 2,000 frames a second each way, none lost"""
+    relay, one, other = udp_wire()
+    with relay, Traffic(one_connected(one), other, rate=2000, sizes=(60, 9000),
+                        window=60000) as traffic:
+        time.sleep(1.5)             # how long it is watched
+        unhurt(traffic.finish())
+
+
+def test_nobody_can_bind_beside_ours():
+    """with SO_REUSEADDR, as QEMU does, and as another user with SO_REUSEPORT: EADDRINUSE"""
+    relay, one, other = udp_wire()
+    with relay:
+        exchange(one, other)
+        for address in (OURS, ("0.0.0.0", 4001)):
+            for options in ((), (socket.SO_REUSEADDR,)):
+                got = try_bind(address, *options)
+                assert got == errno.EADDRINUSE, f"{address} {options}: {errno.errorcode.get(got)}"
+        exchange(one, other)
+
+
+def test_another_user_cannot_join_our_address():
+    """SO_REUSEPORT works for one user only"""
+    kit.need_root()
+    relay, one, other = udp_wire()
+    with relay:
+        exchange(one, other)
+        child = os.fork()
+        if child == 0:
+            os.setuid(65534)
+            os._exit(try_bind(OURS, socket.SO_REUSEPORT, socket.SO_REUSEADDR))
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == errno.EADDRINUSE
+
+
+def test_F23_an_address_held_by_somebody_else():
+    """exit 1, and the line names the address; with SO_REUSEADDR or without"""
+    for option in ((), (socket.SO_REUSEADDR,)):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            for one in option:
+                sock.setsockopt(socket.SOL_SOCKET, one, 1)
+            sock.bind(OURS)
+            with Relay("udp:127.0.0.1:4001:127.0.0.1:4002", "127.0.0.1:2001") as relay:
+                assert relay.process.wait(2) == 1, relay.text()
+                assert "127.0.0.1:4001" in relay.text(), relay.text()
+
+
+def shared(relay, control, count):
+    """That many udp guests with one <source> of ours."""
+    ids = [control.attach(f"udp:127.0.0.1:4001:127.0.0.1:{5001 + i}") for i in range(count)]
+    relay.bound(4001)
+    return ids, [UdpPeer(("127.0.0.1", 5001 + i), OURS) for i in range(count)]
+
+
+def test_F_several_guests_share_one_source():
+    """each has its own port: unicast reaches one, broadcast all, nobody gets another's"""
+    with ManagedRelay() as relay:
+        control = relay.control()
+        _, guests = shared(relay, control, 4)
+        introduce(*guests)
+        for one in range(4):
+            for other in range(one):
+                exchange(guests[one], guests[other], one + 1, other + 1)
+        for guest in guests:
+            guest.silent(0.05)
+        ports = control.ports()
+        assert len(ports) == 4
+        assert all(port["rx_frames"] == 4 for port in ports.values()), ports
+
+
+def test_F_one_of_several_leaves_and_comes_back():
+    """detached: the others go on; its datagrams go nowhere; attached again: it is back"""
+    with ManagedRelay() as relay:
+        control = relay.control()
+        ids, guests = shared(relay, control, 3)
+        introduce(*guests)
+        control.must("DETACH", endpoint_id=ids[1])
+        guests[1].send(frame(BROADCAST, mac(2), b"gone", size=60))
+        exchange(guests[0], guests[2], 1, 3)
+        guests[0].silent(0.05)
+        control.attach("udp:127.0.0.1:4001:127.0.0.1:5002")
+        guests[1].send(frame(BROADCAST, mac(2), b"back", size=60))
+        guests[0].expect(frame(BROADCAST, mac(2), b"back", size=60))
+        guests[2].expect(frame(BROADCAST, mac(2), b"back", size=60))
+        for endpoint in control.dump()[0]:
+            control.must("DETACH", endpoint_id=endpoint)
+        assert try_bind(OURS) == 0, "the address is not free when the answer is there"
+        assert 4001 not in udp_ports()
+
+
+def test_F_a_shared_source_keeps_strangers_out():
+    """a sender that is nobody's peer reaches none of them"""
+    with ManagedRelay() as relay:
+        control = relay.control()
+        _, guests = shared(relay, control, 2)
+        introduce(*guests)
+        stranger = UdpPeer(("127.0.0.1", 5999), OURS)
+        for _ in range(50):
+            stranger.send(frame(BROADCAST, mac(66), b"evil", size=60))
+        exchange(*guests)
+        for guest in guests:
+            guest.silent(0.1)
+
+
+def test_udp_guests_under_load_share_one_source():
+    """three of them, all to all: complete"""
+    with ManagedRelay() as relay:
+        control = relay.control()
+        _, guests = shared(relay, control, 3)
+        with Traffic(*map(one_connected, guests), rate=1000, window=60000) as traffic:
+            time.sleep(1)           # how long it is watched
+            complete(traffic.finish())
+
+
+if __name__ == "__main__":
+    kit.main()

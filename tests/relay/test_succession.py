@@ -1,0 +1,189 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The forwarder killed again and again: connections stay, and streams lose nothing."""
+
+import os
+import random
+import signal
+import time
+
+import kit
+import tap
+from frames import BROADCAST, FRAME_MAX, frame, mac
+from peers import Server, UdpPeer, dial, exchange
+from relayproc import Relay
+from test_slow import pile_up, whole_numbers
+from traffic import Traffic, complete
+from wait import eventually
+
+KILLS = 50
+
+
+def killed_again_and_again(relay, traffic, kills=KILLS, seed=1):
+    """Kills the forwarder at moments that have nothing to do with what it does."""
+    moments = random.Random(seed)
+    worst = 0
+    for _ in range(kills):
+        was = relay.forwarder()
+        time.sleep(moments.uniform(0, 0.01))        # the moment is the point
+        os.kill(was, signal.SIGKILL)
+        eventually(lambda: relay.forwarder() != was, 5, "another forwarder")
+        result = traffic.sample()
+        worst = max(worst, result["latency_ms"] - 2 * result["noise_ms"])
+        complete(result) if result["received"] else None
+    moved = 0
+    while moved < 1000:
+        moved += traffic.sample()["received"]
+    result = traffic.finish()
+    complete(result)
+    print(f"longest silence beyond noise {worst:.1f} ms")
+    return worst
+
+
+def four_guests(**details):
+    """SIGKILL under load in a switch of four."""
+    with Relay("-l", "12345") as relay:
+        relay.listening(12345)
+        guests = [dial(12345) for _ in range(4)]
+        with Traffic(*guests, rate=0, window=96 << 10, **details) as traffic:
+            return killed_again_and_again(relay, traffic)
+
+
+@tap.timeout(90)
+def test_50_kills_small_frames():
+    """four guests, 60-byte frames as fast as it goes: none lost, repeated, torn, no link ends"""
+    four_guests(sizes=(60, 60))
+
+
+@tap.timeout(90)
+def test_50_kills_all_sizes():
+    """four guests, 60 to 69,632 bytes, unicast and broadcast"""
+    four_guests(sizes=(60, FRAME_MAX), broadcast=8)
+
+
+@tap.timeout(90)
+def test_50_kills_usual_sizes():
+    """four guests, 60 to 1,514 bytes, unicast and broadcast: and no silence is long"""
+    worst = four_guests(broadcast=8)
+    assert worst < 250, f"{worst:.0f} ms of silence"
+
+
+@tap.timeout(90)
+def test_50_kills_of_a_dialled_wire():
+    """dialled connections count from elsewhere than accepted ones"""
+    servers = [Server(2001), Server(2002)]
+    with Relay("127.0.0.1:2001", "127.0.0.1:2002") as relay:
+        guests = [server.accept() for server in servers]
+        with Traffic(*guests, rate=0, sizes=(60, 9000)) as traffic:
+            killed_again_and_again(relay, traffic, seed=2)
+
+
+@tap.timeout(90)
+def test_kills_beside_a_guest_that_does_not_read():
+    """its queue is full all the time: what it gets in the end is whole and in order"""
+    with Relay("-l", "12345") as relay:
+        relay.listening(12345)
+        sleeper, source = dial(12345), dial(12345)
+        guests = [dial(12345) for _ in range(2)]
+        with Traffic(*guests, rate=0, window=96 << 10) as traffic:
+            for turn in range(10):
+                pile_up(source, 1000 * turn, 1000)
+                was = relay.forwarder()
+                os.kill(was, signal.SIGKILL)
+                eventually(lambda was=was: relay.forwarder() != was, 5, "another forwarder")
+            complete(traffic.finish())
+        numbers = whole_numbers(sleeper)
+        assert numbers[:300] == list(range(300)), f"the first are {numbers[:20]}"
+
+
+@tap.timeout(90)
+def test_kills_with_a_udp_neighbour():
+    """datagrams: one call lost a kill at most, none repeated, none torn; streams complete"""
+    with Relay("-l", "12345", "4001:127.0.0.1:4002") as relay:
+        relay.listening(12345).bound(4001)
+        udp = UdpPeer(("127.0.0.1", 4002), ("127.0.0.1", 4001), connected=True)
+        guest = dial(12345)
+        with Traffic(guest, udp, rate=2000, window=32 << 10) as traffic:
+            lost = 0
+            for _ in range(10):
+                was = relay.forwarder()
+                os.kill(was, signal.SIGKILL)
+                eventually(lambda was=was: relay.forwarder() != was, 5, "another forwarder")
+                result = traffic.sample()
+                assert not result["repeated"] and not result["corrupt"], result
+                lost += result["lost"]
+            result = traffic.finish()
+            assert not result["repeated"] and not result["corrupt"], result
+            lost += result["lost"]
+        assert lost <= 10 * 64, f"{lost} datagrams lost in 10 kills"
+        exchange(guest, udp)
+
+
+def test_half_a_frame_survives():
+    """begun before the kill, ended after it: it arrives whole"""
+    with Relay("-l", "12345") as relay:
+        relay.listening(12345)
+        one, other = dial(12345), dial(12345)
+        exchange(one, other)
+        for number in range(5):
+            said = frame(BROADCAST, mac(1), bytes([number]), size=3000)
+            data = len(said).to_bytes(4, "big") + said
+            cut = (3, 4, 5, 1500, 3003)[number]
+            one.send_raw(data[:cut])
+            was = relay.forwarder()
+            os.kill(was, signal.SIGKILL)
+            eventually(lambda was=was: relay.forwarder() != was, 5, "another forwarder")
+            one.send_raw(data[cut:])
+            other.expect(said)
+
+
+def test_guests_that_come_while_there_is_no_forwarder():
+    """accepted, and served by the next one; those who leave meanwhile are not missed"""
+    with Relay("-l", "12345") as relay:
+        relay.listening(12345)
+        watcher = dial(12345)
+        exchange(watcher, dial(12345), 1, 2)
+        for number in range(10):
+            os.kill(relay.forwarder(), signal.SIGKILL)
+            comer = dial(12345)
+            said = frame(BROADCAST, mac(20 + number), b"new", size=60)
+            comer.send(said)
+            watcher.expect(said)
+            os.kill(relay.forwarder(), signal.SIGKILL)
+            comer.close()
+        relay.calm()
+
+
+def test_what_was_learned_is_kept():
+    """after a kill a known unicast still reaches one port"""
+    with Relay("-l", "12345") as relay:
+        relay.listening(12345)
+        one, other, third = dial(12345), dial(12345), dial(12345)
+        exchange(one, other)
+        third.drain(0.1)
+        was = relay.forwarder()
+        os.kill(was, signal.SIGKILL)
+        eventually(lambda: relay.forwarder() != was, 5, "another forwarder")
+        exchange(one, other)
+        third.silent(0.1)
+
+
+def test_descriptors_do_not_grow_with_kills():
+    """after 30 kills both processes hold what they held"""
+    with Relay("-l", "12345") as relay:
+        relay.listening(12345)
+        one, other = dial(12345), dial(12345)
+        exchange(one, other)
+        held = relay.holds()
+        for _ in range(30):
+            was = relay.forwarder()
+            os.kill(was, signal.SIGKILL)
+            eventually(lambda was=was: relay.forwarder() != was, 5, "another forwarder")
+        exchange(one, other)
+        relay.holds_again(held)
+        lines = relay.text().count("\n")
+        assert lines < 120, f"{lines} lines for 30 kills"
+
+
+if __name__ == "__main__":
+    kit.main()

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Good peers that talk all the time, while something else goes wrong: tests/relay/load.c."""
+
+import json
+import select
+import subprocess
+
+import kit
+
+SILENCE_MS = 50                     # what "unhurt" allows, on top of the machine's own noise
+
+
+class Traffic:
+    """Stations on these peers exchange numbered frames until finish().
+
+    `rate` is frames a second for each station, 0 for as fast as the window allows.
+    """
+
+    def __init__(self, *peers, rate=1000, window=None, sizes=None, broadcast=None, hub=False):
+        options = ["--rate", str(rate)]
+        options += ["--window", str(window)] if window else []
+        options += ["--sizes", f"{sizes[0]}:{sizes[1]}"] if sizes else []
+        options += ["--broadcast", str(broadcast)] if broadcast else []
+        options += ["--hub"] if hub else []
+        self.process = subprocess.Popen(
+            [kit.built("tests/relay/load"), *options, *(f"{p.kind}:{p.fileno()}" for p in peers)],
+            pass_fds=[p.fileno() for p in peers], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.line(15, "ready")
+
+    def line(self, deadline, start):
+        """The next line it prints."""
+        ready, _, _ = select.select([self.process.stdout], [], [], deadline)
+        text = self.process.stdout.readline().decode() if ready else "(nothing)"
+        assert text.startswith(start), f"the stations say {text!r}, exit {self.process.poll()}"
+        return text
+
+    def sample(self):
+        """The counts since the last sample; a good moment to begin a measurement."""
+        self.process.stdin.write(b"\n")
+        self.process.stdin.flush()
+        return json.loads(self.line(5, "{"))
+
+    def finish(self):
+        """No more frames; waits for those on their way."""
+        self.process.stdin.close()
+        result = json.loads(self.line(10, "{"))
+        self.process.wait(5)
+        return result
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+def complete(result, closed=0):
+    """None of the frames lost, repeated, reordered, changed or led astray."""
+    print(result)
+    wrong = {key: result[key] for key in ("lost", "repeated", "corrupt", "stray") if result[key]}
+    assert not wrong, f"frames {wrong} in {result}"
+    assert result["closed"] == closed, f"connections ended: {result}"
+    assert result["received"] > 0, f"nothing moved: {result}"
+
+
+def unhurt(result):
+    """Complete, and no frame late.
+
+    Allowed is what the machine itself was late by at the same time, twice: a frame passes two
+    processes that wait for a CPU.
+    """
+    complete(result)
+    allowed = SILENCE_MS + 2 * result["noise_ms"]
+    assert result["latency_ms"] <= allowed, f"a silence longer than {allowed:.0f} ms: {result}"
