@@ -63,8 +63,8 @@ int tap_name(int fd, char ret_name[TAP_NAME_MAX])
 
     if (ioctl(fd, TUNGETIFF, &ifr) < 0)
         return -EBADFD;
-    if (!(ifr.ifr_flags & IFF_TAP) || !(ifr.ifr_flags & IFF_NO_PI) ||
-        (ifr.ifr_flags & IFF_VNET_HDR))
+    /* IFF_NO_PI tells nothing here: the kernel uses its bit for IFF_NOFILTER in this answer. */
+    if (!(ifr.ifr_flags & IFF_TAP) || (ifr.ifr_flags & IFF_VNET_HDR))
         return -EBADFD;
     memcpy(ret_name, ifr.ifr_name, TAP_NAME_MAX);
     return 0;

@@ -14,7 +14,7 @@ int tap_create(const char *pattern, char ret_name[TAP_NAME_MAX]);
 /* Opens an existing persistent TAP by name, as its owner may. -ENODEV where there is none. */
 int tap_open(const char *name);
 /* The name of the TAP behind a descriptor: 0, or -EBADFD where it is not one, or is one that puts
- * headers before its frames. */
+ * virtio headers before its frames. */
 int tap_name(int fd, char ret_name[TAP_NAME_MAX]);
 
 #endif
