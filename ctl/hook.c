@@ -58,9 +58,9 @@ static char *missing_sentence(const NrGuest *guest, const NrBinding *binding, co
     g_autofree char *label = nr_nic_label(binding->nic);
     g_autofree char *address = nr_nic_address(binding->nic);
 
-    return g_strdup_printf("guest '%s', NIC %s (%s %s): network '%s' is not there because %s; %s",
+    return g_strdup_printf("guest %s, NIC %s (%s %s): its network %s is not there because %s; %s",
                            guest->name, label, nr_nic_kind_name(binding->nic->kind), address,
-                           binding->network ?: "not known yet", why, cure);
+                           binding->network ?: "(not known yet)", why, cure);
 }
 
 /* Nobody answers: does anything that was written down forbid this guest to start without us? */

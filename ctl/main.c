@@ -73,8 +73,8 @@ static void print_help(FILE *out)
     fputs("usage: netrelayctl COMMAND [OPTION]...\n\ncommands:\n", out);
     for (guint i = 0; i < G_N_ELEMENTS(commands); i++) {
         if (commands[i].summary)
-            fprintf(out, "  %s %s\n        %s\n", commands[i].name, commands[i].operands,
-                    commands[i].summary);
+            fprintf(out, "  %s%s%s\n        %s\n", commands[i].name,
+                    *commands[i].operands ? " " : "", commands[i].operands, commands[i].summary);
     }
     fputs("\noptions:\n", out);
     for (guint i = 0; i < G_N_ELEMENTS(options); i++) {
@@ -217,10 +217,13 @@ static NrExit run_command(NrCall *call, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    static char program[] = "netrelayctl";
     NrCall call = { 0 };
     NrExit code;
 
     setlocale(LC_CTYPE, "");
+    if (argc > 0)
+        argv[0] = (char[]){ "netrelayctl" }; /* getopt's complaints begin with it */
     if (!parse_options(&call, argc, argv))
         code = NR_EXIT_USAGE;
     else if (call.options & NR_OPTION_HELP)

@@ -82,13 +82,12 @@ static void print_people(const NrPreview *preview)
     const GPtrArray *bindings = preview->desired->bindings;
 
     if (bindings->len == 0) {
-        printf("guest '%s' has no NIC of type client, server or udp: there is nothing to do\n",
-               name);
+        printf("guest %s has no NIC of type client, server or udp: there is nothing to do\n", name);
         return;
     }
     for (guint i = 0; i < bindings->len; i++)
         table_add(table, g_ptr_array_index(bindings, i));
-    printf("guest '%s', by itself; other guests may change this:\n", name);
+    printf("guest %s, by itself (other guests may change this):\n", name);
     nr_table_print(table);
 }
 
@@ -155,6 +154,6 @@ NrExit nr_plan_xml_run(const NrCall *call)
     else
         print_people(preview);
     if (refusal)
-        nr_complain("guest '%s' would not be started: %s", guest->name, refusal->reason);
+        nr_complain("its start would be refused: %s", refusal->reason);
     return refusal ? NR_EXIT_FAILED : NR_EXIT_DONE;
 }

@@ -129,7 +129,10 @@ const NrBinding *nr_preview_named(const NrPreview *preview)
 
 char *nr_nic_address(const NrNic *nic)
 {
-    return nr_address_format(nic->kind == NR_NIC_LISTENS ? &nic->theirs : &nic->ours);
+    const NrAddress *address = nic->kind == NR_NIC_LISTENS ? &nic->theirs : &nic->ours;
+
+    /* A port that is none has been read as 0; the NIC's fault says what stands there. */
+    return address->l4_port ? nr_address_format(address) : g_strdup(address->host);
 }
 
 gboolean nr_guest_concerns_us(const NrGuest *guest)
