@@ -223,7 +223,7 @@ int main(int argc, char **argv)
 
     setlocale(LC_CTYPE, "");
     if (argc > 0)
-        argv[0] = (char[]){ "netrelayctl" }; /* getopt's complaints begin with it */
+        argv[0] = program; /* getopt's complaints begin with it */
     if (!parse_options(&call, argc, argv))
         code = NR_EXIT_USAGE;
     else if (call.options & NR_OPTION_HELP)
