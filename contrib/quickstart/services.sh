@@ -1,0 +1,160 @@
+# shellcheck shell=sh disable=SC2154 # the variables are contrib/quickstart.sh's
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Starts and stops libvirt and netrelayd, with systemd or by hand.
+
+virsh_system()
+{
+    timeout 60 virsh --quiet --connect qemu:///system "$@" </dev/null
+}
+
+libvirt_answers()
+{
+    timeout 10 virsh --quiet --connect qemu:///system uri
+}
+
+# start_by_hand NAME PROGRAM PIDFILE ARGUMENT...: as a daemon, unless it runs.
+start_by_hand()
+{
+    name=$1 program=$2 its_pid_file=$3
+    shift 3
+    if pid_of "$program" "$its_pid_file" >/dev/null; then
+        say "$name runs already"
+        return 0
+    fi
+    quietly "$program" "$@" || die "$program could not be started"
+    eventually 10 pid_of "$program" "$its_pid_file" || die "$program has ended at once"
+    remember "process $program $(pid_of "$program" "$its_pid_file")"
+    say "$name started"
+}
+
+start_libvirt_by_hand()
+{
+    install -d -m 755 /run/dbus
+    start_by_hand "the system bus" /usr/bin/dbus-daemon /run/dbus/pid --system --fork
+    start_by_hand virtlogd /usr/sbin/virtlogd /run/virtlogd.pid -d
+    start_by_hand libvirtd /usr/sbin/libvirtd /run/libvirtd.pid -d
+}
+
+libvirt_unit()
+{
+    if systemctl --quiet is-active virtqemud.service virtqemud.socket; then
+        echo virtqemud.service
+    else
+        echo libvirtd.service
+    fi
+}
+
+start_libvirt_with_systemd()
+{
+    unit=$(libvirt_unit)
+    systemctl --quiet is-active "$unit" || remember "unit $unit"
+    quietly systemctl start "$unit" || die "systemctl could not start $unit"
+    say "$unit is active"
+}
+
+start_libvirt()
+{
+    step "libvirt"
+    if has_systemd; then
+        start_libvirt_with_systemd
+    else
+        say "systemd is not at work here: what does not run is started by hand"
+        start_libvirt_by_hand
+    fi
+    eventually 60 libvirt_answers || die "libvirt does not answer at qemu:///system"
+}
+
+# A libvirtd that had no hook when it started looks for hooks only when it is reloaded.
+show_hook_to_libvirt()
+{
+    if has_systemd; then
+        quietly systemctl reload "$(libvirt_unit)" || die "libvirt could not be reloaded"
+    elif pid=$(pid_of /usr/sbin/libvirtd /run/libvirtd.pid); then
+        kill -HUP "$pid"
+    else
+        die "libvirtd runs without /run/libvirtd.pid; restart it, so that it sees the new hook"
+    fi
+    say "libvirt has been reloaded, so that it sees the hook"
+}
+
+guests_run()
+{
+    [ -n "$(virsh_system list --name 2>/dev/null)" ]
+}
+
+# What a libvirtd that was started for us started in its turn, such as its default network.
+stop_libvirt_networks()
+{
+    for name in $(virsh_system net-list --name 2>/dev/null); do
+        virsh_system net-destroy "$name" >/dev/null 2>&1 || :
+    done
+}
+
+manager_answers()
+{
+    timeout 15 /usr/bin/netrelayctl status
+}
+
+# The pid of the running manager, from itself.
+manager_pid()
+{
+    timeout 15 /usr/bin/netrelayctl status --json 2>/dev/null |
+        sed -n 's/^.*"pid" : \([0-9]*\).*$/\1/p' | head -n 1
+}
+
+stop_manager_by_hand()
+{
+    pid=
+    [ ! -x /usr/bin/netrelayctl ] || pid=$(manager_pid)
+    [ -n "$pid" ] || pid=$(pid_of /usr/sbin/netrelayd "$pid_file") || return 0
+    stop_process /usr/sbin/netrelayd "$pid"
+    rm -f "$pid_file"
+}
+
+start_manager_by_hand()
+{
+    stop_manager_by_hand
+    setsid /usr/sbin/netrelayd >>"$log" 2>&1 </dev/null &
+    echo $! >"$pid_file"
+    say "netrelayd has been started; its log is $log"
+}
+
+start_manager_with_systemd()
+{
+    quietly systemctl daemon-reload || die "systemd could not read the new units"
+    quietly systemctl enable netrelayd.socket netrelayd.service ||
+        die "systemctl could not enable netrelayd"
+    quietly systemctl restart netrelayd.socket netrelayd.service ||
+        die "systemctl could not start netrelayd; see: journalctl -u netrelayd"
+    say "netrelayd.service is enabled and active; its log: journalctl -u netrelayd"
+}
+
+start_manager()
+{
+    step "netrelayd (the connections of running guests outlive a restart of it)"
+    if has_systemd; then
+        start_manager_with_systemd
+    else
+        start_manager_by_hand
+    fi
+    eventually 20 manager_answers || {
+        has_systemd || tail -n 5 "$log" >&2
+        die "netrelayd does not answer"
+    }
+    show_hook_to_libvirt
+}
+
+remove_manager()
+{
+    if has_systemd; then
+        quietly systemctl disable --now netrelayd.socket netrelayd.service || :
+    fi
+    stop_manager_by_hand
+    if [ -x /usr/sbin/netrelayd ]; then
+        quietly timeout 60 /usr/sbin/netrelayd --cleanup || die "netrelayd --cleanup failed"
+    fi
+    rm -rf /run/netrelay
+    rm -f "$log" "$pid_file"
+    say "netrelayd and its relays have ended"
+}
