@@ -396,8 +396,10 @@ static void decide_dials(NrDecision *d, NrCase *c)
 
         /* QEMU takes one client; where we are that one, nobody else gets through. */
         if (server->binding->kind == NR_BINDING_SERVED)
-            leave_alone(c, "%s listens at this address, and the network %s is its only client", who,
-                        server->binding->network);
+            settle(c, NR_BINDING_UNCONNECTED,
+                   g_strdup_printf("%s listens at this address and takes one client, which the "
+                                   "network %s is; give this NIC another port",
+                                   who, server->binding->network));
         else
             meet_directly(c, server);
     } else if (policy_allows(d, c)) {

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/config.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+
+static NrConfig *load(const char *text, uid_t uid, char **ret_error)
+{
+    g_autofree char *directory = g_dir_make_tmp("netrelay-config-XXXXXX", NULL);
+    g_autofree char *file = g_build_filename(directory, "netrelayd.conf", NULL);
+    g_autoptr(GError) error = NULL;
+    NrConfig *config;
+
+    if (text)
+        g_assert_true(g_file_set_contents(file, text, -1, NULL));
+    config = nr_config_load(file, uid, &error);
+    g_assert_true((config == NULL) == (error != NULL));
+    if (ret_error)
+        *ret_error = error ? g_strdup(error->message) : NULL;
+    if (config)
+        g_assert_cmpstr(config->policy.config, ==, file);
+    g_unlink(file);
+    g_rmdir(directory);
+    return config;
+}
+
+static void test_defaults(void)
+{
+    g_autoptr(NrConfig) root = load(NULL, 0, NULL);
+    g_autoptr(NrConfig) user = load("# nothing\n", 1000, NULL);
+
+    g_assert_cmpint(root->policy.implicit, ==, NR_IMPLICIT_SAFE);
+    g_assert_true(root->policy.system);
+    g_assert_null(root->policy.bridges);
+    g_assert_cmpstr(root->uri, ==, "qemu:///system");
+    g_assert_cmpstr(root->relay_user, ==, "netrelay");
+    g_assert_false(user->policy.system);
+    g_assert_cmpstr(user->uri, ==, "qemu:///session");
+}
+
+static void test_everything(void)
+{
+    g_autoptr(NrConfig) config = load("[policy]\nimplicit = all\nbridges=br0; lab-*;,virbr?\n"
+                                      "[libvirt]\nuri=test:///default\n[relay]\nuser=relay\n",
+                                      0, NULL);
+    g_autofree char *bridges = g_strjoinv(" ", config->policy.bridges);
+
+    g_assert_cmpint(config->policy.implicit, ==, NR_IMPLICIT_ALL);
+    g_assert_cmpstr(bridges, ==, "br0 lab-* virbr?");
+    g_assert_cmpstr(config->uri, ==, "test:///default");
+    g_assert_cmpstr(config->relay_user, ==, "relay");
+}
+
+/* Every error names the file, and the group and key where there is one. */
+static const struct {
+    const char *name, *text, *words;
+} errors[] = {
+    { "value", "[policy]\nimplicit=yes\n", "[policy]|implicit|safe, all or no|yes" },
+    { "empty value", "[policy]\nimplicit=\n", "[policy]|implicit" },
+    { "bridge with a slash", "[policy]\nbridges=br0;../x\n", "[policy]|bridges|../x" },
+    { "long bridge", "[policy]\nbridges=a234567890123456\n", "bridges|a234567890123456" },
+    { "unknown key", "[policy]\nbridge=br0\n", "[policy]|bridge|no such setting" },
+    { "unknown group", "[polices]\nbridges=br0\n", "[polices]|no such group" },
+    { "key of another group", "[relay]\nuri=qemu:///system\n", "[relay]|uri" },
+    { "no uri", "[libvirt]\nuri=\n", "[libvirt]|uri" },
+    { "bad user", "[relay]\nuser=a b\n", "[relay]|user" },
+    { "no key file", "implicit=safe\n", "netrelayd.conf" },
+    { "not text", "[policy]\nimplicit=\xff\xfe\n", "netrelayd.conf" },
+};
+
+static void test_error(gconstpointer data)
+{
+    guint i = GPOINTER_TO_UINT(data);
+    g_auto(GStrv) words = g_strsplit(errors[i].words, "|", -1);
+    g_autofree char *message = NULL;
+
+    g_assert_null(load(errors[i].text, 0, &message));
+    g_test_message("%s", message);
+    g_assert_nonnull(strstr(message, "netrelayd.conf: "));
+    for (char **word = words; *word; word++)
+        g_assert_nonnull(strstr(message, *word));
+}
+
+static void test_directory(void)
+{
+    g_autoptr(GError) error = NULL;
+
+    g_assert_null(nr_config_load(g_get_tmp_dir(), 0, &error));
+    g_assert_nonnull(strstr(error->message, g_get_tmp_dir()));
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/config/defaults", test_defaults);
+    g_test_add_func("/config/everything", test_everything);
+    g_test_add_func("/config/a directory", test_directory);
+    for (guint i = 0; i < G_N_ELEMENTS(errors); i++) {
+        g_autofree char *path = g_strdup_printf("/config/errors/%s", errors[i].name);
+
+        g_test_add_data_func(path, GUINT_TO_POINTER(i), test_error);
+    }
+    return g_test_run();
+}

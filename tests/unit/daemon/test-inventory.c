@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Two witnesses whose words arrive in any order: what must not be forgotten, what not come back. */
+#include "daemon/inventory.h"
+#include "model-fixture.h"
+
+#define UUID     "00000000-0000-4000-8000-000000000001"
+#define NIC      ": client 127.0.0.1:12345"
+#define DEADLINE NR_ANNOUNCED_DEADLINE_MS
+
+typedef struct {
+    NrInventory *inventory;
+    guint changes;
+} World;
+
+static void on_changed(gpointer data)
+{
+    World *world = data;
+
+    world->changes++;
+}
+
+static void set_up(World *world, gconstpointer data)
+{
+    world->inventory = nr_inventory_new(on_changed, world);
+    world->changes = 0;
+}
+
+static void tear_down(World *world, gconstpointer data)
+{
+    nr_inventory_free(world->inventory);
+}
+
+static void announce(World *world, const char *line, gint64 now_ms)
+{
+    g_autoptr(NrGuest) guest = fixture_guest(line);
+
+    nr_inventory_announce(world->inventory, guest, now_ms);
+}
+
+static void sync_all(World *world, const char *lines)
+{
+    g_autoptr(GPtrArray) guests = fixture_guests(lines);
+
+    nr_inventory_sync_all(world->inventory, guests);
+}
+
+static void sync_guest(World *world, const char *running, const char *defined)
+{
+    g_autoptr(NrGuest) run = running ? fixture_guest(running) : NULL;
+    g_autoptr(NrGuest) def = defined ? fixture_guest(defined) : NULL;
+
+    nr_inventory_sync_guest(world->inventory, UUID, run, def);
+}
+
+/* "running 3", "defined -1", "unknown"; and how often a change was told since the last look. */
+static void expect(World *world, const char *state, guint changes)
+{
+    NrGuest *guest = nr_inventory_find(world->inventory, UUID);
+    g_autofree char *seen =
+        guest ? g_strdup_printf("%s %d", nr_guest_state_name(guest->state), guest->id)
+              : g_strdup("unknown");
+
+    g_assert_cmpstr(seen, ==, state);
+    g_assert_cmpuint(world->changes, ==, changes);
+    world->changes = 0;
+}
+
+static void test_life(World *world, gconstpointer data)
+{
+    sync_all(world, "defined - a" NIC "\n");
+    expect(world, "defined -1", 1);
+    announce(world, "defined 3 a" NIC, 0);
+    expect(world, "announced 3", 1);
+    sync_guest(world, "running 3 a" NIC, "defined - a" NIC);
+    expect(world, "running 3", 1);
+    nr_inventory_release(world->inventory, UUID);
+    expect(world, "defined -1", 1);
+    sync_guest(world, NULL, "defined - a" NIC);
+    expect(world, "defined -1", 0);
+    sync_guest(world, NULL, NULL);
+    expect(world, "unknown", 1);
+}
+
+/* A list made while the hook runs, or before it, does not have the guest. */
+static void test_announced_survives_listing(World *world, gconstpointer data)
+{
+    announce(world, "defined 3 a" NIC, 0);
+    expect(world, "announced 3", 1);
+    sync_all(world, "");
+    sync_all(world, "defined - a" NIC "\n");
+    sync_guest(world, NULL, NULL);
+    expect(world, "announced 3", 0);
+}
+
+static void test_transient_runs_and_ends(World *world, gconstpointer data)
+{
+    announce(world, "defined 3 a" NIC, 0);
+    sync_all(world, "running 3 a" NIC "\n");
+    world->changes = 0;
+    sync_all(world, "");
+    expect(world, "unknown", 1);
+    g_assert_cmpint(nr_inventory_expire(world->inventory, 0), ==, -1);
+}
+
+/* The hook's release overtakes a list that libvirt made before. */
+static void test_late_listing(World *world, gconstpointer data)
+{
+    sync_all(world, "running 3 a" NIC "\n");
+    nr_inventory_release(world->inventory, UUID);
+    expect(world, "unknown", 2);
+    sync_all(world, "running 3 a" NIC "\n");
+    sync_guest(world, "running 3 a" NIC, NULL);
+    expect(world, "unknown", 0);
+    sync_all(world, "");
+    expect(world, "unknown", 0);
+    sync_all(world, "running 3 a" NIC "\n");
+    expect(world, "running 3", 1);
+}
+
+static void test_late_listing_of_the_start_before(World *world, gconstpointer data)
+{
+    sync_all(world, "running 3 a" NIC "\n");
+    nr_inventory_release(world->inventory, UUID);
+    announce(world, "defined 4 a" NIC, 0);
+    world->changes = 0;
+    sync_all(world, "running 3 a" NIC "\n");
+    expect(world, "announced 4", 0);
+    sync_all(world, "running 4 a" NIC "\n");
+    expect(world, "running 4", 1);
+}
+
+/* A start without a release that we heard of. */
+static void test_announced_anew(World *world, gconstpointer data)
+{
+    sync_all(world, "running 3 a" NIC "\n");
+    announce(world, "defined 4 a: client 127.0.0.1:1", 0);
+    expect(world, "announced 4", 2);
+    sync_all(world, "running 3 a" NIC "\n");
+    expect(world, "announced 4", 0);
+    announce(world, "defined 5 a: client 127.0.0.1:1", 0);
+    expect(world, "announced 5", 1);
+}
+
+static void test_refused_start(World *world, gconstpointer data)
+{
+    sync_all(world, "defined - a" NIC "\n");
+    announce(world, "defined 4 a" NIC, 0);
+    nr_inventory_release(world->inventory, UUID);
+    expect(world, "defined -1", 3);
+    nr_inventory_release(world->inventory, UUID);
+    nr_inventory_release(world->inventory, "unheard of");
+    expect(world, "defined -1", 0);
+}
+
+static void test_deadline(World *world, gconstpointer data)
+{
+    announce(world, "defined 4 a" NIC, 1000);
+    world->changes = 0;
+    g_assert_cmpint(nr_inventory_expire(world->inventory, 999 + DEADLINE), ==, 1000 + DEADLINE);
+    expect(world, "announced 4", 0);
+    g_assert_cmpint(nr_inventory_expire(world->inventory, 1000 + DEADLINE), ==, -1);
+    expect(world, "unknown", 1);
+}
+
+static void test_deadline_starts_anew(World *world, gconstpointer data)
+{
+    announce(world, "defined 4 a" NIC, 0);
+    announce(world, "defined 5 a" NIC, 50);
+    g_assert_cmpint(nr_inventory_expire(world->inventory, DEADLINE), ==, 50 + DEADLINE);
+    sync_all(world, "running 5 a" NIC "\ndefined - b" NIC "\n");
+    g_assert_cmpint(nr_inventory_expire(world->inventory, 2 * DEADLINE), ==, -1);
+    world->changes = 0;
+    expect(world, "running 5", 0);
+}
+
+static void test_same_news_is_no_change(World *world, gconstpointer data)
+{
+    const char *lines = "running 3 a" NIC "\ndefined - b" NIC "\n";
+
+    sync_all(world, lines);
+    world->changes = 0;
+    sync_all(world, lines);
+    expect(world, "running 3", 0);
+    sync_guest(world, "running 3 a: client 127.0.0.1:1", NULL);
+    expect(world, "running 3", 1);
+}
+
+static void test_snapshot(World *world, gconstpointer data)
+{
+    g_autoptr(GPtrArray) before = NULL, after = NULL;
+    GString *text = g_string_new(NULL);
+
+    sync_all(world, "running 3 a" NIC "\ndefined - b" NIC "\nrunning 7 c" NIC "\n");
+    announce(world, "defined 9 a: client 127.0.0.1:1", 0);
+    before = nr_inventory_snapshot(world->inventory);
+    for (guint i = 0; i < before->len; i++) {
+        NrGuest *guest = g_ptr_array_index(before, i);
+
+        g_string_append_printf(text, "%s %s,", guest->name, nr_guest_state_name(guest->state));
+    }
+    g_assert_cmpstr(text->str, ==, "a announced,b defined,c running,");
+    g_string_free(text, TRUE);
+
+    sync_all(world, "");
+    after = nr_inventory_snapshot(world->inventory);
+    g_assert_cmpuint(after->len, ==, 1);
+    g_assert_cmpuint(before->len, ==, 3); /* keeps what it has */
+}
+
+#define ADD(name, function) g_test_add("/inventory/" name, World, NULL, set_up, function, tear_down)
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    ADD("defined, announced, running, released", test_life);
+    ADD("an announced guest survives a listing without it", test_announced_survives_listing);
+    ADD("a transient guest runs and ends", test_transient_runs_and_ends);
+    ADD("a late listing does not bring it back", test_late_listing);
+    ADD("a late listing of the start before", test_late_listing_of_the_start_before);
+    ADD("announced anew", test_announced_anew);
+    ADD("a refused start", test_refused_start);
+    ADD("the deadline", test_deadline);
+    ADD("the deadline starts anew", test_deadline_starts_anew);
+    ADD("the same news is no change", test_same_news_is_no_change);
+    ADD("a snapshot", test_snapshot);
+    return g_test_run();
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A folder of network files: what is good counts, what is not is explained and harms nobody else. */
+#include "daemon/networks.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+typedef struct {
+    char *directory;
+    NrNetworks *networks; /* of the last load */
+} World;
+
+static void set_up(World *world, gconstpointer data)
+{
+    world->directory = g_dir_make_tmp("netrelay-networks-XXXXXX", NULL);
+    world->networks = NULL;
+}
+
+static void tear_down(World *world, gconstpointer data)
+{
+    g_autoptr(GDir) dir = g_dir_open(world->directory, 0, NULL);
+    const char *name;
+
+    while (dir && (name = g_dir_read_name(dir))) {
+        g_autofree char *path = g_build_filename(world->directory, name, NULL);
+
+        g_remove(path);
+    }
+    g_rmdir(world->directory);
+    g_free(world->directory);
+    nr_networks_free(world->networks);
+}
+
+static char *path_of(World *world, const char *name)
+{
+    return g_build_filename(world->directory, name, NULL);
+}
+
+static void write_file(World *world, const char *name, const char *text)
+{
+    g_autofree char *path = path_of(world, name);
+
+    g_assert_true(g_file_set_contents(path, text, -1, NULL));
+    g_assert_cmpint(g_chmod(path, 0644), ==, 0);
+}
+
+static void write_network(World *world, const char *file, const char *name, const char *rest)
+{
+    g_autofree char *text = g_strdup_printf("<network><name>%s</name>%s</network>", name, rest);
+
+    write_file(world, file, text);
+}
+
+/* Loads, and compares the networks' names and the faults: for each a line of words it has. */
+static void expect(World *world, const char *names, const char *faults)
+{
+    NrNetworks *networks = nr_networks_load(world->directory, getuid(), world->networks);
+    g_auto(GStrv) lines = g_strsplit(faults, "\n", -1);
+    g_autoptr(GString) seen = g_string_new(NULL);
+
+    for (guint i = 0; i < networks->networks->len; i++) {
+        const NrNetwork *network = g_ptr_array_index(networks->networks, i);
+
+        g_string_append_printf(seen, "%s%s", i ? " " : "", network->name);
+        g_assert_true(g_str_has_prefix(network->file, world->directory));
+    }
+    g_assert_cmpstr(seen->str, ==, names);
+    g_assert_cmpuint(networks->faults->len, ==, *faults ? g_strv_length(lines) : 0);
+    for (guint i = 0; i < networks->faults->len; i++) {
+        const char *fault = g_ptr_array_index(networks->faults, i);
+        g_auto(GStrv) words = g_strsplit(lines[i], "|", -1);
+
+        g_test_message("%s", fault);
+        for (char **word = words; *word; word++)
+            g_assert_nonnull(strstr(fault, *word));
+    }
+    nr_networks_free(world->networks);
+    world->networks = networks;
+}
+
+static void test_missing(World *world, gconstpointer data)
+{
+    g_assert_cmpint(g_rmdir(world->directory), ==, 0);
+    expect(world, "", "");
+}
+
+static void test_good_ones(World *world, gconstpointer data)
+{
+    write_network(world, "b.xml", "alpha", "<listen address='127.0.0.1' port='1'/>");
+    write_network(world, "a.xml", "beta", "<listen address='127.0.0.1' port='2'/>");
+    write_network(world, "notes.txt", "gamma", "");
+    write_network(world, ".hidden.xml", "delta", "");
+    expect(world, "alpha beta", "");
+}
+
+static void test_broken_beside_good(World *world, gconstpointer data)
+{
+    write_network(world, "good.xml", "good", "<listen port='1'/>");
+    write_file(world, "bad.xml", "<network><name>bad</name>\n<lisen port='2'/></network>");
+    write_file(world, "worse.xml", "<network><name>worse");
+    write_file(world, "empty.xml", "");
+    expect(world, "good", "bad.xml|2|lisen\nempty.xml\nworse.xml");
+}
+
+/* What runs goes on as it was. */
+static void test_previous_kept(World *world, gconstpointer data)
+{
+    const NrNetwork *lab;
+
+    write_network(world, "lab.xml", "lab",
+                  "<listen address='127.0.0.1' port='1'/><udp address='127.0.0.1' port='2'/>"
+                  "<bridge name='br0'/><match domain='web-*' address='127.0.0.1' port='3-4'/>");
+    expect(world, "lab", "");
+    write_file(world, "lab.xml", "<network><name>lab</name><broken></network>");
+    expect(world, "lab", "lab.xml|stays as it was");
+    expect(world, "lab", "lab.xml|stays as it was");
+    lab = g_ptr_array_index(world->networks->networks, 0);
+    g_assert_cmpint(((NrAddress *)g_ptr_array_index(lab->listens, 0))->l4_port, ==, 1);
+    g_assert_cmpint(((NrAddress *)g_ptr_array_index(lab->udps, 0))->l4_port, ==, 2);
+    g_assert_cmpstr(((NrMatch *)g_ptr_array_index(lab->matches, 0))->domain, ==, "web-*");
+    g_assert_cmpint(((NrMatch *)g_ptr_array_index(lab->matches, 0))->port_high, ==, 4);
+    g_assert_cmpstr(lab->bridge, ==, "br0");
+
+    write_network(world, "lab.xml", "lab", "<listen address='127.0.0.1' port='9'/>");
+    expect(world, "lab", "");
+    write_network(world, "lab.xml", "renamed", "<listen address='127.0.0.1' port='9'/>");
+    expect(world, "renamed", "");
+    g_autofree char *path = path_of(world, "lab.xml");
+    g_unlink(path);
+    expect(world, "", "");
+}
+
+static void test_name_twice(World *world, gconstpointer data)
+{
+    write_network(world, "a.xml", "lab", "<listen address='127.0.0.1' port='1'/>");
+    write_network(world, "b.xml", "lab", "<listen address='127.0.0.1' port='2'/>");
+    expect(world, "lab", "b.xml|the name lab|a.xml");
+    g_assert_cmpint(
+        ((NrAddress *)g_ptr_array_index(
+             ((NrNetwork *)g_ptr_array_index(world->networks->networks, 0))->listens, 0))
+            ->l4_port,
+        ==, 1);
+}
+
+static void test_address_twice(World *world, gconstpointer data)
+{
+    write_network(world, "a.xml", "a", "<listen address='127.0.0.1' port='1'/>");
+    write_network(world, "b.xml", "b", "<listen port='1'/>");
+    write_network(world, "c.xml", "c", "<udp address='127.0.0.1' port='1'/>");
+    write_network(world, "d.xml", "d", "<udp address='127.0.0.1' port='1'/>");
+    write_network(world, "e.xml", "e", "<listen address='Host.example' port='1'/>");
+    write_network(world, "f.xml", "f", "<listen address='host.example' port='1'/>");
+    write_network(world, "g.xml", "g", "<listen address='host.example' port='2'/>");
+    expect(world, "a c e g",
+           "b.xml|<listen>|*:1|network a in a.xml\nd.xml|<udp>|network c in c.xml\n"
+           "f.xml|network e in e.xml");
+}
+
+/* An earlier file takes the name of one that is kept. */
+static void test_kept_gives_way(World *world, gconstpointer data)
+{
+    write_network(world, "b.xml", "lab", "<listen port='1'/>");
+    expect(world, "lab", "");
+    write_file(world, "b.xml", "<");
+    write_network(world, "a.xml", "lab", "<listen port='2'/>");
+    expect(world, "lab", "b.xml");
+    g_assert_null(strstr(g_ptr_array_index(world->networks->faults, 0), "stays"));
+}
+
+static void test_others_may_write(World *world, gconstpointer data)
+{
+    static const mode_t modes[] = { 0646, 0664, 0666 };
+    g_autofree char *path = path_of(world, "lab.xml");
+
+    for (guint i = 0; i < G_N_ELEMENTS(modes); i++) {
+        write_network(world, "lab.xml", "lab", "<listen port='1'/>");
+        g_assert_cmpint(g_chmod(path, modes[i]), ==, 0);
+        expect(world, "", "lab.xml|others may write|chmod");
+    }
+    g_assert_cmpint(g_chmod(path, 0600), ==, 0);
+    expect(world, "lab", "");
+}
+
+static void test_others_own(World *world, gconstpointer data)
+{
+    g_autofree char *path = path_of(world, "lab.xml");
+
+    if (getuid() != 0) {
+        g_test_skip("only root can give files away");
+        return;
+    }
+    write_network(world, "lab.xml", "lab", "<listen port='1'/>");
+    g_assert_cmpint(chown(path, 12345, 0), ==, 0);
+    expect(world, "", "lab.xml|another user|chown");
+    nr_networks_free(world->networks);
+    world->networks = nr_networks_load(world->directory, 12345, NULL);
+    g_assert_cmpuint(world->networks->networks->len, ==, 1);
+}
+
+static void test_not_regular(World *world, gconstpointer data)
+{
+    g_autofree char *fifo = path_of(world, "fifo.xml");
+    g_autofree char *folder = path_of(world, "folder.xml");
+    g_autofree char *link = path_of(world, "link.xml");
+    g_autofree char *gone = path_of(world, "gone.xml");
+    g_autofree char *target = path_of(world, "target");
+
+    write_network(world, "target", "lab", "<listen port='1'/>");
+    g_assert_cmpint(mkfifo(fifo, 0600), ==, 0);
+    g_assert_cmpint(g_mkdir(folder, 0700), ==, 0);
+    g_assert_cmpint(symlink(target, link), ==, 0);
+    g_assert_cmpint(symlink("nothing", gone), ==, 0);
+    expect(world, "",
+           "fifo.xml|regular\nfolder.xml|regular\ngone.xml|symbolic link\n"
+           "link.xml|symbolic link");
+}
+
+static void test_large(World *world, gconstpointer data)
+{
+    g_autofree char *blanks = g_strnfill(1024 * 1024, ' ');
+
+    write_network(world, "large.xml", "large", blanks);
+    expect(world, "", "large.xml|larger");
+}
+
+static void test_strange_file_name(World *world, gconstpointer data)
+{
+    write_file(world, "a\n\x1b[2J%s.xml", "<");
+    write_network(world, "b.xml", "lab", "");
+    nr_networks_free(world->networks);
+    world->networks = nr_networks_load(world->directory, getuid(), NULL);
+    g_assert_cmpuint(world->networks->faults->len, ==, 1);
+    for (const char *c = g_ptr_array_index(world->networks->faults, 0); *c; c++)
+        g_assert_true((guchar)*c >= ' ');
+}
+
+#define ADD(name, function) g_test_add("/networks/" name, World, NULL, set_up, function, tear_down)
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    ADD("a missing folder is empty", test_missing);
+    ADD("good files, by name", test_good_ones);
+    ADD("broken files beside a good one", test_broken_beside_good);
+    ADD("a file that became bad leaves its network", test_previous_kept);
+    ADD("a name twice", test_name_twice);
+    ADD("an address twice", test_address_twice);
+    ADD("a kept network gives way", test_kept_gives_way);
+    ADD("files that others may write", test_others_may_write);
+    ADD("files of others", test_others_own);
+    ADD("what is not a regular file", test_not_regular);
+    ADD("a large file", test_large);
+    ADD("a strange file name", test_strange_file_name);
+    return g_test_run();
+}
