@@ -139,8 +139,6 @@ static bool is_host_name(struct span s)
     struct span label = { s.start, 0 };
     size_t len = s.len > 1 && s.start[s.len - 1] == '.' ? s.len - 1 : s.len;
 
-    if (len >= ENDPOINT_HOST_MAX)
-        return false;
     for (size_t i = 0; i < len; i++) {
         if (s.start[i] != '.') {
             label.len++;

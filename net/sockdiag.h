@@ -28,7 +28,8 @@ int sockdiag_bound(int protocol, const struct sockaddr *local, struct sockdiag_o
 int sockdiag_process(uint64_t inode, pid_t *ret_pid, char ret_name[16]);
 /*
  * The sockets of one process, ascending by descriptor number: fills inodes[], returns how many
- * there are in all, or negative errno (-EACCES: CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH are missing).
+ * there are in all, or negative errno (-EACCES: CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH are
+ * missing; -ENOENT: no such process).
  */
 int sockdiag_process_sockets(pid_t pid, uint64_t *inodes, unsigned max);
 

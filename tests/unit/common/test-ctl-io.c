@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <glib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include "common/ctl-io.h"
@@ -102,7 +103,7 @@ static void test_end(void)
     close(pair[0]);
     g_assert_cmpint(ctl_io_recv(pair[1], &msg, &fd), ==, -EPIPE);
     make_hello(&msg);
-    g_assert_cmpint(ctl_io_send(pair[1], &msg, -1), ==, -EPIPE); /* and no SIGPIPE */
+    g_assert_cmpint(ctl_io_send(pair[1], &msg, -1), ==, -EPIPE);
     close(pair[1]);
 }
 
@@ -162,6 +163,20 @@ static void test_malformed(void)
     check_refused(zeros, sizeof(zeros), 1, -EPROTO);
 }
 
+/* Longer than any message, and its beginning is a good one. */
+static void test_too_long(void)
+{
+    char bytes[CTL_MSG_MAX + 1] = { 0 };
+    g_autofree char *filler = g_strnfill(CTL_MSG_MAX - 12 - 4, 'x');
+    struct ctl_msg msg;
+
+    ctl_msg_begin(&msg, CTL_HELLO, 1);
+    ctl_put_str(&msg, CTL_A_LABEL, filler);
+    g_assert_cmpint(ctl_msg_end(&msg), ==, 0);
+    memcpy(bytes, msg.buf, msg.len);
+    check_refused(bytes, sizeof(bytes), 1, -EPROTO);
+}
+
 static void test_too_many_descriptors(void)
 {
     struct ctl_msg hello;
@@ -169,6 +184,27 @@ static void test_too_many_descriptors(void)
     make_hello(&hello);
     for (size_t count = 2; count <= 8; count++)
         check_refused(hello.buf, hello.len, count, -EPROTO);
+}
+
+/* The message came with a descriptor that could not be taken: it is not taken for one without. */
+static void test_no_room_for_descriptor(void)
+{
+    struct rlimit limit, none;
+    struct ctl_msg hello, msg;
+    int pair[2], fd, r;
+
+    make_pair(pair);
+    make_hello(&hello);
+    g_assert_cmpint(ctl_io_send(pair[0], &hello, pair[0]), ==, 0);
+    g_assert_no_errno(getrlimit(RLIMIT_NOFILE, &limit));
+    none = limit;
+    none.rlim_cur = (rlim_t)next_fd();
+    g_assert_no_errno(setrlimit(RLIMIT_NOFILE, &none));
+    r = ctl_io_recv(pair[1], &msg, &fd);
+    g_assert_no_errno(setrlimit(RLIMIT_NOFILE, &limit));
+    g_assert_cmpint(r, ==, -EPROTO);
+    g_assert_cmpint(fd, ==, -1);
+    close_pair(pair);
 }
 
 int main(int argc, char **argv)
@@ -179,6 +215,8 @@ int main(int argc, char **argv)
     g_test_add_func("/ctl-io/end", test_end);
     g_test_add_func("/ctl-io/full", test_full);
     g_test_add_func("/ctl-io/malformed", test_malformed);
+    g_test_add_func("/ctl-io/too-long", test_too_long);
+    g_test_add_func("/ctl-io/no-room-for-descriptor", test_no_room_for_descriptor);
     g_test_add_func("/ctl-io/too-many-descriptors", test_too_many_descriptors);
     return g_test_run();
 }

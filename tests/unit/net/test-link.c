@@ -139,8 +139,7 @@ static void test_monitor_overrun(void)
     netns_link_add("v0", "veth");
     for (int i = 0; i < 2000; i++)
         netns_link_mtu("v0", 1400 + (uint32_t)i % 2);
-    for (int i = 0; i < 10 && is_readable(fd, 0); i++)
-        link_monitor_drain(fd);
+    link_monitor_drain(fd);
     g_assert_false(is_readable(fd, 0));
     netns_link_del("v0");
     g_assert_true(is_readable(fd, 5000));
