@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * `unknown` has every port of a listener that has no label, since when it is looked at, and what its
+ * socket is. A look goes over all of them; while some are unknown it is repeated, for a while: the
+ * pid file comes some time after the process, and a guest's connections one after another. What is
+ * still unknown then is looked at again when something changes.
+ */
+#include "daemon/admission.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "daemon/barrier.h"
+#include "daemon/holder.h"
+#include "daemon/log.h"
+#include "daemon/qemu-pid.h"
+#include "daemon/status.h"
+#include "net/address.h"
+#include "net/sockdiag.h"
+
+#define LOOK_MS     100
+#define PATIENCE_MS 10000
+#define STRANGER_MS 3000 /* before a connection of a wrong user is closed: QEMU's may be unusual */
+#define SOCKETS_MAX 4096 /* of one QEMU */
+#define QEMU_USER   "libvirt-qemu"
+#define NO_USER     ((uid_t)-1)
+
+typedef struct {
+    char *network;
+    guint32 port;
+    char *endpoint; /* the listener's canonical text */
+    char *peer;
+    gint64 since_ms;
+    guint64 inode; /* 0 while not known */
+    uid_t uid;
+    gboolean elsewhere; /* asked, and no socket of this host is the far end */
+} Unknown;
+
+/* The sockets of one guest's QEMU, read once a look. */
+typedef struct {
+    pid_t pid;
+    uid_t uid;
+    guint count;
+    guint64 inodes[SOCKETS_MAX];
+} Sockets;
+
+struct NrAdmission {
+    const NrWorld *world;
+    NrReconcile *reconcile;
+    GHashTable *unknown; /* "network\nport" -> Unknown */
+    GHashTable *sockets; /* UUID -> Sockets; of one look */
+    guint timer;
+    gint64 news_ms; /* when something may have become known */
+    uid_t qemu_uid;
+};
+
+static gint64 now_ms(void)
+{
+    return g_get_monotonic_time() / 1000;
+}
+
+static void unknown_free(gpointer p)
+{
+    Unknown *unknown = p;
+
+    g_free(unknown->network);
+    g_free(unknown->endpoint);
+    g_free(unknown->peer);
+    g_free(unknown);
+}
+
+/* Which ports are unknown */
+
+static char *listener_text(const NrActualNetwork *network, const NrActualPort *port)
+{
+    for (guint i = 0; i < network->endpoints->len; i++) {
+        const NrActualEndpoint *endpoint = network->endpoints->pdata[i];
+
+        if (endpoint->id == port->endpoint)
+            return g_str_has_prefix(endpoint->text, "listen:") ? g_strdup(endpoint->text) : NULL;
+    }
+    /* Detached since: the address it was accepted on is still the port's. */
+    return port->local ? g_strdup_printf("listen:%s", port->local) : NULL;
+}
+
+static void note_port(NrAdmission *admission, GHashTable *before, const NrActualNetwork *network,
+                      const NrActualPort *port)
+{
+    g_autofree char *key = g_strdup_printf("%s\n%u", network->name, port->id);
+    g_autofree char *text = NULL;
+    gpointer old_key = NULL, old = NULL;
+    Unknown *unknown;
+
+    if (g_hash_table_steal_extended(before, key, &old_key, &old)) {
+        g_hash_table_insert(admission->unknown, old_key, old);
+        return;
+    }
+    text = listener_text(network, port);
+    if (!text)
+        return;
+    unknown = g_new0(Unknown, 1);
+    unknown->network = g_strdup(network->name);
+    unknown->port = port->id;
+    unknown->endpoint = g_steal_pointer(&text);
+    unknown->peer = g_strdup(port->peer);
+    unknown->since_ms = now_ms();
+    unknown->uid = NO_USER;
+    g_hash_table_insert(admission->unknown, g_steal_pointer(&key), unknown);
+}
+
+static GHashTable *unknown_table(void)
+{
+    return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, unknown_free);
+}
+
+static void note_ports(NrAdmission *admission, const NrDesired *desired)
+{
+    g_autoptr(GHashTable) before = g_steal_pointer(&admission->unknown);
+
+    admission->unknown = unknown_table();
+    for (guint i = 0; i < desired->networks->len; i++) {
+        const NrDesiredNetwork *wanted = desired->networks->pdata[i];
+        const NrActualNetwork *network = nr_relays_network(admission->world->relays, wanted->name);
+
+        for (guint j = 0; network && j < network->ports->len; j++) {
+            const NrActualPort *port = network->ports->pdata[j];
+
+            if (!port->label && port->state == CTL_PORT_UP && port->peer && port->local)
+                note_port(admission, before, network, port);
+        }
+    }
+}
+
+static const NrActualPort *port_find(const NrActualNetwork *network, guint32 id)
+{
+    for (guint i = 0; network && i < network->ports->len; i++) {
+        const NrActualPort *port = network->ports->pdata[i];
+
+        if (port->id == id)
+            return port;
+    }
+    return NULL;
+}
+
+/* Whose sockets they are */
+
+static void ask_kernel(NrAdmission *admission, Unknown *unknown)
+{
+    const NrActualNetwork *network = nr_relays_network(admission->world->relays, unknown->network);
+    const NrActualPort *port = port_find(network, unknown->port);
+    struct sockaddr_storage theirs, ours;
+    struct sockdiag_owner owner;
+    int r;
+
+    if (unknown->inode || !port || !nr_sockaddr_parse(port->peer, &theirs) ||
+        !nr_sockaddr_parse(port->local, &ours))
+        return;
+    r = sockdiag_tcp((struct sockaddr *)&theirs, (struct sockaddr *)&ours, &owner);
+    unknown->elsewhere = r == -ENOENT;
+    if (r < 0)
+        return;
+    unknown->inode = owner.inode;
+    unknown->uid = owner.uid;
+}
+
+static uid_t owner_of_process(pid_t pid)
+{
+    char path[32];
+    struct stat st;
+
+    g_snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+    return stat(path, &st) == 0 ? st.st_uid : NO_USER;
+}
+
+static const Sockets *sockets_of(NrAdmission *admission, const NrGuest *guest)
+{
+    Sockets *sockets = g_hash_table_lookup(admission->sockets, guest->uuid);
+    int count;
+
+    if (sockets)
+        return sockets;
+    sockets = g_new0(Sockets, 1);
+    g_hash_table_insert(admission->sockets, g_strdup(guest->uuid), sockets);
+    sockets->uid = NO_USER;
+    sockets->pid = nr_qemu_pid(guest->name, admission->world->policy->system);
+    if (!sockets->pid)
+        return sockets;
+    sockets->uid = owner_of_process(sockets->pid);
+    count = sockdiag_process_sockets(sockets->pid, sockets->inodes, SOCKETS_MAX);
+    if (count == -EACCES || count == -EPERM)
+        nr_log(NR_LOG_WARNING, "cannot see which guest a connection belongs to: the manager lacks "
+                               "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH");
+    sockets->count = (guint)CLAMP(count, 0, SOCKETS_MAX);
+    return sockets;
+}
+
+/* The place of the socket among those of the process, from 1; 0 where it is not there. */
+static guint place_of(const Sockets *sockets, guint64 inode)
+{
+    for (guint i = 0; i < sockets->count; i++)
+        if (inode && sockets->inodes[i] == inode)
+            return i + 1;
+    return 0;
+}
+
+/* One guest at one listener */
+
+typedef struct {
+    Unknown *unknown;
+    guint place;
+} Found;
+
+static gint by_place(gconstpointer a, gconstpointer b)
+{
+    const Found *x = a, *y = b;
+
+    return x->place < y->place ? -1 : x->place > y->place;
+}
+
+static gboolean meets(const NrBinding *binding, const NrBinding *other)
+{
+    return binding->guest == other->guest && other->kind == NR_BINDING_SERVED &&
+           other->nic->kind == NR_NIC_DIALS && g_strcmp0(binding->network, other->network) == 0 &&
+           g_strcmp0(binding->endpoint, other->endpoint) == 0;
+}
+
+/* Ports of this guest at this listener, in the order of its descriptors. */
+static GArray *ports_found(NrAdmission *admission, const NrBinding *binding)
+{
+    GArray *found = g_array_new(FALSE, FALSE, sizeof(Found));
+    const Sockets *sockets = NULL;
+    GHashTableIter iter;
+    gpointer p;
+
+    g_hash_table_iter_init(&iter, admission->unknown);
+    while (g_hash_table_iter_next(&iter, NULL, &p)) {
+        Found one = { .unknown = p };
+
+        if (g_strcmp0(one.unknown->network, binding->network) != 0 ||
+            g_strcmp0(one.unknown->endpoint, binding->endpoint) != 0)
+            continue;
+        ask_kernel(admission, one.unknown);
+        if (!sockets)
+            sockets = sockets_of(admission, binding->guest);
+        one.place = place_of(sockets, one.unknown->inode);
+        if (one.place)
+            g_array_append_val(found, one);
+    }
+    g_array_sort(found, by_place);
+    return found;
+}
+
+static const NrActualPort *port_labelled(const NrActualNetwork *network, const char *label)
+{
+    for (guint i = 0; network && i < network->ports->len; i++) {
+        const NrActualPort *port = network->ports->pdata[i];
+
+        if (port->state == CTL_PORT_UP && g_strcmp0(port->label, label) == 0)
+            return port;
+    }
+    return NULL;
+}
+
+static void give_label(NrAdmission *admission, const Unknown *unknown, const NrBinding *binding)
+{
+    NrRelays *relays = admission->world->relays;
+    const NrActualNetwork *network = nr_relays_network(relays, unknown->network);
+    g_autofree char *label = nr_port_label(binding->guest, binding->nic);
+    g_autofree char *nic = nr_nic_label(binding->nic);
+    const NrActualPort *old = port_labelled(network, label);
+    g_autofree char *key = g_strdup_printf("%s\n%u", unknown->network, unknown->port);
+
+    nr_log(NR_LOG_INFO, "network %s: port %u is guest %s, NIC %s", unknown->network, unknown->port,
+           binding->guest->name, nic);
+    if (old) /* a new connection of the same NIC replaces the old one */
+        nr_relays_close_port(relays, unknown->network, old->id);
+    nr_relays_label_port(relays, unknown->network, unknown->port, label);
+    g_hash_table_remove(admission->unknown, key);
+}
+
+/* The first binding of a guest at a listener speaks for all of them. */
+static gboolean is_first(const NrDesired *desired, guint index)
+{
+    const NrBinding *binding = desired->bindings->pdata[index];
+
+    for (guint i = index; i-- > 0;) {
+        const NrBinding *other = desired->bindings->pdata[i];
+
+        if (other->guest != binding->guest)
+            return TRUE; /* bindings are ordered by guest */
+        if (meets(binding, other))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+/* NICs of this guest at this listener: those without a port, or all where each has one. */
+static GPtrArray *nics_open(NrAdmission *admission, const NrDesired *desired, guint index)
+{
+    const NrBinding *binding = desired->bindings->pdata[index];
+    const NrActualNetwork *network = nr_relays_network(admission->world->relays, binding->network);
+    g_autoptr(GPtrArray) all = g_ptr_array_new();
+    g_autoptr(GPtrArray) open = g_ptr_array_new();
+
+    for (guint i = index; i < desired->bindings->len; i++) {
+        NrBinding *other = desired->bindings->pdata[i];
+        g_autofree char *label = NULL;
+
+        if (other->guest != binding->guest)
+            break;
+        if (!meets(binding, other))
+            continue;
+        label = nr_port_label(other->guest, other->nic);
+        g_ptr_array_add(all, other);
+        if (!port_labelled(network, label))
+            g_ptr_array_add(open, other);
+    }
+    return open->len > 0 ? g_steal_pointer(&open) : g_steal_pointer(&all);
+}
+
+static void identify(NrAdmission *admission, const NrDesired *desired, guint index)
+{
+    const NrBinding *binding = desired->bindings->pdata[index];
+    g_autoptr(GArray) found = NULL;
+    g_autoptr(GPtrArray) nics = NULL;
+
+    if (binding->kind != NR_BINDING_SERVED || binding->nic->kind != NR_NIC_DIALS ||
+        !nr_guest_is_active(binding->guest) || !is_first(desired, index))
+        return;
+    found = ports_found(admission, binding);
+    if (found->len == 0)
+        return;
+    nics = nics_open(admission, desired, index);
+    if (found->len != nics->len)
+        return; /* some are still to come; a wrong order is worse than none */
+    for (guint i = 0; i < found->len; i++)
+        give_label(admission, g_array_index(found, Found, i).unknown, nics->pdata[i]);
+}
+
+/* Strangers */
+
+static gboolean uid_is_known(const NrAdmission *admission, uid_t uid)
+{
+    GHashTableIter iter;
+    gpointer p;
+
+    if (uid == NO_USER || uid == 0 || uid == geteuid() || uid == admission->qemu_uid)
+        return TRUE;
+    g_hash_table_iter_init(&iter, admission->sockets);
+    while (g_hash_table_iter_next(&iter, NULL, &p))
+        if (((Sockets *)p)->uid == uid)
+            return TRUE;
+    return FALSE;
+}
+
+/* From another host (or network namespace): its address is none of ours. */
+static gboolean is_remote(const Unknown *unknown)
+{
+    g_autofree char *host = g_strdup(unknown->peer);
+    gboolean local = FALSE;
+    char **list, *colon;
+    size_t count;
+
+    colon = strrchr(host, ':');
+    if (!unknown->elsewhere || !colon || g_str_has_prefix(host, "127."))
+        return FALSE;
+    *colon = '\0';
+    if (address_list(&list, &count) < 0)
+        return FALSE;
+    for (size_t i = 0; i < count; i++)
+        local = local || strstr(host, list[i]) != NULL; /* an IPv6 one stands in brackets */
+    address_list_free(list, count);
+    return !local;
+}
+
+static gboolean is_implicit(const NrAdmission *admission, const char *name)
+{
+    const NrDesiredNetwork *network =
+        nr_desired_network_find(nr_reconcile_desired(admission->reconcile), name);
+
+    return network && network->origin == NR_ORIGIN_IMPLICIT;
+}
+
+static gboolean close_stranger(gpointer key, gpointer value, gpointer data)
+{
+    NrAdmission *admission = data;
+    Unknown *unknown = value;
+    g_autofree char *whose = NULL;
+
+    ask_kernel(admission, unknown);
+    if (now_ms() - unknown->since_ms < STRANGER_MS)
+        return FALSE;
+    if (!uid_is_known(admission, unknown->uid))
+        whose = g_strdup_printf("user %u", (unsigned)unknown->uid);
+    else if (is_implicit(admission, unknown->network) && is_remote(unknown))
+        whose = g_strdup("another host; a network file with this address would admit it");
+    else
+        return FALSE;
+    nr_log(NR_LOG_WARNING, "network %s: a connection from %s is closed: it is from %s",
+           unknown->network, unknown->peer, whose);
+    nr_relays_close_port(admission->world->relays, unknown->network, unknown->port);
+    return TRUE;
+}
+
+/* Looking */
+
+static gboolean on_again(gpointer data)
+{
+    NrAdmission *admission = data;
+
+    admission->timer = 0;
+    nr_admission_look(admission, FALSE);
+    return G_SOURCE_REMOVE;
+}
+
+void nr_admission_look(NrAdmission *admission, gboolean news)
+{
+    const NrDesired *desired = nr_reconcile_desired(admission->reconcile);
+
+    if (news)
+        admission->news_ms = now_ms();
+    if (!desired)
+        return;
+    note_ports(admission, desired);
+    for (guint i = 0; g_hash_table_size(admission->unknown) > 0 && i < desired->bindings->len; i++)
+        identify(admission, desired, i);
+    g_hash_table_foreach_remove(admission->unknown, close_stranger, admission);
+    g_hash_table_remove_all(admission->sockets);
+    if (!admission->timer && g_hash_table_size(admission->unknown) > 0 &&
+        now_ms() - admission->news_ms < PATIENCE_MS)
+        admission->timer = g_timeout_add(LOOK_MS, on_again, admission);
+}
+
+/* Life */
+
+NrAdmission *nr_admission_new(const NrWorld *world, NrReconcile *reconcile)
+{
+    NrAdmission *admission = g_new0(NrAdmission, 1);
+    const struct passwd *user = getpwnam(QEMU_USER);
+
+    admission->world = world;
+    admission->reconcile = reconcile;
+    admission->unknown = unknown_table();
+    admission->sockets = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    admission->qemu_uid = user ? user->pw_uid : 0;
+    return admission;
+}
+
+void nr_admission_free(NrAdmission *admission)
+{
+    if (!admission)
+        return;
+    if (admission->timer)
+        g_source_remove(admission->timer);
+    g_hash_table_unref(admission->unknown);
+    g_hash_table_unref(admission->sockets);
+    g_free(admission);
+}

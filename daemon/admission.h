@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Which NIC is behind a connection that a listener accepted: its socket is some process's, that
+ * process is some guest's QEMU, and there the order of descriptors is the order of NICs. What is
+ * found becomes the port's label. A connection that cannot be told is kept; one that is certainly
+ * somebody else's is closed.
+ */
+#ifndef NR_DAEMON_ADMISSION_H
+#define NR_DAEMON_ADMISSION_H
+
+#include "daemon/reconcile.h"
+
+typedef struct NrAdmission NrAdmission;
+
+NrAdmission *nr_admission_new(const NrWorld *world, NrReconcile *reconcile);
+void nr_admission_free(NrAdmission *admission);
+/* news: relays or guests have changed, so what was not to be known may be now. */
+void nr_admission_look(NrAdmission *admission, gboolean news);
+
+#endif

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/attempts.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define YOUNG_MS       10000 /* a relay that dies before has died at its start */
+#define FIRST_DEATH_MS 200
+
+struct NrAttempts {
+    GHashTable *by_key; /* "network\nendpoint" -> NrAttempt */
+};
+
+static char *key_new(const char *network, const char *endpoint)
+{
+    return g_strdup_printf("%s\n%s", network, endpoint ? endpoint : "");
+}
+
+static void attempt_free(gpointer p)
+{
+    NrAttempt *attempt = p;
+
+    g_free(attempt->network);
+    g_free(attempt->endpoint);
+    g_free(attempt->text);
+    g_free(attempt);
+}
+
+NrAttempts *nr_attempts_new(void)
+{
+    NrAttempts *attempts = g_new0(NrAttempts, 1);
+
+    attempts->by_key = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, attempt_free);
+    return attempts;
+}
+
+void nr_attempts_free(NrAttempts *attempts)
+{
+    if (!attempts)
+        return;
+    g_hash_table_unref(attempts->by_key);
+    g_free(attempts);
+}
+
+static NrAttempt *lookup(const NrAttempts *attempts, const char *network, const char *endpoint)
+{
+    g_autofree char *key = key_new(network, endpoint);
+
+    return g_hash_table_lookup(attempts->by_key, key);
+}
+
+static NrAttempt *obtain(NrAttempts *attempts, const char *network, const char *endpoint)
+{
+    NrAttempt *attempt = lookup(attempts, network, endpoint);
+
+    if (attempt)
+        return attempt;
+    attempt = g_new0(NrAttempt, 1);
+    attempt->network = g_strdup(network);
+    attempt->endpoint = g_strdup(endpoint ? endpoint : "");
+    g_hash_table_insert(attempts->by_key, key_new(network, endpoint), attempt);
+    return attempt;
+}
+
+static gboolean attempt_set(NrAttempt *attempt, int error, const char *text, gint64 now_ms)
+{
+    gboolean news = attempt->error == 0 || g_strcmp0(attempt->text, text) != 0;
+
+    attempt->delay_ms = attempt->delay_ms == 0 ? NR_ATTEMPT_FIRST_MS
+                                               : MIN(attempt->delay_ms * 2, NR_ATTEMPT_LAST_MS);
+    attempt->next_ms = now_ms + attempt->delay_ms;
+    attempt->error = error;
+    if (news) {
+        g_free(attempt->text);
+        attempt->text = g_strdup(text ? text : g_strerror(-error));
+    }
+    return news;
+}
+
+gboolean nr_attempts_failed(NrAttempts *attempts, const NrAction *action, int error,
+                            const char *text, gint64 now_ms)
+{
+    NrAttempt *attempt = obtain(attempts, action->network, action->endpoint);
+
+    attempt->foreign = action->kind == NR_ACTION_ATTACH && !action->named && error == -EADDRINUSE;
+    attempt->newest_id = action->newest_id;
+    return attempt_set(attempt, error, text, now_ms);
+}
+
+void nr_attempts_died(NrAttempts *attempts, const char *network, gint64 age_ms, const char *text,
+                      gint64 now_ms)
+{
+    g_autofree char *key = key_new(network, "");
+    NrAttempt *attempt;
+
+    if (age_ms >= YOUNG_MS) { /* it lived long: replaced at once */
+        g_hash_table_remove(attempts->by_key, key);
+        return;
+    }
+    attempt = obtain(attempts, network, "");
+    if (attempt->delay_ms == 0) { /* for the first time: replaced well within a second */
+        attempt_set(attempt, -ECHILD, text, now_ms);
+        attempt->next_ms = now_ms + FIRST_DEATH_MS;
+    } else {
+        attempt_set(attempt, -ECHILD, text, now_ms);
+    }
+}
+
+void nr_attempts_worked(NrAttempts *attempts, const NrAction *action)
+{
+    g_autofree char *key = key_new(action->network, action->endpoint);
+    NrAttempt *attempt = g_hash_table_lookup(attempts->by_key, key);
+
+    if (!attempt)
+        return;
+    if (action->kind == NR_ACTION_SPAWN)
+        attempt->error = 0; /* its back-off counts on, should it die again soon */
+    else
+        g_hash_table_remove(attempts->by_key, key);
+}
+
+gboolean nr_attempts_allow(const NrAttempts *attempts, const NrAction *action, gint64 now_ms)
+{
+    const NrAttempt *attempt;
+
+    if (action->kind == NR_ACTION_DETACH || action->kind == NR_ACTION_STOP)
+        return TRUE;
+    attempt = nr_attempts_find(attempts, action->network, action->endpoint);
+    if (!attempt)
+        return TRUE;
+    if (attempt->foreign)
+        return action->newest_id > attempt->newest_id || action->named;
+    return now_ms >= attempt->next_ms;
+}
+
+const NrAttempt *nr_attempts_find(const NrAttempts *attempts, const char *network,
+                                  const char *endpoint)
+{
+    const NrAttempt *attempt = lookup(attempts, network, endpoint);
+
+    return attempt && attempt->error != 0 ? attempt : NULL;
+}
+
+void nr_attempts_keep(NrAttempts *attempts, const NrDesired *desired)
+{
+    g_autoptr(GHashTable) wanted = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    GHashTableIter iter;
+    gpointer key;
+
+    if (g_hash_table_size(attempts->by_key) == 0)
+        return;
+    for (guint i = 0; i < desired->networks->len; i++) {
+        const NrDesiredNetwork *network = desired->networks->pdata[i];
+
+        g_hash_table_add(wanted, key_new(network->name, ""));
+        for (guint j = 0; j < network->endpoints->len; j++) {
+            const NrDesiredEndpoint *endpoint = network->endpoints->pdata[j];
+
+            g_hash_table_add(wanted, key_new(network->name, endpoint->text));
+        }
+    }
+    g_hash_table_iter_init(&iter, attempts->by_key);
+    while (g_hash_table_iter_next(&iter, &key, NULL))
+        if (!g_hash_table_contains(wanted, key))
+            g_hash_table_iter_remove(&iter);
+}
+
+void nr_attempts_retry(NrAttempts *attempts, const char *network, const char *endpoint)
+{
+    NrAttempt *attempt = lookup(attempts, network, endpoint);
+
+    if (attempt)
+        attempt->next_ms = 0;
+}
+
+void nr_attempts_retry_bridges(NrAttempts *attempts)
+{
+    GHashTableIter iter;
+    gpointer attempt;
+
+    g_hash_table_iter_init(&iter, attempts->by_key);
+    while (g_hash_table_iter_next(&iter, NULL, &attempt))
+        if (g_str_has_prefix(((NrAttempt *)attempt)->endpoint, "bridge:"))
+            ((NrAttempt *)attempt)->next_ms = 0;
+}
+
+gint64 nr_attempts_next(const NrAttempts *attempts)
+{
+    GHashTableIter iter;
+    gint64 next_ms = -1;
+    gpointer p;
+
+    g_hash_table_iter_init(&iter, attempts->by_key);
+    while (g_hash_table_iter_next(&iter, NULL, &p)) {
+        const NrAttempt *attempt = p;
+
+        if (attempt->error != 0 && !attempt->foreign && (next_ms < 0 || attempt->next_ms < next_ms))
+            next_ms = attempt->next_ms;
+    }
+    return next_ms;
+}

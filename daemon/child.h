@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Making a keeper process: its identity, descriptors and privileges, and nothing else of ours. */
+#ifndef NR_DAEMON_CHILD_H
+#define NR_DAEMON_CHILD_H
+
+#include <sys/types.h>
+#include "daemon/relay-proc.h"
+
+/* listener, the bound control socket, stays the caller's. The child, to be reaped by the caller, or
+ * a negative errno. */
+pid_t nr_child_spawn(const NrRelaySettings *settings, const char *network, int listener);
+
+#endif

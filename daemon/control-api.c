@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/control-api.h"
+
+#include <fcntl.h>
+#include <gio/gio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "common/paths.h"
+#include "daemon/manager-dbus.h" /* generated */
+#include "daemon/log.h"
+#include "daemon/status.h"
+
+#define OBJECT_PATH     "/org/netrelay/Manager1"
+#define CONNECTIONS_MAX 64
+
+struct NrControlApi {
+    const NrControlParts *parts;
+    GDBusServer *server;
+    NrDbusManager1 *manager;
+    GPtrArray *connections; /* GDBusConnection */
+    int dir_fd;
+};
+
+/* A request that is answered when something has happened. */
+typedef struct {
+    NrControlApi *api;
+    GDBusMethodInvocation *invocation;
+} Pending;
+
+static Pending *pending_new(NrControlApi *api, GDBusMethodInvocation *invocation)
+{
+    Pending *pending = g_new(Pending, 1);
+
+    *pending = (Pending){ api, invocation };
+    return pending;
+}
+
+static GVariant *faults_variant(const NrControlApi *api)
+{
+    const GPtrArray *faults = api->parts->world->networks->faults;
+    GVariantBuilder list;
+
+    g_variant_builder_init(&list, G_VARIANT_TYPE_STRING_ARRAY);
+    for (guint i = 0; i < faults->len; i++)
+        g_variant_builder_add_value(
+            &list, g_variant_new_take_string(g_utf8_make_valid(faults->pdata[i], -1)));
+    return g_variant_builder_end(&list);
+}
+
+static GVariant *summary_variant(const NrControlApi *api, const NrDesired *desired)
+{
+    const NrControlParts *parts = api->parts;
+    GVariantBuilder dict;
+
+    g_variant_builder_init(&dict, G_VARIANT_TYPE_VARDICT);
+    g_variant_builder_add(&dict, "{sv}", "version", g_variant_new_string(NR_VERSION));
+    g_variant_builder_add(&dict, "{sv}", "pid", g_variant_new_uint32((guint32)getpid()));
+    g_variant_builder_add(&dict, "{sv}", "uri", g_variant_new_string(parts->uri));
+    g_variant_builder_add(&dict, "{sv}", "libvirt", g_variant_new_string(*parts->libvirt));
+    g_variant_builder_add(&dict, "{sv}", "hook",
+                          g_variant_new_boolean(parts->world->policy->hooked));
+    g_variant_builder_add(&dict, "{sv}", "networks",
+                          g_variant_new_uint32(desired ? desired->networks->len : 0));
+    g_variant_builder_add(&dict, "{sv}", "faults", faults_variant(api));
+    return g_variant_builder_end(&dict);
+}
+
+static void on_refreshed(gpointer data)
+{
+    Pending *pending = data;
+    NrControlApi *api = pending->api;
+    const NrDesired *desired = nr_reconcile_desired(api->parts->reconcile);
+    g_autoptr(NrActual) actual = nr_relays_snapshot(api->parts->world->relays);
+    GVariant *rows;
+
+    rows = desired ? nr_status_rows(desired, actual, nr_reconcile_attempts(api->parts->reconcile))
+                   : g_variant_new("aa{sv}", NULL);
+    nr_dbus_manager1_complete_status(api->manager, pending->invocation, rows,
+                                     summary_variant(api, desired));
+    g_free(pending);
+}
+
+static gboolean on_status(NrDbusManager1 *manager, GDBusMethodInvocation *invocation, gpointer data)
+{
+    NrControlApi *api = data;
+
+    nr_relays_refresh(api->parts->world->relays, on_refreshed, pending_new(api, invocation));
+    return TRUE;
+}
+
+static gboolean on_plan(NrDbusManager1 *manager, GDBusMethodInvocation *invocation, gpointer data)
+{
+    NrControlApi *api = data;
+    g_autoptr(GPtrArray) actions = nr_reconcile_plan(api->parts->reconcile);
+    g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
+
+    for (guint i = 0; i < actions->len; i++)
+        g_ptr_array_add(lines, nr_action_format(actions->pdata[i]));
+    g_ptr_array_add(lines, NULL);
+    nr_dbus_manager1_complete_plan(manager, invocation, (const char *const *)lines->pdata);
+    return TRUE;
+}
+
+static void on_reloaded(gpointer data)
+{
+    Pending *pending = data;
+    g_autoptr(GVariant) faults = g_variant_ref_sink(faults_variant(pending->api));
+    g_autofree const char **texts = g_variant_get_strv(faults, NULL);
+
+    nr_dbus_manager1_complete_reload(pending->api->manager, pending->invocation, texts);
+    g_free(pending);
+}
+
+static gboolean on_reload(NrDbusManager1 *manager, GDBusMethodInvocation *invocation, gpointer data)
+{
+    NrControlApi *api = data;
+
+    api->parts->reload(api->parts->data);
+    nr_reconcile_wait(api->parts->reconcile, on_reloaded, pending_new(api, invocation));
+    return TRUE;
+}
+
+/* Connections */
+
+static gboolean on_allow_mechanism(GDBusAuthObserver *observer, const char *mechanism,
+                                   gpointer data)
+{
+    return g_str_equal(mechanism, "EXTERNAL");
+}
+
+static gboolean on_authorize(GDBusAuthObserver *observer, GIOStream *stream,
+                             GCredentials *credentials, gpointer data)
+{
+    uid_t uid = credentials ? g_credentials_get_unix_user(credentials, NULL) : (uid_t)-1;
+
+    return uid == 0 || uid == geteuid();
+}
+
+static void on_closed(GDBusConnection *connection, gboolean by_peer, GError *error, gpointer data)
+{
+    NrControlApi *api = data;
+
+    g_ptr_array_remove_fast(api->connections, connection);
+}
+
+static gboolean on_connection(GDBusServer *server, GDBusConnection *connection, gpointer data)
+{
+    NrControlApi *api = data;
+
+    if (api->connections->len >= CONNECTIONS_MAX)
+        return FALSE; /* it is closed: there is one too many */
+    if (!g_dbus_interface_skeleton_export(G_DBUS_INTERFACE_SKELETON(api->manager), connection,
+                                          OBJECT_PATH, NULL))
+        return FALSE;
+    g_ptr_array_add(api->connections, g_object_ref(connection));
+    g_signal_connect(connection, "closed", G_CALLBACK(on_closed), api);
+    return TRUE;
+}
+
+NrControlApi *nr_control_api_new(int dir_fd, const NrControlParts *parts, GError **error)
+{
+    NrControlApi *api = g_new0(NrControlApi, 1);
+    g_autoptr(GDBusAuthObserver) observer = g_dbus_auth_observer_new();
+    g_autofree char *guid = g_dbus_generate_guid();
+    g_autofree char *address =
+        g_strdup_printf("unix:path=/proc/self/fd/%d/%s", dir_fd, PATHS_CONTROL_SOCKET);
+    mode_t mask = umask(0177);
+
+    api->parts = parts;
+    api->dir_fd = dir_fd;
+    api->connections = g_ptr_array_new_with_free_func(g_object_unref);
+    api->manager = nr_dbus_manager1_skeleton_new();
+    (void)unlinkat(dir_fd, PATHS_CONTROL_SOCKET, 0);
+    g_signal_connect(observer, "allow-mechanism", G_CALLBACK(on_allow_mechanism), NULL);
+    g_signal_connect(observer, "authorize-authenticated-peer", G_CALLBACK(on_authorize), NULL);
+    api->server =
+        g_dbus_server_new_sync(address, G_DBUS_SERVER_FLAGS_NONE, guid, observer, NULL, error);
+    umask(mask);
+    if (!api->server) {
+        nr_control_api_free(api);
+        return NULL;
+    }
+    g_signal_connect(api->manager, "handle-status", G_CALLBACK(on_status), api);
+    g_signal_connect(api->manager, "handle-plan", G_CALLBACK(on_plan), api);
+    g_signal_connect(api->manager, "handle-reload", G_CALLBACK(on_reload), api);
+    g_signal_connect(api->server, "new-connection", G_CALLBACK(on_connection), api);
+    g_dbus_server_start(api->server);
+    return api;
+}
+
+void nr_control_api_free(NrControlApi *api)
+{
+    if (!api)
+        return;
+    if (api->server) {
+        g_dbus_server_stop(api->server);
+        g_object_unref(api->server);
+        (void)unlinkat(api->dir_fd, PATHS_CONTROL_SOCKET, 0);
+    }
+    for (guint i = 0; i < api->connections->len; i++)
+        g_signal_handlers_disconnect_by_data(api->connections->pdata[i], api);
+    g_dbus_interface_skeleton_unexport(G_DBUS_INTERFACE_SKELETON(api->manager));
+    g_object_unref(api->manager);
+    g_ptr_array_unref(api->connections);
+    g_free(api);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The D-Bus interface of manager-dbus.xml on a socket of our own: for our user and root only. */
+#ifndef NR_DAEMON_CONTROL_API_H
+#define NR_DAEMON_CONTROL_API_H
+
+#include "daemon/reconcile.h"
+
+typedef struct NrControlApi NrControlApi;
+
+/* Borrowed for the life of the API. */
+typedef struct {
+    const NrWorld *world;
+    NrReconcile *reconcile;
+    const char *uri;
+    char *const *libvirt; /* the connection's state, which changes */
+    void (*reload)(gpointer data);
+    gpointer data;
+} NrControlParts;
+
+/* dir_fd: the runtime directory. */
+NrControlApi *nr_control_api_new(int dir_fd, const NrControlParts *parts, GError **error);
+void nr_control_api_free(NrControlApi *api);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What libvirt knows of guests. Its API blocks, on a guest in its hook for as long as the hook runs:
+ * so one worker thread makes every call and hands plain data to the main loop. Events only say where
+ * to look again.
+ */
+#ifndef NR_DAEMON_GUEST_SOURCE_H
+#define NR_DAEMON_GUEST_SOURCE_H
+
+#include "xml/guest.h"
+
+typedef struct NrGuestSource NrGuestSource;
+
+/* All in the main loop. */
+typedef struct {
+    /* All guests: NrGuest, RUNNING or DEFINED, a guest may be there as both. */
+    void (*all)(const GPtrArray *guests, gpointer data);
+    /* One guest; NULL, NULL: libvirt does not know it. */
+    void (*one)(const char *uuid, NrGuest *running, NrGuest *defined, gpointer data);
+    /* "connected", "connecting", or why not. */
+    void (*state)(const char *text, gpointer data);
+} NrGuestSourceEvents;
+
+/* Before any other call into libvirt, in the main thread. */
+NrGuestSource *nr_guest_source_new(const char *uri, const NrGuestSourceEvents *events,
+                                   gpointer data);
+/* Ends the worker, if it is not inside a call that hangs; no callback comes after this. */
+void nr_guest_source_free(NrGuestSource *source);
+/* Look again at one guest, at all. */
+void nr_guest_source_ask(NrGuestSource *source, const char *uuid);
+void nr_guest_source_resync(NrGuestSource *source);
+
+#endif

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A client sends one request and gets answers until the last one; then it is gone. PREPARE lasts
+ * until a pass that began after the announcement has ended and the guest's host names are resolved;
+ * everything else is answered at once. The number of clients is bounded: more wait in the backlog.
+ */
+#include "daemon/hook-socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib-unix.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "common/hook-proto.h"
+#include "common/scope.h"
+#include "daemon/barrier.h"
+#include "daemon/log.h"
+#include "xml/domain-xml.h"
+
+#define CLIENTS_MAX  512
+#define REQUEST_MS   2000 /* for the request of one that has connected */
+#define REST_MS      200
+#define RESOLVING_MS 5000 /* for host names, before the guest may start all the same */
+
+struct NrHookSocket {
+    int sock;
+    guint watch;
+    guint rest; /* out of descriptors: a pause */
+    NrInventory *inventory;
+    NrReconcile *reconcile;
+    NrGuestSource *source;
+    GPtrArray *clients; /* Client */
+};
+
+typedef struct {
+    NrHookSocket *hooks;
+    int sock;
+    guint watch;
+    guint timer; /* before the request: its deadline; then: progress */
+    char *uuid;  /* PREPARE: being waited for */
+    gint64 began_us;
+} Client;
+
+static void start_accepting(NrHookSocket *hooks);
+
+static void client_free(Client *client)
+{
+    NrHookSocket *hooks = client->hooks;
+
+    nr_reconcile_cancel(hooks->reconcile, client);
+    if (client->watch)
+        g_source_remove(client->watch);
+    if (client->timer)
+        g_source_remove(client->timer);
+    closep(&client->sock);
+    g_free(client->uuid);
+    g_free(client);
+}
+
+static void client_end(Client *client)
+{
+    NrHookSocket *hooks = client->hooks;
+
+    g_ptr_array_remove_fast(hooks->clients, client);
+    client_free(client);
+    start_accepting(hooks);
+}
+
+/* One packet: a code and text. A hook that has gone away learns of it no more. */
+static void answer(Client *client, enum hook_answer code, const char *text)
+{
+    char packet[HOOK_ANSWER_MAX];
+    gsize length;
+
+    packet[0] = (char)code;
+    length = g_strlcpy(packet + 1, text ? text : "", sizeof(packet) - 1);
+    length = MIN(length, sizeof(packet) - 2);
+    (void)!send(client->sock, packet, 1 + length, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* PREPARE */
+
+static void refuse(Client *client, const char *text)
+{
+    nr_log(NR_LOG_WARNING, "refused: %s", text);
+    answer(client, HOOK_REFUSED, text);
+    nr_inventory_release(client->hooks->inventory, client->uuid);
+    client_end(client);
+}
+
+static void on_pass_done(gpointer data)
+{
+    Client *client = data;
+    NrReconcile *reconcile = client->hooks->reconcile;
+    g_autofree char *text = NULL;
+    gint64 waited_ms = (g_get_monotonic_time() - client->began_us) / 1000;
+
+    switch (nr_barrier_judge(nr_reconcile_desired(reconcile), nr_reconcile_attempts(reconcile),
+                             client->uuid, &text)) {
+    case NR_VERDICT_REFUSED:
+        refuse(client, text);
+        return;
+    case NR_VERDICT_RESOLVING:
+        if (waited_ms < RESOLVING_MS) {
+            nr_reconcile_wait(reconcile, on_pass_done, client);
+            return;
+        }
+        answer(client, HOOK_NOTE, "a host name of it is still being resolved");
+        break;
+    case NR_VERDICT_OK:
+        break;
+    }
+    nr_log(NR_LOG_DEBUG, "prepare of %s answered after %d ms", client->uuid, (int)waited_ms);
+    answer(client, HOOK_OK, NULL);
+    client_end(client);
+}
+
+static gboolean on_progress(gpointer data)
+{
+    answer(data, HOOK_PROGRESS, NULL);
+    return G_SOURCE_CONTINUE;
+}
+
+static void prepare(Client *client, const NrGuest *guest)
+{
+    NrHookSocket *hooks = client->hooks;
+    g_autoptr(NrGuest) announced = nr_guest_copy(guest, NR_GUEST_ANNOUNCED);
+
+    nr_log(NR_LOG_INFO, "guest %s is about to start", guest->name);
+    answer(client, HOOK_PROGRESS, NULL);
+    client->uuid = g_strdup(guest->uuid);
+    client->timer = g_timeout_add(HOOK_PROGRESS_MS, on_progress, client);
+    nr_inventory_announce(hooks->inventory, announced, g_get_monotonic_time() / 1000);
+    nr_reconcile_retry_guest(hooks->reconcile, guest->uuid);
+    nr_reconcile_wait(hooks->reconcile, on_pass_done, client);
+}
+
+/* All others: noted, and answered at once */
+
+static void running(Client *client, const NrGuest *guest)
+{
+    g_autoptr(NrGuest) live = nr_guest_copy(guest, NR_GUEST_RUNNING);
+
+    if (guest->id >= 0)
+        nr_inventory_sync_guest(client->hooks->inventory, guest->uuid, live, NULL);
+    nr_guest_source_ask(client->hooks->source, guest->uuid);
+    answer(client, HOOK_OK, NULL);
+    client_end(client);
+}
+
+static void release(Client *client, const NrGuest *guest)
+{
+    nr_log(NR_LOG_INFO, "guest %s has ended", guest->name);
+    nr_inventory_release(client->hooks->inventory, guest->uuid);
+    /* A list that was under way may still have it as running. */
+    nr_guest_source_ask(client->hooks->source, guest->uuid);
+    nr_reconcile_request(client->hooks->reconcile);
+    answer(client, HOOK_OK, NULL);
+    client_end(client);
+}
+
+/* Requests */
+
+/* The XML in a descriptor that was passed: only a sealed memfd can be read without waiting for
+ * anybody, and stays as it is while it is read. */
+static char *read_sealed(int fd, gsize *ret_length)
+{
+    const int needed = F_SEAL_SHRINK | F_SEAL_WRITE;
+    g_autofree char *text = NULL;
+    struct stat st;
+    int seals;
+
+    seals = fcntl(fd, F_GET_SEALS);
+    if (seals < 0 || (seals & needed) != needed || fstat(fd, &st) < 0 || st.st_size <= 0 ||
+        st.st_size > NR_DOMAIN_XML_MAX)
+        return NULL;
+    text = g_malloc((gsize)st.st_size);
+    if (pread(fd, text, (size_t)st.st_size, 0) != st.st_size)
+        return NULL;
+    *ret_length = (gsize)st.st_size;
+    return g_steal_pointer(&text);
+}
+
+static NrGuest *read_guest(int fd, GError **error)
+{
+    g_autofree char *text = NULL;
+    gsize length = 0;
+
+    text = fd < 0 ? NULL : read_sealed(fd, &length);
+    if (text)
+        return nr_domain_xml_parse(text, length, error);
+    g_set_error(error, NR_XML_ERROR, NR_XML_ERROR_INVALID, "no domain XML came with the request");
+    return NULL;
+}
+
+static void handle_request(Client *client, const struct hook_request *request, int fd)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(NrGuest) guest = read_guest(fd, &error);
+
+    if (!guest || !guest->uuid) {
+        /* Nobody is refused for what we do not understand. */
+        nr_log(NR_LOG_WARNING, "guest %s: the hook's XML cannot be read: %s", request->name,
+               error ? error->message : "it has no UUID");
+        answer(client, HOOK_NOTE, "netrelay cannot read this guest's XML and leaves it alone");
+        answer(client, HOOK_OK, NULL);
+        client_end(client);
+        return;
+    }
+    switch (request->op) {
+    case HOOK_PREPARE:
+        prepare(client, guest);
+        break;
+    case HOOK_RELEASE:
+        release(client, guest);
+        break;
+    default:
+        running(client, guest);
+        break;
+    }
+}
+
+/* 0, or negative errno; *ret_fd is the caller's. */
+static int receive(int sock, struct hook_request *ret, int *ret_fd)
+{
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct iovec iov = { .iov_base = ret, .iov_len = sizeof(*ret) };
+    struct msghdr msg = {
+        .msg_iov = &iov,
+        .msg_iovlen = 1,
+        .msg_control = &control,
+        .msg_controllen = sizeof(control),
+    };
+    struct cmsghdr *c;
+    ssize_t n = recvmsg(sock, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+    if (n < 0)
+        return -errno;
+    c = CMSG_FIRSTHDR(&msg);
+    if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+        c->cmsg_len >= CMSG_LEN(sizeof(int)))
+        memcpy(ret_fd, CMSG_DATA(c), sizeof(int));
+    if (n != (ssize_t)sizeof(*ret) || (msg.msg_flags & MSG_TRUNC) || ret->magic != HOOK_MAGIC ||
+        ret->version != HOOK_VERSION || ret->op < HOOK_PREPARE || ret->op > HOOK_RECONNECT ||
+        !memchr(ret->name, '\0', sizeof(ret->name)))
+        return -EPROTO;
+    return 0;
+}
+
+static gboolean on_client(gint sock, GIOCondition condition, gpointer data)
+{
+    _cleanup_(closep) int fd = -1;
+    Client *client = data;
+    struct hook_request request;
+    int r;
+
+    r = receive(sock, &request, &fd);
+    if (r == -EAGAIN || r == -EINTR)
+        return G_SOURCE_CONTINUE;
+    g_source_remove(client->timer);
+    client->timer = 0;
+    client->watch = 0;
+    if (r < 0)
+        client_end(client);
+    else
+        handle_request(client, &request, fd);
+    return G_SOURCE_REMOVE;
+}
+
+static gboolean on_silent(gpointer data)
+{
+    Client *client = data;
+
+    client->timer = 0;
+    client_end(client);
+    return G_SOURCE_REMOVE;
+}
+
+static gboolean is_entitled(int sock)
+{
+    struct ucred credentials;
+    socklen_t size = sizeof(credentials);
+
+    return getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0 &&
+           (credentials.uid == 0 || credentials.uid == geteuid());
+}
+
+static gboolean on_rested(gpointer data)
+{
+    NrHookSocket *hooks = data;
+
+    hooks->rest = 0;
+    start_accepting(hooks);
+    return G_SOURCE_REMOVE;
+}
+
+static gboolean on_connection(gint sock, GIOCondition condition, gpointer data)
+{
+    NrHookSocket *hooks = data;
+    int fd = accept4(sock, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    Client *client;
+
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
+        hooks->rest = g_timeout_add(REST_MS, on_rested, hooks);
+        hooks->watch = 0;
+        return G_SOURCE_REMOVE;
+    }
+    if (fd < 0)
+        return G_SOURCE_CONTINUE;
+    if (!is_entitled(fd)) {
+        close(fd);
+        return G_SOURCE_CONTINUE;
+    }
+    client = g_new0(Client, 1);
+    client->hooks = hooks;
+    client->sock = fd;
+    client->began_us = g_get_monotonic_time();
+    client->timer = g_timeout_add(REQUEST_MS, on_silent, client);
+    client->watch = g_unix_fd_add(fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_client, client);
+    g_ptr_array_add(hooks->clients, client);
+    if (hooks->clients->len < CLIENTS_MAX)
+        return G_SOURCE_CONTINUE;
+    hooks->watch = 0; /* until one leaves */
+    return G_SOURCE_REMOVE;
+}
+
+static void start_accepting(NrHookSocket *hooks)
+{
+    if (!hooks->watch && !hooks->rest && hooks->clients->len < CLIENTS_MAX)
+        hooks->watch = g_unix_fd_add(hooks->sock, G_IO_IN, on_connection, hooks);
+}
+
+NrHookSocket *nr_hook_socket_new(int sock, NrInventory *inventory, NrReconcile *reconcile,
+                                 NrGuestSource *source)
+{
+    NrHookSocket *hooks = g_new0(NrHookSocket, 1);
+
+    hooks->sock = sock;
+    hooks->inventory = inventory;
+    hooks->reconcile = reconcile;
+    hooks->source = source;
+    hooks->clients = g_ptr_array_new();
+    if (listen(sock, SOMAXCONN) < 0)
+        nr_log(NR_LOG_ERROR, "cannot listen for hooks: %s", g_strerror(errno));
+    (void)g_unix_set_fd_nonblocking(sock, TRUE, NULL);
+    start_accepting(hooks);
+    return hooks;
+}
+
+void nr_hook_socket_free(NrHookSocket *hooks)
+{
+    if (!hooks)
+        return;
+    if (hooks->watch)
+        g_source_remove(hooks->watch);
+    if (hooks->rest)
+        g_source_remove(hooks->rest);
+    for (guint i = 0; i < hooks->clients->len; i++)
+        client_free(hooks->clients->pdata[i]);
+    g_ptr_array_unref(hooks->clients);
+    closep(&hooks->sock);
+    g_free(hooks);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The hook's barrier: announces the guest, waits for a pass, answers. Asks nothing of libvirt, which
+ * holds the guest's lock meanwhile. */
+#ifndef NR_DAEMON_HOOK_SOCKET_H
+#define NR_DAEMON_HOOK_SOCKET_H
+
+#include "daemon/guest-source.h"
+#include "daemon/inventory.h"
+#include "daemon/reconcile.h"
+
+typedef struct NrHookSocket NrHookSocket;
+
+/* Takes the bound socket, and listens on it. */
+NrHookSocket *nr_hook_socket_new(int sock, NrInventory *inventory, NrReconcile *reconcile,
+                                 NrGuestSource *source);
+void nr_hook_socket_free(NrHookSocket *hooks);
+
+#endif

@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * netrelayd: wires the modules and holds no rule. What flows: guest-source and hook-socket ->
+ * inventory -> reconcile (desired, actual, plan, execute) -> relays; admission labels ports;
+ * control-api shows. On SIGTERM it ends and the relays go on: its successor adopts them.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <gio/gio.h>
+#include <glib-unix.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "common/hook-proto.h"
+#include "common/paths.h"
+#include "common/scope.h"
+#include "daemon/admission.h"
+#include "daemon/config.h"
+#include "daemon/control-api.h"
+#include "daemon/guest-source.h"
+#include "daemon/hook-socket.h"
+#include "daemon/hooked.h"
+#include "daemon/log.h"
+#include "daemon/runtime-dir.h"
+#include "daemon/service.h"
+#include "net/link.h"
+
+#define EXIT_USAGE 2
+#define RELOAD_MS  200 /* a file that is written makes several events */
+
+typedef struct {
+    /* options */
+    char *config_file, *networks_dir, *uri, *relay_program;
+    gboolean cleanup, debug, version;
+    /* modules, in the order they are made */
+    GMainLoop *loop;
+    NrRuntimeDir *runtime;
+    NrConfig *config;
+    NrRelaySettings settings;
+    NrWorld world;
+    NrReconcile *reconcile;
+    NrAdmission *admission;
+    NrGuestSource *source;
+    NrHookSocket *hooks;
+    NrControlParts control_parts;
+    NrControlApi *control;
+    GFileMonitor *monitor;
+    int link_monitor;
+    gboolean hook_socket_is_ours;
+    guint reload_timer;
+    char *libvirt_state;
+    int status;
+} Manager;
+
+/* What others tell us: noted, and a pass is asked for */
+
+static void on_inventory_changed(gpointer data)
+{
+    Manager *manager = data;
+
+    nr_reconcile_request(manager->reconcile);
+    nr_admission_look(manager->admission, TRUE);
+}
+
+static void on_relays_changed(gpointer data)
+{
+    Manager *manager = data;
+
+    nr_reconcile_request(manager->reconcile);
+    nr_admission_look(manager->admission, TRUE);
+}
+
+static void on_relay_died(const char *network, gint64 age_ms, const char *text, gpointer data)
+{
+    Manager *manager = data;
+
+    nr_reconcile_relay_died(manager->reconcile, network, age_ms, text);
+}
+
+static void on_resolved(gpointer data)
+{
+    Manager *manager = data;
+
+    nr_reconcile_request(manager->reconcile);
+}
+
+static void on_passed(gpointer data)
+{
+    Manager *manager = data;
+
+    nr_admission_look(manager->admission, FALSE);
+}
+
+static void on_all_guests(const GPtrArray *guests, gpointer data)
+{
+    Manager *manager = data;
+
+    manager->world.policy->hooked = nr_hooked(manager->uri);
+    nr_inventory_sync_all(manager->world.inventory, guests);
+    nr_reconcile_guests_known(manager->reconcile);
+}
+
+static void on_one_guest(const char *uuid, NrGuest *running, NrGuest *defined, gpointer data)
+{
+    Manager *manager = data;
+
+    nr_inventory_sync_guest(manager->world.inventory, uuid, running, defined);
+}
+
+static void on_libvirt_state(const char *text, gpointer data)
+{
+    Manager *manager = data;
+
+    g_free(manager->libvirt_state);
+    manager->libvirt_state = g_utf8_make_valid(text, -1);
+}
+
+static gboolean on_links(gint fd, GIOCondition condition, gpointer data)
+{
+    Manager *manager = data;
+
+    link_monitor_drain(fd);
+    nr_reconcile_links_changed(manager->reconcile);
+    return G_SOURCE_CONTINUE;
+}
+
+static const NrRelaysEvents relays_events = { .changed = on_relays_changed, .died = on_relay_died };
+static const NrGuestSourceEvents source_events = {
+    .all = on_all_guests,
+    .one = on_one_guest,
+    .state = on_libvirt_state,
+};
+
+/* Settings and network files */
+
+static gboolean load_config(Manager *manager, GError **error)
+{
+    NrConfig *config = nr_config_load(manager->config_file, geteuid(), error);
+
+    if (!config)
+        return FALSE;
+    nr_config_free(manager->config);
+    manager->config = config;
+    if (!manager->uri)
+        manager->uri = g_strdup(config->uri);
+    config->policy.hooked = nr_hooked(manager->uri);
+    manager->world.policy = &config->policy;
+    return TRUE;
+}
+
+static void load_networks(Manager *manager)
+{
+    NrNetworks *before = manager->world.networks;
+
+    manager->world.networks = nr_networks_load(manager->networks_dir, geteuid(), before);
+    nr_networks_free(before);
+    for (guint i = 0; i < manager->world.networks->faults->len; i++)
+        nr_log(NR_LOG_WARNING, "%s", (char *)manager->world.networks->faults->pdata[i]);
+}
+
+static void reload(gpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    Manager *manager = data;
+
+    if (!load_config(manager, &error))
+        nr_log(NR_LOG_WARNING, "%s; the settings stay as they were", error->message);
+    load_networks(manager);
+    nr_guest_source_resync(manager->source);
+    nr_reconcile_request(manager->reconcile);
+}
+
+static gboolean on_files_settled(gpointer data)
+{
+    Manager *manager = data;
+
+    manager->reload_timer = 0;
+    load_networks(manager);
+    nr_reconcile_request(manager->reconcile);
+    return G_SOURCE_REMOVE;
+}
+
+static void on_file_changed(GFileMonitor *monitor, GFile *file, GFile *other,
+                            GFileMonitorEvent event, gpointer data)
+{
+    Manager *manager = data;
+
+    if (!manager->reload_timer)
+        manager->reload_timer = g_timeout_add(RELOAD_MS, on_files_settled, manager);
+}
+
+static void watch_networks(Manager *manager)
+{
+    g_autoptr(GFile) directory = g_file_new_for_path(manager->networks_dir);
+
+    manager->monitor = g_file_monitor_directory(directory, G_FILE_MONITOR_WATCH_MOVES, NULL, NULL);
+    if (manager->monitor)
+        g_signal_connect(manager->monitor, "changed", G_CALLBACK(on_file_changed), manager);
+}
+
+/* Signals */
+
+static gboolean on_end(gpointer data)
+{
+    Manager *manager = data;
+
+    nr_log(NR_LOG_INFO, "ending; the relays go on");
+    g_main_loop_quit(manager->loop);
+    return G_SOURCE_CONTINUE;
+}
+
+static gboolean on_hangup(gpointer data)
+{
+    nr_log(NR_LOG_INFO, "reading settings, network files and libvirt's list anew");
+    reload(data);
+    return G_SOURCE_CONTINUE;
+}
+
+/* Start */
+
+static void set_text(char **text, const char *directory, const char *name)
+{
+    if (!*text)
+        *text = name ? g_build_filename(directory, name, NULL) : g_strdup(directory);
+}
+
+static gboolean default_paths(Manager *manager, GError **error)
+{
+    char directory[PATH_MAX];
+    int r = paths_config_dir(geteuid(), directory, sizeof(directory));
+
+    if (r < 0) {
+        g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED, "no directory for settings: %s",
+                    g_strerror(-r));
+        return FALSE;
+    }
+    set_text(&manager->config_file, directory, "netrelayd.conf");
+    set_text(&manager->networks_dir, directory, "networks");
+    set_text(&manager->relay_program, NR_RELAY_PROGRAM, NULL);
+    return TRUE;
+}
+
+/* Without that user there is no relay, and each network says why. */
+static gboolean relay_user(Manager *manager, GError **error)
+{
+    const struct passwd *user;
+
+    if (geteuid() != 0)
+        return TRUE;
+    user = getpwnam(manager->config->relay_user);
+    if (!user) {
+        g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED,
+                    "there is no user %s for relays to run as; make it (useradd --system %s), or "
+                    "name another as user= under [relay] in %s",
+                    manager->config->relay_user, manager->config->relay_user, manager->config_file);
+        return FALSE;
+    }
+    manager->settings.switch_user = TRUE;
+    manager->settings.uid = user->pw_uid;
+    manager->settings.gid = user->pw_gid;
+    return TRUE;
+}
+
+static gboolean open_hooks(Manager *manager, GError **error)
+{
+    int sock = nr_service_hook_socket();
+
+    manager->hook_socket_is_ours = sock < 0;
+    if (sock < 0)
+        sock = nr_runtime_bind(manager->runtime->fd, HOOK_SOCKET_NAME);
+    if (sock < 0) {
+        g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED, "%s/%s: %s", manager->runtime->path,
+                    HOOK_SOCKET_NAME, g_strerror(-sock));
+        return FALSE;
+    }
+    manager->hooks =
+        nr_hook_socket_new(sock, manager->world.inventory, manager->reconcile, manager->source);
+    return TRUE;
+}
+
+static gboolean open_control(Manager *manager, GError **error)
+{
+    manager->control_parts = (NrControlParts){
+        .world = &manager->world,
+        .reconcile = manager->reconcile,
+        .uri = manager->uri,
+        .libvirt = &manager->libvirt_state,
+        .reload = reload,
+        .data = manager,
+    };
+    manager->control = nr_control_api_new(manager->runtime->fd, &manager->control_parts, error);
+    return manager->control != NULL;
+}
+
+static void watch_links(Manager *manager)
+{
+    manager->link_monitor = link_monitor_open();
+    if (manager->link_monitor >= 0)
+        g_unix_fd_add(manager->link_monitor, G_IO_IN, on_links, manager);
+    else
+        nr_log(NR_LOG_WARNING, "cannot watch network devices: %s",
+               g_strerror(-manager->link_monitor));
+}
+
+static void on_adopted(gpointer data)
+{
+    Manager *manager = data;
+    guint count = nr_relays_count(manager->world.relays);
+
+    if (count > 0)
+        nr_log(NR_LOG_INFO, "adopted %u running relay%s", count, count == 1 ? "" : "s");
+    nr_reconcile_start(manager->reconcile);
+    nr_service_notify("READY=1");
+}
+
+static gboolean start(Manager *manager, GError **error)
+{
+    manager->world.inventory = nr_inventory_new(on_inventory_changed, manager);
+    manager->world.resolver = nr_resolver_new(on_resolved, manager);
+    manager->reconcile = nr_reconcile_new(&manager->world, on_passed, manager);
+    manager->admission = nr_admission_new(&manager->world, manager->reconcile);
+    load_networks(manager);
+    if (!open_control(manager, error))
+        return FALSE;
+    manager->source = nr_guest_source_new(manager->uri, &source_events, manager);
+    if (!open_hooks(manager, error))
+        return FALSE;
+    watch_networks(manager);
+    watch_links(manager);
+    nr_relays_adopt(manager->world.relays, on_adopted, manager);
+    return TRUE;
+}
+
+/* --cleanup */
+
+static void on_all_stopped(gpointer data)
+{
+    Manager *manager = data;
+
+    manager->status = nr_relays_count(manager->world.relays) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    g_main_loop_quit(manager->loop);
+}
+
+static void on_cleanup_adopted(gpointer data)
+{
+    Manager *manager = data;
+
+    nr_relays_stop_all(manager->world.relays, on_all_stopped, manager);
+}
+
+static void nobody_changed(gpointer data)
+{
+}
+
+static void nobody_died(const char *network, gint64 age_ms, const char *text, gpointer data)
+{
+}
+
+static const NrRelaysEvents cleanup_events = { .changed = nobody_changed, .died = nobody_died };
+
+static void cleanup(Manager *manager)
+{
+    (void)unlinkat(manager->runtime->fd, HOOK_SOCKET_NAME, 0);
+    (void)unlinkat(manager->runtime->fd, PATHS_CONTROL_SOCKET, 0);
+    nr_relays_adopt(manager->world.relays, on_cleanup_adopted, manager);
+}
+
+/* The program */
+
+static gboolean prepare(Manager *manager, GError **error)
+{
+    if (!default_paths(manager, error) || !load_config(manager, error))
+        return FALSE;
+    if (!manager->cleanup && !relay_user(manager, error))
+        return FALSE;
+    manager->runtime = nr_runtime_dir_open(geteuid(), error);
+    if (!manager->runtime)
+        return FALSE;
+    manager->settings.relays_fd = manager->runtime->relays_fd;
+    manager->settings.program = manager->relay_program;
+    manager->world.relays = nr_relays_new(
+        &manager->settings, manager->cleanup ? &cleanup_events : &relays_events, manager);
+    manager->libvirt_state = g_strdup("connecting");
+    return TRUE;
+}
+
+static void end(Manager *manager)
+{
+    nr_service_notify("STOPPING=1");
+    nr_control_api_free(manager->control);
+    nr_hook_socket_free(manager->hooks);
+    if (manager->runtime && manager->hook_socket_is_ours)
+        (void)unlinkat(manager->runtime->fd, HOOK_SOCKET_NAME, 0);
+    nr_guest_source_free(manager->source);
+    g_clear_object(&manager->monitor);
+    nr_admission_free(manager->admission);
+    nr_relays_free(manager->world.relays);
+    nr_reconcile_free(manager->reconcile);
+    nr_resolver_free(manager->world.resolver);
+    nr_inventory_free(manager->world.inventory);
+    nr_networks_free(manager->world.networks);
+    nr_config_free(manager->config);
+    nr_runtime_dir_free(manager->runtime);
+}
+
+static int run(Manager *manager)
+{
+    g_autoptr(GError) error = NULL;
+
+    manager->loop = g_main_loop_new(NULL, FALSE);
+    g_unix_signal_add(SIGTERM, on_end, manager);
+    g_unix_signal_add(SIGINT, on_end, manager);
+    if (!prepare(manager, &error))
+        goto failed;
+    if (manager->cleanup) {
+        cleanup(manager);
+    } else {
+        g_unix_signal_add(SIGHUP, on_hangup, manager);
+        if (!start(manager, &error))
+            goto failed;
+        nr_log(NR_LOG_INFO, "version %s, for %s, in %s", NR_VERSION, manager->uri,
+               manager->runtime->path);
+    }
+    g_main_loop_run(manager->loop);
+    end(manager);
+    return manager->status;
+
+failed:
+    nr_log(NR_LOG_ERROR, "%s", error->message);
+    end(manager);
+    return EXIT_FAILURE;
+}
+
+static gboolean parse_options(Manager *manager, int *argc, char ***argv, GError **error)
+{
+    const GOptionEntry entries[] = {
+        { "config", 0, 0, G_OPTION_ARG_FILENAME, &manager->config_file, "Settings", "FILE" },
+        { "networks", 0, 0, G_OPTION_ARG_FILENAME, &manager->networks_dir, "Network files", "DIR" },
+        { "connect", 0, 0, G_OPTION_ARG_STRING, &manager->uri, "libvirt connection", "URI" },
+        { "relay", 0, 0, G_OPTION_ARG_FILENAME, &manager->relay_program, "The relay's program",
+          "PATH" },
+        { "cleanup", 0, 0, G_OPTION_ARG_NONE, &manager->cleanup,
+          "End every relay, remove our sockets, and exit", NULL },
+        { "debug", 0, 0, G_OPTION_ARG_NONE, &manager->debug, "Log more", NULL },
+        { "version", 0, 0, G_OPTION_ARG_NONE, &manager->version, "Show the version", NULL },
+        G_OPTION_ENTRY_NULL,
+    };
+    g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+
+    g_option_context_set_summary(context,
+                                 "Makes the far ends of libvirt guests' socket NICs exist. "
+                                 "Runs in the foreground.");
+    g_option_context_add_main_entries(context, entries, NULL);
+    if (!g_option_context_parse(context, argc, argv, error))
+        return FALSE;
+    if (*argc > 1) {
+        g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION,
+                    "unexpected argument \"%s\"", (*argv)[1]);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+int main(int argc, char **argv)
+{
+    static Manager manager = { .link_monitor = -1 };
+    g_autoptr(GError) error = NULL;
+    int status;
+
+    if (!parse_options(&manager, &argc, &argv, &error)) {
+        fprintf(stderr, "netrelayd: %s; see netrelayd --help\n", error->message);
+        return EXIT_USAGE;
+    }
+    if (manager.version) {
+        printf("netrelayd %s\n", NR_VERSION);
+        return EXIT_SUCCESS;
+    }
+    nr_log_open(manager.debug);
+    signal(SIGPIPE, SIG_IGN);
+    status = run(&manager);
+    /* Not exit(): the worker may be inside a call into a libvirt that hangs. */
+    fflush(NULL);
+    _exit(status);
+}

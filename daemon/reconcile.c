@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * State: `dirty` (a pass was asked for), `running` (one is under way). A pass takes the waiters that
+ * came before it; they are called at its end. `desired` and `attempts` are what the last pass found,
+ * for the status and for hooks.
+ */
+#include "daemon/reconcile.h"
+
+#include "daemon/execute.h"
+#include "daemon/log.h"
+#include "net/address.h"
+
+#define TICK_SECONDS 5
+#define LINKS_MS     200 /* changes of links come in flocks */
+#define RETRY_MIN_MS 20
+
+typedef struct {
+    void (*done)(gpointer data);
+    gpointer data;
+} Waiter;
+
+struct NrReconcile {
+    const NrWorld *world;
+    void (*passed)(gpointer data);
+    gpointer data;
+    gboolean started, guests_known, dirty, running;
+    guint idle, tick, due, links;
+    NrAttempts *attempts;
+    NrDesired *desired;
+    GHashTable *retry;      /* UUIDs of guests whose failures are tried again at once */
+    GHashTable *complaints; /* refusals of the last pass, each logged when it is new */
+    GQueue waiting;         /* Waiter: for the next pass */
+    GQueue served;          /* Waiter: for the pass under way */
+};
+
+static gint64 now_ms(void)
+{
+    return g_get_monotonic_time() / 1000;
+}
+
+/* Asking for passes */
+
+static void begin_pass(NrReconcile *reconcile);
+
+static gboolean on_idle(gpointer data)
+{
+    NrReconcile *reconcile = data;
+
+    reconcile->idle = 0;
+    begin_pass(reconcile);
+    return G_SOURCE_REMOVE;
+}
+
+void nr_reconcile_request(NrReconcile *reconcile)
+{
+    reconcile->dirty = TRUE;
+    if (reconcile->started && !reconcile->running && !reconcile->idle)
+        reconcile->idle = g_idle_add_full(G_PRIORITY_DEFAULT, on_idle, reconcile, NULL);
+}
+
+static gboolean on_tick(gpointer data)
+{
+    nr_reconcile_request(data);
+    return G_SOURCE_CONTINUE;
+}
+
+static gboolean on_due(gpointer data)
+{
+    NrReconcile *reconcile = data;
+
+    reconcile->due = 0;
+    nr_reconcile_request(reconcile);
+    return G_SOURCE_REMOVE;
+}
+
+static gboolean on_links_settled(gpointer data)
+{
+    NrReconcile *reconcile = data;
+
+    reconcile->links = 0;
+    nr_attempts_retry_bridges(reconcile->attempts);
+    nr_reconcile_request(reconcile);
+    return G_SOURCE_REMOVE;
+}
+
+void nr_reconcile_links_changed(NrReconcile *reconcile)
+{
+    if (!reconcile->links)
+        reconcile->links = g_timeout_add(LINKS_MS, on_links_settled, reconcile);
+}
+
+void nr_reconcile_retry_guest(NrReconcile *reconcile, const char *uuid)
+{
+    g_hash_table_add(reconcile->retry, g_strdup(uuid));
+}
+
+void nr_reconcile_relay_died(NrReconcile *reconcile, const char *network, gint64 age_ms,
+                             const char *text)
+{
+    nr_log(NR_LOG_WARNING, "network %s: its relay is gone: %s", network, text);
+    nr_attempts_died(reconcile->attempts, network, age_ms, text, now_ms());
+    nr_reconcile_request(reconcile);
+}
+
+void nr_reconcile_wait(NrReconcile *reconcile, void (*done)(gpointer data), gpointer data)
+{
+    Waiter *waiter = g_new(Waiter, 1);
+
+    *waiter = (Waiter){ done, data };
+    g_queue_push_tail(&reconcile->waiting, waiter);
+    nr_reconcile_request(reconcile);
+}
+
+static void cancel_in(GQueue *queue, gpointer data)
+{
+    for (GList *node = queue->head; node;) {
+        GList *next = node->next;
+        Waiter *waiter = node->data;
+
+        if (waiter->data == data) {
+            g_free(waiter);
+            g_queue_delete_link(queue, node);
+        }
+        node = next;
+    }
+}
+
+void nr_reconcile_cancel(NrReconcile *reconcile, gpointer data)
+{
+    cancel_in(&reconcile->waiting, data);
+    cancel_in(&reconcile->served, data);
+}
+
+/* What should exist */
+
+static GPtrArray *local_addresses(void)
+{
+    GPtrArray *texts = g_ptr_array_new_with_free_func(g_free);
+    char **list = NULL;
+    size_t count = 0;
+    int r = address_list(&list, &count);
+
+    if (r < 0)
+        nr_log(NR_LOG_WARNING, "cannot list this host's addresses: %s", g_strerror(-r));
+    for (size_t i = 0; r >= 0 && i < count; i++)
+        g_ptr_array_add(texts, g_strdup(list[i]));
+    if (r >= 0)
+        address_list_free(list, count);
+    g_ptr_array_add(texts, NULL);
+    return texts;
+}
+
+static NrDesired *compute_desired(const NrWorld *world)
+{
+    g_autoptr(GPtrArray) guests = nr_inventory_snapshot(world->inventory);
+    g_autoptr(GPtrArray) addresses = local_addresses();
+    g_auto(GStrv) names = nr_desired_hostnames(guests, world->networks->networks);
+    NrDesiredInput input = {
+        .guests = guests,
+        .networks = world->networks->networks,
+        .policy = world->policy,
+        .addresses = (const char *const *)addresses->pdata,
+    };
+
+    nr_resolver_want(world->resolver, names);
+    input.resolved = nr_resolver_table(world->resolver);
+    return nr_desired_new(&input);
+}
+
+/* Each refusal is said once, and again only after it was gone. */
+static void complain(NrReconcile *reconcile)
+{
+    GHashTable *now = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+    for (guint i = 0; i < reconcile->desired->bindings->len; i++) {
+        const NrBinding *binding = reconcile->desired->bindings->pdata[i];
+
+        if (binding->kind != NR_BINDING_REFUSED || !binding->reason)
+            continue;
+        if (!g_hash_table_contains(reconcile->complaints, binding->reason) &&
+            !g_hash_table_contains(now, binding->reason))
+            nr_log(NR_LOG_WARNING, "%s", binding->reason);
+        g_hash_table_add(now, g_strdup(binding->reason));
+    }
+    g_hash_table_unref(reconcile->complaints);
+    reconcile->complaints = now;
+}
+
+static void retry_network(NrReconcile *reconcile, const char *name)
+{
+    for (guint i = 0; i < reconcile->desired->networks->len; i++) {
+        const NrDesiredNetwork *network = reconcile->desired->networks->pdata[i];
+
+        if (!g_str_equal(network->name, name))
+            continue;
+        nr_attempts_retry(reconcile->attempts, name, "");
+        for (guint j = 0; j < network->endpoints->len; j++) {
+            const NrDesiredEndpoint *endpoint = network->endpoints->pdata[j];
+
+            nr_attempts_retry(reconcile->attempts, name, endpoint->text);
+        }
+    }
+}
+
+static void retry_guests(NrReconcile *reconcile)
+{
+    if (g_hash_table_size(reconcile->retry) == 0)
+        return;
+    for (guint i = 0; i < reconcile->desired->bindings->len; i++) {
+        const NrBinding *binding = reconcile->desired->bindings->pdata[i];
+
+        if (binding->network && g_hash_table_contains(reconcile->retry, binding->guest->uuid))
+            retry_network(reconcile, binding->network);
+    }
+    g_hash_table_remove_all(reconcile->retry);
+}
+
+/* What is not to be done now is left out. */
+static void hold_back(const NrReconcile *reconcile, GPtrArray *actions)
+{
+    gint64 now = now_ms();
+
+    for (guint i = 0; i < actions->len;) {
+        const NrAction *action = actions->pdata[i];
+        gboolean takes = action->kind == NR_ACTION_DETACH || action->kind == NR_ACTION_STOP;
+
+        if ((takes && !reconcile->guests_known) ||
+            !nr_attempts_allow(reconcile->attempts, action, now))
+            g_ptr_array_remove_index(actions, i);
+        else
+            i++;
+    }
+}
+
+static GPtrArray *compute_plan(NrReconcile *reconcile)
+{
+    g_autoptr(NrActual) actual = nr_relays_snapshot(reconcile->world->relays);
+    GPtrArray *actions = nr_plan_new(reconcile->desired, actual);
+
+    hold_back(reconcile, actions);
+    return actions;
+}
+
+GPtrArray *nr_reconcile_plan(NrReconcile *reconcile)
+{
+    g_autoptr(NrDesired) desired = compute_desired(reconcile->world);
+    g_autoptr(NrActual) actual = nr_relays_snapshot(reconcile->world->relays);
+    GPtrArray *actions = nr_plan_new(desired, actual);
+
+    hold_back(reconcile, actions);
+    return actions;
+}
+
+/* The pass */
+
+static void on_result(const NrAction *action, int error, const char *text, gpointer data)
+{
+    g_autofree char *what = nr_action_format(action);
+    NrReconcile *reconcile = data;
+    const NrAttempt *attempt;
+
+    if (error == 0) {
+        nr_log(NR_LOG_INFO, "%s", what);
+        nr_attempts_worked(reconcile->attempts, action);
+        return;
+    }
+    if (action->kind == NR_ACTION_DETACH || action->kind == NR_ACTION_STOP) {
+        nr_log(NR_LOG_WARNING, "%s: %s", what, text);
+        return;
+    }
+    if (!nr_attempts_failed(reconcile->attempts, action, error, text, now_ms()))
+        return; /* said before */
+    attempt = nr_attempts_find(reconcile->attempts, action->network, action->endpoint);
+    if (attempt && attempt->foreign)
+        nr_log(NR_LOG_NOTICE, "%s: left alone: %s", what, text);
+    else
+        nr_log(NR_LOG_WARNING, "%s: failed: %s", what, text);
+}
+
+static void set_due(NrReconcile *reconcile, gint64 next_ms)
+{
+    gint64 wait_ms;
+
+    if (reconcile->due)
+        g_source_remove(reconcile->due);
+    reconcile->due = 0;
+    if (next_ms < 0)
+        return;
+    wait_ms = CLAMP(next_ms - now_ms(), RETRY_MIN_MS, 3600 * 1000);
+    reconcile->due = g_timeout_add((guint)wait_ms, on_due, reconcile);
+}
+
+static gint64 earlier(gint64 a, gint64 b)
+{
+    if (a < 0 || b < 0)
+        return MAX(a, b);
+    return MIN(a, b);
+}
+
+static void on_done(gpointer data)
+{
+    NrReconcile *reconcile = data;
+    Waiter *waiter;
+
+    reconcile->running = FALSE;
+    while ((waiter = g_queue_pop_head(&reconcile->served))) {
+        waiter->done(waiter->data);
+        g_free(waiter);
+    }
+    reconcile->passed(reconcile->data);
+    set_due(reconcile, earlier(nr_attempts_next(reconcile->attempts),
+                               nr_inventory_expire(reconcile->world->inventory, now_ms())));
+    if (reconcile->dirty)
+        nr_reconcile_request(reconcile);
+}
+
+static const NrExecuteEvents execute_events = {
+    .result = on_result,
+    .done = on_done,
+};
+
+static void begin_pass(NrReconcile *reconcile)
+{
+    Waiter *waiter;
+
+    while ((waiter = g_queue_pop_head(&reconcile->waiting)))
+        g_queue_push_tail(&reconcile->served, waiter);
+    reconcile->running = TRUE;
+    nr_inventory_expire(reconcile->world->inventory, now_ms());
+    reconcile->dirty = FALSE;
+
+    nr_desired_free(reconcile->desired);
+    reconcile->desired = compute_desired(reconcile->world);
+    complain(reconcile);
+    nr_attempts_keep(reconcile->attempts, reconcile->desired);
+    retry_guests(reconcile);
+    nr_execute(reconcile->world->relays, compute_plan(reconcile), &execute_events, reconcile);
+}
+
+/* Life */
+
+NrReconcile *nr_reconcile_new(const NrWorld *world, void (*passed)(gpointer data), gpointer data)
+{
+    NrReconcile *reconcile = g_new0(NrReconcile, 1);
+
+    reconcile->world = world;
+    reconcile->passed = passed;
+    reconcile->data = data;
+    reconcile->attempts = nr_attempts_new();
+    reconcile->retry = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    reconcile->complaints = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    return reconcile;
+}
+
+static void clear_timer(guint *timer)
+{
+    if (*timer)
+        g_source_remove(*timer);
+    *timer = 0;
+}
+
+void nr_reconcile_free(NrReconcile *reconcile)
+{
+    if (!reconcile)
+        return;
+    clear_timer(&reconcile->idle);
+    clear_timer(&reconcile->tick);
+    clear_timer(&reconcile->due);
+    clear_timer(&reconcile->links);
+    g_queue_clear_full(&reconcile->waiting, g_free);
+    g_queue_clear_full(&reconcile->served, g_free);
+    nr_desired_free(reconcile->desired);
+    nr_attempts_free(reconcile->attempts);
+    g_hash_table_unref(reconcile->retry);
+    g_hash_table_unref(reconcile->complaints);
+    g_free(reconcile);
+}
+
+void nr_reconcile_start(NrReconcile *reconcile)
+{
+    reconcile->started = TRUE;
+    reconcile->tick = g_timeout_add_seconds(TICK_SECONDS, on_tick, reconcile);
+    nr_reconcile_request(reconcile);
+}
+
+void nr_reconcile_guests_known(NrReconcile *reconcile)
+{
+    reconcile->guests_known = TRUE;
+    nr_reconcile_request(reconcile);
+}
+
+const NrDesired *nr_reconcile_desired(const NrReconcile *reconcile)
+{
+    return reconcile->desired;
+}
+
+const NrAttempts *nr_reconcile_attempts(const NrReconcile *reconcile)
+{
+    return reconcile->attempts;
+}

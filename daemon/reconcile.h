@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Makes what exists equal what should. Anybody may ask for a pass; one runs at a time, and what is
+ * asked for while it runs is one more pass. Every few seconds one is made unasked, for what nobody
+ * told us about.
+ */
+#ifndef NR_DAEMON_RECONCILE_H
+#define NR_DAEMON_RECONCILE_H
+
+#include "daemon/attempts.h"
+#include "daemon/inventory.h"
+#include "daemon/networks.h"
+#include "daemon/relays.h"
+#include "daemon/resolver.h"
+
+/* What a pass looks at; the members are main's, and may be exchanged between passes. */
+typedef struct {
+    NrInventory *inventory;
+    NrRelays *relays;
+    NrResolver *resolver;
+    NrPolicy *policy;
+    NrNetworks *networks;
+} NrWorld;
+
+typedef struct NrReconcile NrReconcile;
+
+/* passed is called after each pass. */
+NrReconcile *nr_reconcile_new(const NrWorld *world, void (*passed)(gpointer data), gpointer data);
+void nr_reconcile_free(NrReconcile *reconcile);
+
+/* The relays are adopted: passes may begin. */
+void nr_reconcile_start(NrReconcile *reconcile);
+/* libvirt's list has come: from here on, what no guest needs is taken away. Before, nothing is: a
+ * manager that has just started knows none of the guests whose connections its relays hold. */
+void nr_reconcile_guests_known(NrReconcile *reconcile);
+void nr_reconcile_request(NrReconcile *reconcile);
+/* What failed before for this guest is tried in the next pass, without waiting for its back-off. */
+void nr_reconcile_retry_guest(NrReconcile *reconcile, const char *uuid);
+void nr_reconcile_links_changed(NrReconcile *reconcile);
+void nr_reconcile_relay_died(NrReconcile *reconcile, const char *network, gint64 age_ms,
+                             const char *text);
+/* Asks for a pass; done is called, once, when one that began after this call has ended. */
+void nr_reconcile_wait(NrReconcile *reconcile, void (*done)(gpointer data), gpointer data);
+void nr_reconcile_cancel(NrReconcile *reconcile, gpointer data);
+
+/* Of the last pass; borrowed until the next. NULL before the first. */
+const NrDesired *nr_reconcile_desired(const NrReconcile *reconcile);
+const NrAttempts *nr_reconcile_attempts(const NrReconcile *reconcile);
+/* What a pass would do now: NrAction, the caller's. */
+GPtrArray *nr_reconcile_plan(NrReconcile *reconcile);
+
+#endif

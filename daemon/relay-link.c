@@ -1,0 +1,680 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A link lives from its socket to `ended` or nr_relay_link_free(), whichever comes first; callbacks
+ * may free it, so whoever calls one holds a reference and looks at `sock` afterwards (-1: closed).
+ *
+ * The model is changed by events, by rows of a dump and by successful DETACHs. A dump marks what it
+ * and later events mention; what is not marked at its end is gone. Ports that an event declared gone
+ * while a dump runs stay gone, whatever a row that was written earlier says.
+ */
+#include "daemon/relay-link.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib-unix.h>
+#include <string.h>
+#include <unistd.h>
+#include "common/ctl-io.h"
+#include "common/endpoint.h"
+#include "common/scope.h"
+
+#define ROWS_MAX  65536 /* endpoints and ports of one relay; beyond that it has lost its mind */
+#define QUEUE_MAX 4096  /* messages that wait for room in the socket */
+#define ROUND_MAX 256   /* messages read before the main loop has its turn */
+#define TEXT_MAX  1024
+
+typedef struct {
+    struct NrRelayLink *link;
+    guint32 serial;
+    enum ctl_type type;
+    guint32 id; /* DETACH: the endpoint */
+    char *text; /* ATTACH: the endpoint's canonical text */
+    char *label;
+    NrReply reply;
+    gpointer data;
+    guint timer;
+} Request;
+
+typedef struct {
+    struct ctl_msg msg;
+    int fd;
+} Outgoing;
+
+struct NrRelayLink {
+    int sock; /* -1: closed */
+    guint watch, write_watch;
+    const NrRelayLinkEvents *events;
+    gpointer data;
+    NrActualNetwork *network;
+    gboolean ready;
+    guint32 next_serial;
+    GHashTable *requests; /* serial -> Request */
+    GQueue outgoing;      /* Outgoing */
+    guint32 dump_serial;  /* of the dump under way, or 0 */
+    GHashTable *seen;     /* ids the dump or an event mentioned: endpoint << 1, port << 1 | 1 */
+    GHashTable *gone;     /* port ids gone since the dump began */
+};
+
+/* Requests */
+
+static void request_free(gpointer p)
+{
+    Request *request = p;
+
+    if (request->timer)
+        g_source_remove(request->timer);
+    g_free(request->text);
+    g_free(request->label);
+    g_free(request);
+}
+
+/* For what a relay answers after it was stopped for an hour. */
+static void request_be_patient(Request *request)
+{
+    g_source_remove(request->timer);
+    request->timer = 0;
+}
+
+/* Takes the request out and answers it. */
+static void request_finish(NrRelayLink *link, Request *request, int error, const char *text)
+{
+    g_hash_table_steal(link->requests, GUINT_TO_POINTER(request->serial));
+    if (link->dump_serial == request->serial)
+        link->dump_serial = 0;
+    if (request->reply)
+        request->reply(error, text, request->data);
+    request_free(request);
+}
+
+static gboolean on_request_late(gpointer data)
+{
+    Request *request = data;
+
+    request->timer = 0;
+    request_finish(request->link, request, -ETIMEDOUT, "the relay did not answer in time");
+    return G_SOURCE_REMOVE;
+}
+
+static void requests_fail(NrRelayLink *link, int error)
+{
+    g_autoptr(GList) open = g_hash_table_get_values(link->requests);
+
+    g_hash_table_steal_all(link->requests);
+    for (GList *node = open; node; node = node->next) {
+        Request *request = node->data;
+
+        if (request->reply)
+            request->reply(error, "the relay has ended", request->data);
+        request_free(request);
+    }
+}
+
+/* NULL where the link is closed; then the answer has been given. */
+static Request *request_new(NrRelayLink *link, enum ctl_type type, NrReply reply, gpointer data)
+{
+    Request *request;
+
+    if (link->sock < 0) {
+        if (reply)
+            reply(-EPIPE, "the relay has ended", data);
+        return NULL;
+    }
+    request = g_new0(Request, 1);
+    request->link = link;
+    request->serial = link->next_serial++;
+    if (link->next_serial == 0) /* 0 marks events */
+        link->next_serial = 1;
+    request->type = type;
+    request->reply = reply;
+    request->data = data;
+    request->timer = g_timeout_add(NR_RELAY_REPLY_MS, on_request_late, request);
+    g_hash_table_insert(link->requests, GUINT_TO_POINTER(request->serial), request);
+    return request;
+}
+
+/* Life */
+
+static void outgoing_free(gpointer p)
+{
+    Outgoing *out = p;
+
+    closep(&out->fd);
+    g_free(out);
+}
+
+static void link_close(NrRelayLink *link)
+{
+    if (link->sock < 0)
+        return;
+    if (link->watch)
+        g_source_remove(link->watch);
+    if (link->write_watch)
+        g_source_remove(link->write_watch);
+    link->watch = link->write_watch = 0;
+    closep(&link->sock);
+    link->sock = -1;
+    g_queue_clear_full(&link->outgoing, outgoing_free);
+}
+
+static void link_clear(gpointer p)
+{
+    NrRelayLink *link = p;
+
+    nr_actual_network_free(link->network);
+    g_hash_table_unref(link->requests);
+    g_hash_table_unref(link->seen);
+    g_hash_table_unref(link->gone);
+}
+
+/* The relay is gone, or not to be understood: everybody is told, once. */
+static void link_end(NrRelayLink *link, int error)
+{
+    if (link->sock < 0)
+        return;
+    link_close(link);
+    requests_fail(link, -EPIPE);
+    if (link->events)
+        link->events->ended(error, link->data);
+}
+
+void nr_relay_link_free(NrRelayLink *link)
+{
+    if (!link)
+        return;
+    link->events = NULL;
+    link_close(link);
+    requests_fail(link, -EPIPE);
+    g_rc_box_release_full(link, link_clear);
+}
+
+/* Sending */
+
+static gboolean on_writable(gint fd, GIOCondition condition, gpointer data)
+{
+    NrRelayLink *link = data;
+    Outgoing *out;
+
+    while ((out = g_queue_peek_head(&link->outgoing))) {
+        int r = ctl_io_send(link->sock, &out->msg, out->fd);
+
+        if (r == -EAGAIN)
+            return G_SOURCE_CONTINUE;
+        if (r < 0)
+            break; /* the end of file that comes next says it to everybody */
+        outgoing_free(g_queue_pop_head(&link->outgoing));
+    }
+    link->write_watch = 0;
+    return G_SOURCE_REMOVE;
+}
+
+static void link_enqueue(NrRelayLink *link, const struct ctl_msg *msg, int pass_fd)
+{
+    Outgoing *out;
+
+    if (g_queue_get_length(&link->outgoing) >= QUEUE_MAX)
+        return; /* its request runs into its deadline */
+    out = g_new(Outgoing, 1);
+    out->msg = *msg;
+    out->fd = pass_fd < 0 ? -1 : fcntl(pass_fd, F_DUPFD_CLOEXEC, 3);
+    g_queue_push_tail(&link->outgoing, out);
+    if (!link->write_watch)
+        link->write_watch = g_unix_fd_add(link->sock, G_IO_OUT, on_writable, link);
+}
+
+static void link_send(NrRelayLink *link, struct ctl_msg *msg, int pass_fd)
+{
+    if (link->sock < 0 || ctl_msg_end(msg) < 0)
+        return; /* the request's deadline answers; nothing of ours is that long */
+    if (!g_queue_is_empty(&link->outgoing) || ctl_io_send(link->sock, msg, pass_fd) == -EAGAIN)
+        link_enqueue(link, msg, pass_fd);
+}
+
+/* The model */
+
+static gpointer seen_key(guint32 id, gboolean port)
+{
+    return GSIZE_TO_POINTER(((gsize)id << 1) | (port ? 1 : 0));
+}
+
+static NrActualEndpoint *endpoint_upsert(NrRelayLink *link, guint32 id, const char *text)
+{
+    NrActualEndpoint *endpoint;
+
+    for (guint i = 0; i < link->network->endpoints->len; i++) {
+        endpoint = link->network->endpoints->pdata[i];
+        if (endpoint->id == id)
+            return endpoint;
+    }
+    endpoint = nr_actual_endpoint_new(id, text);
+    g_ptr_array_add(link->network->endpoints, endpoint);
+    return endpoint;
+}
+
+static NrActualPort *port_upsert(NrRelayLink *link, guint32 id, guint32 endpoint)
+{
+    NrActualPort *port;
+
+    for (guint i = 0; i < link->network->ports->len; i++) {
+        port = link->network->ports->pdata[i];
+        if (port->id == id)
+            return port;
+    }
+    port = nr_actual_port_new(id, endpoint);
+    g_ptr_array_add(link->network->ports, port);
+    return port;
+}
+
+static void endpoint_remove(NrRelayLink *link, guint32 id)
+{
+    for (guint i = 0; i < link->network->endpoints->len; i++) {
+        NrActualEndpoint *endpoint = link->network->endpoints->pdata[i];
+
+        if (endpoint->id == id) {
+            g_ptr_array_remove_index(link->network->endpoints, i);
+            return;
+        }
+    }
+}
+
+static void port_remove(NrRelayLink *link, guint32 id)
+{
+    for (guint i = 0; i < link->network->ports->len; i++) {
+        NrActualPort *port = link->network->ports->pdata[i];
+
+        if (port->id == id) {
+            g_ptr_array_remove_index(link->network->ports, i);
+            return;
+        }
+    }
+}
+
+/* An absent attribute leaves the text as it is; "" clears it. */
+static void take_text(const struct ctl_msg *msg, enum ctl_attr attr, char **text)
+{
+    char buf[TEXT_MAX];
+
+    if (!ctl_get_str(msg, attr, buf, sizeof(buf)))
+        return;
+    g_free(*text);
+    *text = buf[0] ? g_strdup(buf) : NULL;
+}
+
+static void take_u64(const struct ctl_msg *msg, enum ctl_attr attr, guint64 *value)
+{
+    uint64_t got;
+
+    if (ctl_get_u64(msg, attr, &got))
+        *value = got;
+}
+
+static gboolean rows_full(const NrRelayLink *link)
+{
+    return link->network->endpoints->len + link->network->ports->len >= ROWS_MAX;
+}
+
+static int model_endpoint(NrRelayLink *link, const struct ctl_msg *msg)
+{
+    char text[ENDPOINT_TEXT_MAX];
+    NrActualEndpoint *endpoint;
+    uint32_t id, state;
+
+    if (!ctl_get_u32(msg, CTL_A_ENDPOINT_ID, &id) ||
+        !ctl_get_str(msg, CTL_A_ENDPOINT, text, sizeof(text)))
+        return -EPROTO;
+    if (rows_full(link))
+        return -E2BIG;
+    endpoint = endpoint_upsert(link, id, text);
+    if (ctl_get_u32(msg, CTL_A_STATE, &state))
+        endpoint->state = state;
+    take_text(msg, CTL_A_LABEL, &endpoint->label);
+    g_clear_pointer(&endpoint->detail, g_free);
+    take_text(msg, CTL_A_DETAIL, &endpoint->detail);
+    g_hash_table_add(link->seen, seen_key(id, FALSE));
+    return 0;
+}
+
+static int model_port(NrRelayLink *link, const struct ctl_msg *msg)
+{
+    uint32_t id, endpoint = 0, state;
+    NrActualPort *port;
+
+    if (!ctl_get_u32(msg, CTL_A_PORT_ID, &id))
+        return -EPROTO;
+    if (rows_full(link))
+        return -E2BIG;
+    if (g_hash_table_contains(link->gone, GUINT_TO_POINTER(id)))
+        return 0;
+    ctl_get_u32(msg, CTL_A_ENDPOINT_ID, &endpoint);
+    port = port_upsert(link, id, endpoint);
+    if (ctl_get_u32(msg, CTL_A_STATE, &state))
+        port->state = state;
+    take_text(msg, CTL_A_LABEL, &port->label);
+    take_text(msg, CTL_A_LOCAL, &port->local);
+    take_text(msg, CTL_A_PEER, &port->peer);
+    take_text(msg, CTL_A_DETAIL, &port->detail);
+    take_u64(msg, CTL_A_SINCE, &port->since);
+    take_u64(msg, CTL_A_RX_FRAMES, &port->rx_frames);
+    take_u64(msg, CTL_A_RX_BYTES, &port->rx_bytes);
+    take_u64(msg, CTL_A_TX_FRAMES, &port->tx_frames);
+    take_u64(msg, CTL_A_TX_BYTES, &port->tx_bytes);
+    take_u64(msg, CTL_A_DROPS, &port->drops);
+    take_u64(msg, CTL_A_QUEUED, &port->queued);
+    g_hash_table_add(link->seen, seen_key(id, TRUE));
+    return 0;
+}
+
+static void model_sweep(NrRelayLink *link)
+{
+    GPtrArray *endpoints = link->network->endpoints, *ports = link->network->ports;
+
+    for (guint i = endpoints->len; i-- > 0;) {
+        NrActualEndpoint *endpoint = endpoints->pdata[i];
+
+        if (!g_hash_table_contains(link->seen, seen_key(endpoint->id, FALSE)))
+            g_ptr_array_remove_index(endpoints, i);
+    }
+    for (guint i = ports->len; i-- > 0;) {
+        NrActualPort *port = ports->pdata[i];
+
+        if (!g_hash_table_contains(link->seen, seen_key(port->id, TRUE)))
+            g_ptr_array_remove_index(ports, i);
+    }
+}
+
+/* Messages */
+
+static void dump_begin(NrRelayLink *link, gboolean patient, NrReply reply, gpointer data)
+{
+    Request *request = request_new(link, CTL_DUMP, reply, data);
+    struct ctl_msg msg;
+
+    if (!request)
+        return;
+    if (patient)
+        request_be_patient(request);
+    link->dump_serial = request->serial;
+    g_hash_table_remove_all(link->seen);
+    g_hash_table_remove_all(link->gone);
+    ctl_msg_begin(&msg, CTL_DUMP, request->serial);
+    link_send(link, &msg, -1);
+}
+
+static void on_first_dump(int error, const char *text, gpointer data)
+{
+    NrRelayLink *link = data;
+
+    if (error < 0)
+        return;
+    link->ready = TRUE;
+    if (link->events)
+        link->events->ready(link->data);
+}
+
+static int handle_welcome(NrRelayLink *link, const struct ctl_msg *msg)
+{
+    Request *hello = g_hash_table_lookup(link->requests, GUINT_TO_POINTER(ctl_msg_serial(msg)));
+    char name[CTL_MSG_MAX];
+    uint32_t version = 0, pid = 0;
+
+    if (!hello || hello->type != CTL_HELLO || link->network->name)
+        return -EPROTO;
+    ctl_get_u32(msg, CTL_A_VERSION, &version);
+    if (version != CTL_VERSION)
+        return -EPROTONOSUPPORT;
+    if (!ctl_get_str(msg, CTL_A_NETWORK, name, sizeof(name)) || name[0] == '\0')
+        return -EPROTO;
+    ctl_get_u32(msg, CTL_A_PID, &pid);
+    link->network->name = g_strdup(name);
+    link->network->pid = (pid_t)pid;
+    request_finish(link, hello, 0, NULL);
+    dump_begin(link, TRUE, on_first_dump, link);
+    return 0;
+}
+
+static int handle_done(NrRelayLink *link, const struct ctl_msg *msg)
+{
+    guint32 serial = ctl_msg_serial(msg);
+    Request *request = g_hash_table_lookup(link->requests, GUINT_TO_POINTER(serial));
+
+    if (!request || request->type != CTL_DUMP)
+        return 0; /* a late answer */
+    if (serial == link->dump_serial)
+        model_sweep(link);
+    request_finish(link, request, 0, NULL);
+    return 0;
+}
+
+/* The event may come after the reply, or never came: the model must have it either way. */
+static void model_attached(NrRelayLink *link, const Request *request, guint32 id)
+{
+    struct endpoint parsed;
+    const char *expected;
+    NrActualEndpoint *endpoint;
+
+    for (guint i = 0; i < link->network->endpoints->len; i++) {
+        endpoint = link->network->endpoints->pdata[i];
+        if (endpoint->id == id)
+            return;
+    }
+    endpoint = endpoint_upsert(link, id, request->text);
+    endpoint->label = g_strdup(request->label);
+    endpoint->state = CTL_ENDPOINT_UP;
+    if (endpoint_parse(&parsed, request->text, &expected) == 0) {
+        if (parsed.kind == ENDPOINT_LISTEN)
+            endpoint->state = CTL_ENDPOINT_LISTENING;
+        if (parsed.kind == ENDPOINT_TCP)
+            endpoint->state = CTL_ENDPOINT_DIALLING;
+    }
+    g_hash_table_add(link->seen, seen_key(id, FALSE));
+}
+
+static int handle_reply(NrRelayLink *link, const struct ctl_msg *msg)
+{
+    Request *request = g_hash_table_lookup(link->requests, GUINT_TO_POINTER(ctl_msg_serial(msg)));
+    char text[TEXT_MAX];
+    uint32_t error = 0, id = 0;
+    gboolean told;
+
+    if (!request)
+        return 0; /* a late answer: the events and the next dump tell what became of it */
+    ctl_get_u32(msg, CTL_A_ERROR, &error);
+    ctl_get_u32(msg, CTL_A_ENDPOINT_ID, &id);
+    told = ctl_get_str(msg, CTL_A_ERROR_TEXT, text, sizeof(text)) && text[0];
+    if (error == 0 && request->type == CTL_ATTACH && id != 0)
+        model_attached(link, request, id);
+    if (error == 0 && request->type == CTL_DETACH)
+        endpoint_remove(link, request->id);
+    request_finish(link, request, error > 0 && error < 4096 ? -(int)error : (error ? -EPROTO : 0),
+                   error ? (told ? text : g_strerror((int)error)) : NULL);
+    return 0;
+}
+
+static int handle_port_gone(NrRelayLink *link, const struct ctl_msg *msg)
+{
+    uint32_t id;
+
+    if (!ctl_get_u32(msg, CTL_A_PORT_ID, &id))
+        return -EPROTO;
+    port_remove(link, id);
+    if (link->dump_serial)
+        g_hash_table_add(link->gone, GUINT_TO_POINTER(id));
+    return 0;
+}
+
+static int handle_message(NrRelayLink *link, const struct ctl_msg *msg)
+{
+    int r = 0;
+
+    switch (ctl_msg_type(msg)) {
+    case CTL_WELCOME:
+        return handle_welcome(link, msg);
+    case CTL_ENDPOINT:
+        return model_endpoint(link, msg);
+    case CTL_PORT:
+        return model_port(link, msg);
+    case CTL_DONE:
+        return handle_done(link, msg);
+    case CTL_REPLY:
+        return handle_reply(link, msg);
+    case CTL_EVENT_ENDPOINT:
+        r = model_endpoint(link, msg);
+        break;
+    case CTL_EVENT_PORT:
+        r = model_port(link, msg);
+        break;
+    case CTL_EVENT_PORT_GONE:
+        r = handle_port_gone(link, msg);
+        break;
+    default:
+        return 0; /* a newer relay's event */
+    }
+    if (r == 0 && link->ready && link->events)
+        link->events->changed(link->data);
+    return r;
+}
+
+static void link_read(NrRelayLink *link)
+{
+    struct ctl_msg msg;
+
+    for (guint i = 0; i < ROUND_MAX && link->sock >= 0; i++) {
+        _cleanup_(closep) int fd = -1;
+        int r = ctl_io_recv(link->sock, &msg, &fd);
+
+        if (r == -EAGAIN)
+            return;
+        if (r == 0)
+            r = handle_message(link, &msg);
+        if (r < 0)
+            link_end(link, r);
+    }
+}
+
+static gboolean on_readable(gint fd, GIOCondition condition, gpointer data)
+{
+    NrRelayLink *link = g_rc_box_acquire(data);
+    gboolean open;
+
+    link_read(link);
+    open = link->sock >= 0;
+    g_rc_box_release_full(link, link_clear);
+    return open ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
+}
+
+/* Requests of others */
+
+static void hello(NrRelayLink *link)
+{
+    Request *request = request_new(link, CTL_HELLO, NULL, NULL);
+    struct ctl_msg msg;
+
+    if (!request)
+        return;
+    request_be_patient(request);
+    ctl_msg_begin(&msg, CTL_HELLO, request->serial);
+    ctl_put_u32(&msg, CTL_A_VERSION, CTL_VERSION);
+    link_send(link, &msg, -1);
+}
+
+NrRelayLink *nr_relay_link_new(int sock, const NrRelayLinkEvents *events, gpointer data)
+{
+    NrRelayLink *link = g_rc_box_new0(NrRelayLink);
+
+    link->sock = sock;
+    link->events = events;
+    link->data = data;
+    link->network = nr_actual_network_new(NULL, 0);
+    link->next_serial = 1;
+    link->requests = g_hash_table_new(NULL, NULL);
+    link->seen = g_hash_table_new(NULL, NULL);
+    link->gone = g_hash_table_new(NULL, NULL);
+    link->watch = g_unix_fd_add(sock, G_IO_IN | G_IO_HUP | G_IO_ERR, on_readable, link);
+    hello(link);
+    return link;
+}
+
+gboolean nr_relay_link_is_ready(const NrRelayLink *link)
+{
+    return link->ready && link->sock >= 0;
+}
+
+const NrActualNetwork *nr_relay_link_network(const NrRelayLink *link)
+{
+    return link->network;
+}
+
+void nr_relay_link_attach(NrRelayLink *link, const char *endpoint, const char *label, int pass_fd,
+                          NrReply reply, gpointer data)
+{
+    Request *request = request_new(link, CTL_ATTACH, reply, data);
+    struct ctl_msg msg;
+
+    if (!request)
+        return;
+    request->text = g_strdup(endpoint);
+    request->label = g_strdup(label);
+    ctl_msg_begin(&msg, CTL_ATTACH, request->serial);
+    ctl_put_str(&msg, CTL_A_ENDPOINT, endpoint);
+    ctl_put_str(&msg, CTL_A_LABEL, label);
+    link_send(link, &msg, pass_fd);
+}
+
+void nr_relay_link_detach(NrRelayLink *link, guint32 endpoint_id, NrReply reply, gpointer data)
+{
+    Request *request = request_new(link, CTL_DETACH, reply, data);
+    struct ctl_msg msg;
+
+    if (!request)
+        return;
+    request->id = endpoint_id;
+    ctl_msg_begin(&msg, CTL_DETACH, request->serial);
+    ctl_put_u32(&msg, CTL_A_ENDPOINT_ID, endpoint_id);
+    link_send(link, &msg, -1);
+}
+
+void nr_relay_link_close_port(NrRelayLink *link, guint32 port_id, NrReply reply, gpointer data)
+{
+    Request *request = request_new(link, CTL_CLOSE_PORT, reply, data);
+    struct ctl_msg msg;
+
+    if (!request)
+        return;
+    ctl_msg_begin(&msg, CTL_CLOSE_PORT, request->serial);
+    ctl_put_u32(&msg, CTL_A_PORT_ID, port_id);
+    link_send(link, &msg, -1);
+}
+
+void nr_relay_link_label_port(NrRelayLink *link, guint32 port_id, const char *label, NrReply reply,
+                              gpointer data)
+{
+    Request *request = request_new(link, CTL_LABEL_PORT, reply, data);
+    struct ctl_msg msg;
+
+    if (!request)
+        return;
+    ctl_msg_begin(&msg, CTL_LABEL_PORT, request->serial);
+    ctl_put_u32(&msg, CTL_A_PORT_ID, port_id);
+    ctl_put_str(&msg, CTL_A_LABEL, label);
+    link_send(link, &msg, -1);
+}
+
+void nr_relay_link_stop(NrRelayLink *link, NrReply reply, gpointer data)
+{
+    Request *request = request_new(link, CTL_STOP, reply, data);
+    struct ctl_msg msg;
+
+    if (!request)
+        return;
+    ctl_msg_begin(&msg, CTL_STOP, request->serial);
+    link_send(link, &msg, -1);
+}
+
+void nr_relay_link_refresh(NrRelayLink *link, NrReply reply, gpointer data)
+{
+    dump_begin(link, FALSE, reply, data);
+}
+
+void nr_relay_link_probe(NrRelayLink *link, NrReply reply, gpointer data)
+{
+    dump_begin(link, TRUE, reply, data);
+}

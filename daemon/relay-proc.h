@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One relay: a keeper process of ours, started here or found alive, and the link to it. It outlives
+ * us; only nr_relay_stop() ends it. A keeper that does not answer is left alone and never replaced
+ * while it lives: it holds guests' connections.
+ */
+#ifndef NR_DAEMON_RELAY_PROC_H
+#define NR_DAEMON_RELAY_PROC_H
+
+#include "daemon/relay-link.h"
+
+#define NR_RELAY_START_MS 5000 /* for a new relay's greeting */
+#define NR_RELAY_STOP_MS  3000 /* for its end after STOP; then it is killed */
+#define NR_RELAY_ID_MAX   38   /* "32 hex digits.sock" and its NUL */
+
+typedef enum {
+    NR_RELAY_STARTING, /* spawned, or found: its greeting is waited for */
+    NR_RELAY_READY,
+    NR_RELAY_MUTE,     /* lives and does not answer (stopped?): waited for without end */
+    NR_RELAY_STOPPING, /* told to end */
+    NR_RELAY_ENDED,    /* gone; free it */
+} NrRelayState;
+
+typedef struct NrRelay NrRelay;
+
+/* What every relay of this manager has in common; borrowed for as long as relays live. */
+typedef struct {
+    int relays_fd;       /* the folder of their sockets */
+    const char *program; /* absolute path of netrelay */
+    gboolean switch_user;
+    uid_t uid; /* with switch_user */
+    gid_t gid;
+} NrRelaySettings;
+
+typedef struct {
+    void (*state)(NrRelay *relay, gpointer data); /* it has changed; may free the relay if ENDED */
+    void (*changed)(NrRelay *relay, gpointer data); /* an endpoint or port of a READY relay */
+} NrRelayEvents;
+
+/* The socket's file name follows from the network's name by a checksum: names are data. */
+void nr_relay_socket_name(const char *network, char ret[NR_RELAY_ID_MAX]);
+
+/* Starts a process. NULL, with one sentence in *ret_text (the caller's), where that fails at once. */
+NrRelay *nr_relay_spawn(const NrRelaySettings *settings, const char *network,
+                        const NrRelayEvents *events, gpointer data, char **ret_text);
+/* Connects to a live one. NULL and a negative errno where nobody is behind the socket. */
+NrRelay *nr_relay_adopt(const NrRelaySettings *settings, const char *socket_name,
+                        const NrRelayEvents *events, gpointer data, int *ret_error);
+/* Lets go of it; the process goes on. */
+void nr_relay_free(NrRelay *relay);
+
+NrRelayState nr_relay_state(const NrRelay *relay);
+const char *
+nr_relay_name(const NrRelay *relay); /* the network, NULL before an adopted one's greeting */
+const char *nr_relay_socket(const NrRelay *relay);
+NrRelayLink *nr_relay_link(NrRelay *relay); /* borrowed; NULL before it is connected */
+pid_t nr_relay_pid(const NrRelay *relay);
+gint64 nr_relay_age_ms(const NrRelay *relay);
+const char *nr_relay_end_text(const NrRelay *relay); /* ENDED: how, one sentence */
+/* A request was not answered: MUTE until it answers again. */
+void nr_relay_mark_mute(NrRelay *relay);
+/* Asks it to end, and kills it if it does not: ENDED follows. */
+void nr_relay_stop(NrRelay *relay);
+
+#endif

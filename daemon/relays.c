@@ -1,0 +1,533 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A relay is in the table from its first sign to ENDED, by its socket's name: one network can have
+ * one relay only, whether it answers or not. Who waits for a relay to start or to end is in
+ * `waiting`, each with a deadline of its own.
+ */
+#include "daemon/relays.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+#include "common/endpoint.h"
+#include "common/scope.h"
+#include "daemon/log.h"
+#include "net/link.h"
+
+#define ADOPT_MS 2000 /* for the greeting of relays that live */
+#define WAIT_MS  6000 /* longer than a relay's own deadlines: the net below them */
+
+typedef enum { WAIT_START, WAIT_END } WaitKind;
+
+typedef struct {
+    NrRelays *relays;
+    NrRelay *relay;
+    WaitKind kind;
+    NrReply reply;
+    gpointer data;
+    guint timer;
+} Waiter;
+
+struct NrRelays {
+    const NrRelaySettings *settings;
+    const NrRelaysEvents *events;
+    gpointer data;
+    GHashTable *by_socket; /* socket name -> NrRelay */
+    GPtrArray *waiting;    /* Waiter */
+    void (*adopted)(gpointer data);
+    gpointer adopted_data;
+    guint adopt_timer;
+};
+
+/* Several answers that become one */
+typedef struct {
+    guint open;
+    void (*done)(gpointer data);
+    gpointer data;
+} Gathering;
+
+static void gathering_leave(Gathering *gathering)
+{
+    if (--gathering->open > 0)
+        return;
+    gathering->done(gathering->data);
+    g_free(gathering);
+}
+
+static void on_gathered(int error, const char *text, gpointer data)
+{
+    gathering_leave(data);
+}
+
+static Gathering *gathering_new(void (*done)(gpointer data), gpointer data)
+{
+    Gathering *gathering = g_new0(Gathering, 1);
+
+    gathering->open = 1; /* whoever gathers leaves last */
+    gathering->done = done;
+    gathering->data = data;
+    return gathering;
+}
+
+/* Waiting */
+
+static void waiter_finish(Waiter *waiter, int error, const char *text)
+{
+    g_ptr_array_remove_fast(waiter->relays->waiting, waiter);
+    if (waiter->timer)
+        g_source_remove(waiter->timer);
+    if (waiter->reply)
+        waiter->reply(error, text, waiter->data);
+    g_free(waiter);
+}
+
+static gboolean on_wait_late(gpointer data)
+{
+    Waiter *waiter = data;
+
+    waiter->timer = 0;
+    waiter_finish(waiter, -ETIMEDOUT, "its relay does not answer");
+    return G_SOURCE_REMOVE;
+}
+
+static void waiter_new(NrRelays *relays, NrRelay *relay, WaitKind kind, NrReply reply,
+                       gpointer data)
+{
+    Waiter *waiter = g_new0(Waiter, 1);
+
+    waiter->relays = relays;
+    waiter->relay = relay;
+    waiter->kind = kind;
+    waiter->reply = reply;
+    waiter->data = data;
+    waiter->timer = g_timeout_add(WAIT_MS, on_wait_late, waiter);
+    g_ptr_array_add(relays->waiting, waiter);
+}
+
+static Waiter *waiter_find(NrRelays *relays, const NrRelay *relay, WaitKind kind)
+{
+    for (guint i = 0; i < relays->waiting->len; i++) {
+        Waiter *waiter = relays->waiting->pdata[i];
+
+        if (waiter->relay == relay && waiter->kind == kind)
+            return waiter;
+    }
+    return NULL;
+}
+
+static void finish_waiting(NrRelays *relays, const NrRelay *relay, WaitKind kind, int error,
+                           const char *text)
+{
+    Waiter *waiter;
+
+    while ((waiter = waiter_find(relays, relay, kind)))
+        waiter_finish(waiter, error, text);
+}
+
+/* Adoption */
+
+static gboolean adoption_goes_on(const NrRelays *relays)
+{
+    GHashTableIter iter;
+    gpointer relay;
+
+    g_hash_table_iter_init(&iter, relays->by_socket);
+    while (g_hash_table_iter_next(&iter, NULL, &relay))
+        if (nr_relay_state(relay) == NR_RELAY_STARTING)
+            return TRUE;
+    return FALSE;
+}
+
+static void adoption_end(NrRelays *relays)
+{
+    void (*adopted)(gpointer data) = relays->adopted;
+
+    if (!adopted)
+        return;
+    relays->adopted = NULL;
+    if (relays->adopt_timer)
+        g_source_remove(relays->adopt_timer);
+    relays->adopt_timer = 0;
+    adopted(relays->adopted_data);
+}
+
+static gboolean on_adoption_late(gpointer data)
+{
+    NrRelays *relays = data;
+
+    relays->adopt_timer = 0;
+    adoption_end(relays);
+    return G_SOURCE_REMOVE;
+}
+
+/* Events of a relay */
+
+static void relay_is_gone(NrRelays *relays, NrRelay *relay)
+{
+    g_autofree char *name = g_strdup(nr_relay_name(relay));
+    g_autofree char *text = g_strdup(nr_relay_end_text(relay));
+    gboolean expected = waiter_find(relays, relay, WAIT_END) != NULL;
+    gboolean starting = waiter_find(relays, relay, WAIT_START) != NULL;
+    gint64 age_ms = nr_relay_age_ms(relay);
+
+    g_hash_table_steal(relays->by_socket, nr_relay_socket(relay));
+    finish_waiting(relays, relay, WAIT_START, -ECHILD, text);
+    finish_waiting(relays, relay, WAIT_END, 0, NULL);
+    nr_relay_free(relay);
+    if (!expected && !starting && name)
+        relays->events->died(name, age_ms, text, relays->data);
+    relays->events->changed(relays->data);
+}
+
+static void on_relay_state(NrRelay *relay, gpointer data)
+{
+    NrRelays *relays = data;
+
+    switch (nr_relay_state(relay)) {
+    case NR_RELAY_READY:
+        finish_waiting(relays, relay, WAIT_START, 0, NULL);
+        relays->events->changed(relays->data);
+        break;
+    case NR_RELAY_MUTE:
+        finish_waiting(relays, relay, WAIT_START, -ETIMEDOUT, "its relay does not answer");
+        break;
+    case NR_RELAY_ENDED:
+        relay_is_gone(relays, relay);
+        break;
+    default:
+        return;
+    }
+    if (relays->adopted && !adoption_goes_on(relays))
+        adoption_end(relays);
+}
+
+static void on_relay_changed(NrRelay *relay, gpointer data)
+{
+    NrRelays *relays = data;
+
+    relays->events->changed(relays->data);
+}
+
+static const NrRelayEvents relay_events = {
+    .state = on_relay_state,
+    .changed = on_relay_changed,
+};
+
+/* Life */
+
+NrRelays *nr_relays_new(const NrRelaySettings *settings, const NrRelaysEvents *events,
+                        gpointer data)
+{
+    NrRelays *relays = g_new0(NrRelays, 1);
+
+    relays->settings = settings;
+    relays->events = events;
+    relays->data = data;
+    relays->by_socket = g_hash_table_new(g_str_hash, g_str_equal);
+    relays->waiting = g_ptr_array_new();
+    return relays;
+}
+
+void nr_relays_free(NrRelays *relays)
+{
+    GHashTableIter iter;
+    gpointer relay;
+
+    if (!relays)
+        return;
+    if (relays->adopt_timer)
+        g_source_remove(relays->adopt_timer);
+    while (relays->waiting->len > 0) {
+        Waiter *waiter = relays->waiting->pdata[0];
+
+        waiter->reply = NULL;
+        waiter_finish(waiter, -ECANCELED, NULL);
+    }
+    g_hash_table_iter_init(&iter, relays->by_socket);
+    while (g_hash_table_iter_next(&iter, NULL, &relay))
+        nr_relay_free(relay);
+    g_hash_table_unref(relays->by_socket);
+    g_ptr_array_unref(relays->waiting);
+    g_free(relays);
+}
+
+static void adopt_one(NrRelays *relays, const char *socket_name)
+{
+    int error = 0;
+    NrRelay *relay = nr_relay_adopt(relays->settings, socket_name, &relay_events, relays, &error);
+
+    if (relay) {
+        g_hash_table_insert(relays->by_socket, (gpointer)nr_relay_socket(relay), relay);
+        return;
+    }
+    if (error == -ECONNREFUSED) { /* nobody is behind it any more */
+        nr_log(NR_LOG_INFO, "removing the socket of a relay that is gone: %s", socket_name);
+        (void)unlinkat(relays->settings->relays_fd, socket_name, 0);
+        return;
+    }
+    nr_log(NR_LOG_WARNING, "relay socket %s: %s; it is left as it is", socket_name,
+           g_strerror(-error));
+}
+
+void nr_relays_adopt(NrRelays *relays, void (*done)(gpointer data), gpointer data)
+{
+    int fd = openat(relays->settings->relays_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *entry;
+
+    relays->adopted = done;
+    relays->adopted_data = data;
+    while (dir && (entry = readdir(dir)))
+        if (g_str_has_suffix(entry->d_name, ".sock") && strlen(entry->d_name) < NR_RELAY_ID_MAX)
+            adopt_one(relays, entry->d_name);
+    if (dir)
+        closedir(dir);
+    relays->adopt_timer =
+        g_timeout_add(adoption_goes_on(relays) ? ADOPT_MS : 0, on_adoption_late, relays);
+}
+
+void nr_relays_stop_all(NrRelays *relays, void (*done)(gpointer data), gpointer data)
+{
+    Gathering *gathering = gathering_new(done, data);
+    g_autoptr(GList) all = g_hash_table_get_values(relays->by_socket);
+
+    for (GList *node = all; node; node = node->next) {
+        gathering->open++;
+        waiter_new(relays, node->data, WAIT_END, on_gathered, gathering);
+        nr_relay_stop(node->data);
+    }
+    gathering_leave(gathering);
+}
+
+/* What exists */
+
+/* Ours, but moved out of its bridge or set down by somebody. */
+static gboolean tap_is_astray(const NrActualEndpoint *endpoint)
+{
+    struct link_state tap, bridge;
+    struct endpoint parsed;
+    const char *expected;
+
+    if (!endpoint->detail || endpoint->state != CTL_ENDPOINT_UP ||
+        endpoint_parse(&parsed, endpoint->text, &expected) < 0 || parsed.kind != ENDPOINT_BRIDGE)
+        return FALSE;
+    if (link_get(endpoint->detail, &tap) < 0)
+        return FALSE; /* deleted: the relay notices by itself */
+    if (link_get(parsed.ifname, &bridge) < 0)
+        return TRUE;
+    return tap.master != bridge.ifindex || !tap.up;
+}
+
+static NrActualEndpoint *endpoint_copy(const NrActualEndpoint *from)
+{
+    NrActualEndpoint *to = nr_actual_endpoint_new(from->id, from->text);
+
+    to->label = g_strdup(from->label);
+    to->state = from->state;
+    to->detail = g_strdup(from->detail);
+    to->astray = tap_is_astray(from);
+    return to;
+}
+
+static NrActualPort *port_copy(const NrActualPort *from)
+{
+    NrActualPort *to = nr_actual_port_new(from->id, from->endpoint);
+
+    *to = *from;
+    to->label = g_strdup(from->label);
+    to->local = g_strdup(from->local);
+    to->peer = g_strdup(from->peer);
+    to->detail = g_strdup(from->detail);
+    return to;
+}
+
+static NrActualNetwork *network_copy(const NrActualNetwork *from, pid_t pid)
+{
+    NrActualNetwork *to = nr_actual_network_new(from->name, pid);
+
+    for (guint i = 0; i < from->endpoints->len; i++)
+        g_ptr_array_add(to->endpoints, endpoint_copy(from->endpoints->pdata[i]));
+    for (guint i = 0; i < from->ports->len; i++)
+        g_ptr_array_add(to->ports, port_copy(from->ports->pdata[i]));
+    return to;
+}
+
+static gboolean has_model(NrRelay *relay)
+{
+    NrRelayState state = nr_relay_state(relay);
+
+    return nr_relay_link(relay) && nr_relay_link_is_ready(nr_relay_link(relay)) &&
+           (state == NR_RELAY_READY || state == NR_RELAY_MUTE);
+}
+
+NrActual *nr_relays_snapshot(const NrRelays *relays)
+{
+    NrActual *actual = nr_actual_new();
+    GHashTableIter iter;
+    gpointer relay;
+
+    g_hash_table_iter_init(&iter, relays->by_socket);
+    while (g_hash_table_iter_next(&iter, NULL, &relay))
+        if (has_model(relay))
+            g_ptr_array_add(
+                actual->networks,
+                network_copy(nr_relay_link_network(nr_relay_link(relay)), nr_relay_pid(relay)));
+    return actual;
+}
+
+static NrRelay *relay_find(const NrRelays *relays, const char *network)
+{
+    char socket_name[NR_RELAY_ID_MAX];
+
+    nr_relay_socket_name(network, socket_name);
+    return g_hash_table_lookup(relays->by_socket, socket_name);
+}
+
+const NrActualNetwork *nr_relays_network(const NrRelays *relays, const char *network)
+{
+    NrRelay *relay = relay_find(relays, network);
+
+    return relay && has_model(relay) ? nr_relay_link_network(nr_relay_link(relay)) : NULL;
+}
+
+guint nr_relays_count(const NrRelays *relays)
+{
+    return g_hash_table_size(relays->by_socket);
+}
+
+/* Requests */
+
+void nr_relays_spawn(NrRelays *relays, const char *network, NrReply reply, gpointer data)
+{
+    NrRelay *relay = relay_find(relays, network);
+    g_autofree char *text = NULL;
+
+    if (relay && nr_relay_state(relay) == NR_RELAY_READY) {
+        reply(0, NULL, data);
+        return;
+    }
+    if (relay && nr_relay_state(relay) != NR_RELAY_STARTING) {
+        text = g_strdup_printf("its relay (pid %d) does not answer", (int)nr_relay_pid(relay));
+        reply(-EBUSY, text, data);
+        return;
+    }
+    if (!relay) {
+        relay = nr_relay_spawn(relays->settings, network, &relay_events, relays, &text);
+        if (!relay) {
+            reply(-ECHILD, text, data);
+            return;
+        }
+        g_hash_table_insert(relays->by_socket, (gpointer)nr_relay_socket(relay), relay);
+    }
+    waiter_new(relays, relay, WAIT_START, reply, data);
+}
+
+void nr_relays_stop(NrRelays *relays, const char *network, NrReply reply, gpointer data)
+{
+    NrRelay *relay = relay_find(relays, network);
+
+    if (!relay) {
+        reply(0, NULL, data);
+        return;
+    }
+    waiter_new(relays, relay, WAIT_END, reply, data);
+    nr_relay_stop(relay);
+}
+
+/* A request to one relay, whose silence makes the relay mute. */
+typedef struct {
+    NrRelays *relays;
+    char *network;
+    NrReply reply;
+    gpointer data;
+} Asked;
+
+static void on_answered(int error, const char *text, gpointer data)
+{
+    Asked *asked = data;
+
+    if (asked->reply)
+        asked->reply(error, text, asked->data);
+    if (error == -ETIMEDOUT) {
+        NrRelay *relay = relay_find(asked->relays, asked->network);
+
+        if (relay)
+            nr_relay_mark_mute(relay);
+    }
+    g_free(asked->network);
+    g_free(asked);
+}
+
+/* The link to ask, or NULL after an answer that says why not. */
+static NrRelayLink *link_to_ask(NrRelays *relays, const char *network, NrReply reply, gpointer data,
+                                Asked **ret_asked)
+{
+    NrRelay *relay = relay_find(relays, network);
+    g_autofree char *text = NULL;
+
+    if (!relay || nr_relay_state(relay) != NR_RELAY_READY) {
+        text = relay
+                   ? g_strdup_printf("its relay (pid %d) does not answer", (int)nr_relay_pid(relay))
+                   : g_strdup("its relay is not running");
+        if (reply)
+            reply(-ENOTCONN, text, data);
+        return NULL;
+    }
+    *ret_asked = g_new(Asked, 1);
+    **ret_asked = (Asked){ relays, g_strdup(network), reply, data };
+    return nr_relay_link(relay);
+}
+
+void nr_relays_attach(NrRelays *relays, const char *network, const char *endpoint,
+                      const char *label, int pass_fd, NrReply reply, gpointer data)
+{
+    Asked *asked;
+    NrRelayLink *link = link_to_ask(relays, network, reply, data, &asked);
+
+    if (link)
+        nr_relay_link_attach(link, endpoint, label, pass_fd, on_answered, asked);
+}
+
+void nr_relays_detach(NrRelays *relays, const char *network, guint32 endpoint_id, NrReply reply,
+                      gpointer data)
+{
+    Asked *asked;
+    NrRelayLink *link = link_to_ask(relays, network, reply, data, &asked);
+
+    if (link)
+        nr_relay_link_detach(link, endpoint_id, on_answered, asked);
+}
+
+void nr_relays_label_port(NrRelays *relays, const char *network, guint32 port_id, const char *label)
+{
+    Asked *asked;
+    NrRelayLink *link = link_to_ask(relays, network, NULL, NULL, &asked);
+
+    if (link)
+        nr_relay_link_label_port(link, port_id, label, on_answered, asked);
+}
+
+void nr_relays_close_port(NrRelays *relays, const char *network, guint32 port_id)
+{
+    Asked *asked;
+    NrRelayLink *link = link_to_ask(relays, network, NULL, NULL, &asked);
+
+    if (link)
+        nr_relay_link_close_port(link, port_id, on_answered, asked);
+}
+
+void nr_relays_refresh(NrRelays *relays, void (*done)(gpointer data), gpointer data)
+{
+    Gathering *gathering = gathering_new(done, data);
+    g_autoptr(GList) all = g_hash_table_get_values(relays->by_socket);
+
+    for (GList *node = all; node; node = node->next) {
+        if (nr_relay_state(node->data) != NR_RELAY_READY)
+            continue;
+        gathering->open++;
+        nr_relay_link_refresh(nr_relay_link(node->data), on_gathered, gathering);
+    }
+    gathering_leave(gathering);
+}

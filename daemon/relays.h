@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* All relays of this runtime directory, by network: adopted, started, asked, ended. Every reply comes
+ * within a deadline; a reply may come before the call returns. */
+#ifndef NR_DAEMON_RELAYS_H
+#define NR_DAEMON_RELAYS_H
+
+#include "daemon/relay-proc.h"
+
+typedef struct NrRelays NrRelays;
+
+typedef struct {
+    void (*changed)(gpointer data); /* what exists differs from the last snapshot */
+    /* A relay is gone that nobody told to end. */
+    void (*died)(const char *network, gint64 age_ms, const char *text, gpointer data);
+} NrRelaysEvents;
+
+NrRelays *nr_relays_new(const NrRelaySettings *settings, const NrRelaysEvents *events,
+                        gpointer data);
+/* The processes go on. */
+void nr_relays_free(NrRelays *relays);
+
+/* Connects to every socket of the directory, removes those with nobody behind; done when each relay
+ * has answered or had its time. */
+void nr_relays_adopt(NrRelays *relays, void (*done)(gpointer data), gpointer data);
+/* For --cleanup: ends all of them. */
+void nr_relays_stop_all(NrRelays *relays, void (*done)(gpointer data), gpointer data);
+
+/* A copy of what all relays that ever answered have. */
+NrActual *nr_relays_snapshot(const NrRelays *relays);
+/* Borrowed, live; NULL where there is none. */
+const NrActualNetwork *nr_relays_network(const NrRelays *relays, const char *network);
+guint nr_relays_count(const NrRelays *relays);
+
+void nr_relays_spawn(NrRelays *relays, const char *network, NrReply reply, gpointer data);
+void nr_relays_stop(NrRelays *relays, const char *network, NrReply reply, gpointer data);
+/* pass_fd stays the caller's. */
+void nr_relays_attach(NrRelays *relays, const char *network, const char *endpoint,
+                      const char *label, int pass_fd, NrReply reply, gpointer data);
+void nr_relays_detach(NrRelays *relays, const char *network, guint32 endpoint_id, NrReply reply,
+                      gpointer data);
+void nr_relays_label_port(NrRelays *relays, const char *network, guint32 port_id,
+                          const char *label);
+void nr_relays_close_port(NrRelays *relays, const char *network, guint32 port_id);
+/* Reads the counters of all of them. */
+void nr_relays_refresh(NrRelays *relays, void (*done)(gpointer data), gpointer data);
+
+#endif

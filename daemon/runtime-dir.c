@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/runtime-dir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <gio/gio.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include "common/paths.h"
+#include "common/scope.h"
+
+static gboolean fail(GError **error, const char *path, const char *what)
+{
+    g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED, "%s: %s", path, what);
+    return FALSE;
+}
+
+static gboolean fail_errno(GError **error, const char *path, int errnum)
+{
+    return fail(error, path, g_strerror(errnum));
+}
+
+/* A directory that is ours: never a link, owned by us, written by nobody else. */
+static int open_own(int parent_fd, const char *name, uid_t uid, mode_t mode, const char *path,
+                    GError **error)
+{
+    _cleanup_(closep) int fd = -1;
+    struct stat st;
+
+    if (mkdirat(parent_fd, name, mode) < 0 && errno != EEXIST) {
+        fail_errno(error, path, errno);
+        return -1;
+    }
+    fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) {
+        fail(error, path,
+             errno == ELOOP || errno == ENOTDIR ? "is not a directory; remove it"
+                                                : g_strerror(errno));
+        return -1;
+    }
+    if (fstat(fd, &st) < 0 || st.st_uid != uid) {
+        fail(error, path, "belongs to another user; remove it");
+        return -1;
+    }
+    if (st.st_mode & (S_IWGRP | S_IWOTH)) {
+        fail(error, path, "can be written by other users; remove it");
+        return -1;
+    }
+    if ((st.st_mode & 0777) != mode)
+        (void)fchmod(fd, mode);
+    return steal_fd(&fd);
+}
+
+NrRuntimeDir *nr_runtime_dir_open(uid_t uid, GError **error)
+{
+    g_autoptr(NrRuntimeDir) dir = g_new0(NrRuntimeDir, 1);
+    g_autofree char *parent = NULL, *relays = NULL;
+    char path[PATH_MAX];
+    int r;
+
+    dir->fd = dir->relays_fd = -1;
+    r = paths_runtime_dir(uid, path, sizeof(path));
+    if (r < 0) {
+        fail_errno(error, "runtime directory", -r);
+        return NULL;
+    }
+    dir->path = g_strdup(path);
+    parent = g_path_get_dirname(path);
+    if (g_mkdir_with_parents(parent, 0700) < 0) {
+        fail_errno(error, parent, errno);
+        return NULL;
+    }
+    dir->fd = open_own(AT_FDCWD, path, uid, uid == 0 ? 0755 : 0700, path, error);
+    if (dir->fd < 0)
+        return NULL;
+    /* The directory itself is the lock: no file is left behind, and none can be planted. */
+    if (flock(dir->fd, LOCK_EX | LOCK_NB) < 0) {
+        fail(error, path, "another netrelayd is running here");
+        return NULL;
+    }
+    relays = g_build_filename(path, PATHS_RELAYS, NULL);
+    dir->relays_fd = open_own(dir->fd, PATHS_RELAYS, uid, 0700, relays, error);
+    return dir->relays_fd < 0 ? NULL : g_steal_pointer(&dir);
+}
+
+void nr_runtime_dir_free(NrRuntimeDir *dir)
+{
+    if (!dir)
+        return;
+    closep(&dir->relays_fd);
+    closep(&dir->fd);
+    g_free(dir->path);
+    g_free(dir);
+}
+
+/* The way through the descriptor is short enough for sun_path whatever the home is called. */
+static int socket_address(int dir_fd, const char *name, struct sockaddr_un *ret)
+{
+    int n;
+
+    *ret = (struct sockaddr_un){ .sun_family = AF_UNIX };
+    n = snprintf(ret->sun_path, sizeof(ret->sun_path), "/proc/self/fd/%d/%s", dir_fd, name);
+    return n < 0 || (size_t)n >= sizeof(ret->sun_path) ? -ENAMETOOLONG : 0;
+}
+
+static int socket_new(void)
+{
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    return fd < 0 ? -errno : fd;
+}
+
+int nr_runtime_bind(int dir_fd, const char *name)
+{
+    _cleanup_(closep) int fd = socket_new();
+    struct sockaddr_un address;
+    mode_t mask;
+    int r;
+
+    if (fd < 0)
+        return fd;
+    r = socket_address(dir_fd, name, &address);
+    if (r < 0)
+        return r;
+    if (unlinkat(dir_fd, name, 0) < 0 && errno != ENOENT)
+        return -errno;
+    mask = umask(0177);
+    r = bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
+    umask(mask);
+    return r < 0 ? r : steal_fd(&fd);
+}
+
+int nr_runtime_connect(int dir_fd, const char *name)
+{
+    _cleanup_(closep) int fd = socket_new();
+    struct sockaddr_un address;
+    int r;
+
+    if (fd < 0)
+        return fd;
+    r = socket_address(dir_fd, name, &address);
+    if (r < 0)
+        return r;
+    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+        return -errno;
+    return steal_fd(&fd);
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What systemd and its like want to be told, and hand over; nothing where there is none. */
+#ifndef NR_DAEMON_SERVICE_H
+#define NR_DAEMON_SERVICE_H
+
+/* "READY=1", "STOPPING=1": sd_notify(3). */
+void nr_service_notify(const char *state);
+/* The listening SOCK_SEQPACKET socket we were activated with, or -1. */
+int nr_service_hook_socket(void);
+
+#endif

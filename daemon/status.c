@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/status.h"
+
+#include <string.h>
+#include "daemon/barrier.h"
+
+typedef struct {
+    const char *network;
+    guint32 relay_pid;
+    const NrActualPort *port; /* or NULL */
+    const NrGuest *guest;     /* or NULL */
+    const NrNic *nic;
+    const char *kind, *address, *peer, *state, *reason;
+} Row;
+
+typedef struct {
+    const NrActualNetwork *network;
+    const NrActualPort *port;
+} Place;
+
+typedef struct {
+    const NrDesired *desired;
+    const NrActual *actual;
+    const NrAttempts *attempts;
+    GVariantBuilder rows;
+    GHashTable *labelled; /* label -> Place */
+    GHashTable *shown;    /* NrActualPort, and "network\nendpoint" of listeners with a row */
+    GHashTable *listeners;
+} Status;
+
+char *nr_port_label(const NrGuest *guest, const NrNic *nic)
+{
+    char mac[MAC_TEXT_MAX];
+
+    return g_strdup_printf("%s/%s", guest->uuid, mac_format(nic->mac, mac));
+}
+
+/* Rows */
+
+static void put_text(GVariantBuilder *dict, const char *key, const char *text)
+{
+    g_variant_builder_add(dict, "{sv}", key,
+                          g_variant_new_take_string(g_utf8_make_valid(text ? text : "", -1)));
+}
+
+static void put_u64(GVariantBuilder *dict, const char *key, guint64 value)
+{
+    g_variant_builder_add(dict, "{sv}", key, g_variant_new_uint64(value));
+}
+
+static void put_counters(GVariantBuilder *dict, const NrActualPort *port)
+{
+    static const NrActualPort none = { 0 };
+
+    port = port ? port : &none;
+    g_variant_builder_add(dict, "{sv}", "port", g_variant_new_uint32(port->id));
+    put_u64(dict, "rx_frames", port->rx_frames);
+    put_u64(dict, "rx_bytes", port->rx_bytes);
+    put_u64(dict, "tx_frames", port->tx_frames);
+    put_u64(dict, "tx_bytes", port->tx_bytes);
+    put_u64(dict, "drops", port->drops);
+    put_u64(dict, "since", port->since);
+}
+
+static void row_add(Status *status, const Row *row)
+{
+    g_autofree char *nic = row->nic ? nr_nic_label(row->nic) : NULL;
+    char mac[MAC_TEXT_MAX] = "";
+    GVariantBuilder dict;
+
+    if (row->nic)
+        mac_format(row->nic->mac, mac);
+    g_variant_builder_init(&dict, G_VARIANT_TYPE_VARDICT);
+    put_text(&dict, "network", row->network);
+    put_text(&dict, "guest", row->guest ? row->guest->name : NULL);
+    put_text(&dict, "uuid", row->guest ? row->guest->uuid : NULL);
+    put_text(&dict, "nic", nic);
+    put_text(&dict, "mac", mac);
+    put_text(&dict, "kind", row->kind);
+    put_text(&dict, "address", row->address);
+    put_text(&dict, "peer", row->peer);
+    put_text(&dict, "state", row->state);
+    if (row->reason)
+        put_text(&dict, "reason", row->reason);
+    put_counters(&dict, row->port);
+    g_variant_builder_add(&dict, "{sv}", "relay_pid", g_variant_new_uint32(row->relay_pid));
+    g_variant_builder_add_value(&status->rows, g_variant_builder_end(&dict));
+    if (row->port)
+        g_hash_table_add(status->shown, (gpointer)row->port);
+}
+
+/* Looking things up */
+
+static const NrActualEndpoint *endpoint_find(const NrActualNetwork *network, const char *text)
+{
+    for (guint i = 0; network && text && i < network->endpoints->len; i++) {
+        const NrActualEndpoint *endpoint = network->endpoints->pdata[i];
+
+        if (g_str_equal(endpoint->text, text))
+            return endpoint;
+    }
+    return NULL;
+}
+
+static const NrActualEndpoint *endpoint_of(const NrActualNetwork *network, const NrActualPort *port)
+{
+    for (guint i = 0; i < network->endpoints->len; i++) {
+        const NrActualEndpoint *endpoint = network->endpoints->pdata[i];
+
+        if (endpoint->id == port->endpoint)
+            return endpoint;
+    }
+    return NULL;
+}
+
+static void index_ports(Status *status)
+{
+    for (guint i = 0; i < status->actual->networks->len; i++) {
+        const NrActualNetwork *network = status->actual->networks->pdata[i];
+
+        for (guint j = 0; j < network->ports->len; j++) {
+            const NrActualPort *port = network->ports->pdata[j];
+            const NrActualEndpoint *endpoint = endpoint_of(network, port);
+            const char *label = port->label ? port->label : endpoint ? endpoint->label : NULL;
+            Place *place;
+
+            if (!label)
+                continue;
+            place = g_new(Place, 1);
+            *place = (Place){ network, port };
+            g_hash_table_replace(status->labelled, g_strdup(label), place);
+        }
+    }
+}
+
+static char *listener_key(const char *network, const char *endpoint)
+{
+    return g_strdup_printf("%s\n%s", network, endpoint);
+}
+
+/* NICs */
+
+static void served_state(const Status *status, const NrBinding *binding, Row *row)
+{
+    const NrActualNetwork *network = nr_actual_find(status->actual, binding->network);
+    const NrActualEndpoint *endpoint = endpoint_find(network, binding->endpoint);
+    const NrAttempt *attempt = nr_attempts_find(status->attempts, binding->network, "");
+
+    if (!attempt && binding->endpoint)
+        attempt = nr_attempts_find(status->attempts, binding->network, binding->endpoint);
+    if (network)
+        row->relay_pid = (guint32)network->pid;
+    if (attempt) {
+        row->state = attempt->foreign ? "foreign" : "failed";
+        row->reason = attempt->text;
+    } else if (binding->nic->kind == NR_NIC_LISTENS && endpoint) {
+        row->state = "dialling";
+        row->reason = endpoint->detail;
+    } else if (binding->nic->kind == NR_NIC_DIALS && endpoint &&
+               !nr_guest_is_active(binding->guest)) {
+        row->state = "listening";
+    } else {
+        row->state = "waiting";
+        if (binding->guest->state != NR_GUEST_RUNNING)
+            row->reason = "the guest does not run yet";
+        else if (binding->nic->kind == NR_NIC_DIALS)
+            row->reason = "the guest has not connected; if it stays so it started before its far "
+                          "end was there: start it anew";
+    }
+}
+
+static const char *binding_state(NrBindingKind kind)
+{
+    switch (kind) {
+    case NR_BINDING_DIRECT:
+        return "direct";
+    case NR_BINDING_REMOTE:
+        return "remote";
+    case NR_BINDING_UNCONNECTED:
+        return "unconnected";
+    case NR_BINDING_IGNORED:
+        return "ignored";
+    case NR_BINDING_RESOLVING:
+        return "resolving";
+    default:
+        return "refused";
+    }
+}
+
+/* A guest that does not run has a row only where something waits for it. */
+static gboolean binding_shows(const Status *status, const NrBinding *binding)
+{
+    const NrDesiredNetwork *network;
+
+    if (nr_guest_is_active(binding->guest))
+        return TRUE;
+    if (binding->kind != NR_BINDING_SERVED || !binding->network || !binding->endpoint)
+        return FALSE;
+    if (nr_guest_is_active(binding->guest) || binding->nic->kind != NR_NIC_DIALS)
+        return FALSE;
+    network = nr_desired_network_find(status->desired, binding->network);
+    if (!network || network->origin == NR_ORIGIN_FILE)
+        return FALSE; /* that listener is there for everybody, and has a row of its own */
+    for (guint i = 0; i < network->endpoints->len; i++)
+        if (g_str_equal(((NrDesiredEndpoint *)network->endpoints->pdata[i])->text,
+                        binding->endpoint))
+            return TRUE;
+    return FALSE;
+}
+
+static void add_binding(Status *status, const NrBinding *binding)
+{
+    const NrNic *nic = binding->nic;
+    g_autofree char *label = nr_port_label(binding->guest, nic);
+    g_autofree char *address =
+        nr_address_format(nic->kind == NR_NIC_LISTENS ? &nic->theirs : &nic->ours);
+    g_autofree char *theirs = nic->kind == NR_NIC_UDP ? nr_address_format(&nic->theirs) : NULL;
+    const Place *place = g_hash_table_lookup(status->labelled, label);
+    Row row = { .network = binding->network,
+                .guest = binding->guest,
+                .nic = nic,
+                .kind = nr_nic_kind_name(nic->kind),
+                .address = address,
+                .peer = binding->peer_guest ? binding->peer_guest : theirs,
+                .reason = binding->reason };
+
+    if (place && (binding->kind == NR_BINDING_SERVED || !binding->network)) {
+        row.network = place->network->name;
+        row.relay_pid = (guint32)place->network->pid;
+        row.port = place->port;
+        row.peer = place->port->peer ? place->port->peer : row.peer;
+        row.state = "connected";
+    } else if (binding->kind == NR_BINDING_SERVED) {
+        served_state(status, binding, &row);
+    } else {
+        row.state = binding_state(binding->kind);
+    }
+    row_add(status, &row);
+    if (binding->network && binding->endpoint)
+        g_hash_table_add(status->listeners, listener_key(binding->network, binding->endpoint));
+}
+
+/* Endpoints and ports without a NIC */
+
+static const char *kind_of(const char *text)
+{
+    static const char *const schemes[][2] = {
+        { "listen:", "client" }, { "tcp:", "server" }, { "udp:", "udp" },
+        { "bridge:", "tap" },    { "tap:", "tap" },
+    };
+
+    for (guint i = 0; text && i < G_N_ELEMENTS(schemes); i++)
+        if (g_str_has_prefix(text, schemes[i][0]))
+            return schemes[i][1];
+    return "client"; /* the listener of an accepted connection may be gone */
+}
+
+static const char *after_colon(const char *text)
+{
+    return text ? strchr(text, ':') + 1 : NULL;
+}
+
+static void add_port(Status *status, const NrActualNetwork *network, const NrActualPort *port)
+{
+    const NrActualEndpoint *endpoint = endpoint_of(network, port);
+    const char *text = endpoint ? endpoint->text : NULL;
+    Row row = { .network = network->name,
+                .relay_pid = (guint32)network->pid,
+                .port = port,
+                .kind = kind_of(text),
+                .address = port->local,
+                .peer = port->peer,
+                .state = "connected" };
+
+    if (g_hash_table_contains(status->shown, port) || port->state != CTL_PORT_UP)
+        return;
+    if (g_str_equal(row.kind, "tap")) {
+        row.address = endpoint->detail ? endpoint->detail : port->detail;
+        row.peer = after_colon(text);
+    }
+    row_add(status, &row);
+}
+
+static gboolean has_port(const NrActualNetwork *network, const NrActualEndpoint *endpoint)
+{
+    for (guint i = 0; i < network->ports->len; i++)
+        if (((NrActualPort *)network->ports->pdata[i])->endpoint == endpoint->id)
+            return TRUE;
+    return FALSE;
+}
+
+static void add_endpoint(Status *status, const NrDesiredNetwork *network,
+                         const NrDesiredEndpoint *wanted)
+{
+    const NrActualNetwork *actual = nr_actual_find(status->actual, network->name);
+    const NrActualEndpoint *endpoint = endpoint_find(actual, wanted->text);
+    const NrAttempt *attempt = nr_attempts_find(status->attempts, network->name, "");
+    g_autofree char *key = listener_key(network->name, wanted->text);
+    Row row = { .network = network->name,
+                .relay_pid = actual ? (guint32)actual->pid : 0,
+                .kind = kind_of(wanted->text),
+                .address = after_colon(wanted->text),
+                .state = "waiting" };
+
+    if (g_hash_table_contains(status->listeners, key) || (endpoint && has_port(actual, endpoint)))
+        return;
+    if (!attempt)
+        attempt = nr_attempts_find(status->attempts, network->name, wanted->text);
+    if (g_str_equal(row.kind, "tap")) {
+        row.peer = row.address;
+        row.address = NULL;
+    }
+    if (attempt) {
+        row.state = attempt->foreign ? "foreign" : "failed";
+        row.reason = attempt->text;
+    } else if (endpoint && endpoint->state == CTL_ENDPOINT_LISTENING) {
+        row.state = "listening";
+    } else if (endpoint && endpoint->state == CTL_ENDPOINT_DIALLING) {
+        row.state = "dialling";
+        row.reason = endpoint->detail;
+    }
+    row_add(status, &row);
+}
+
+static void add_rows(Status *status)
+{
+    for (guint i = 0; i < status->desired->bindings->len; i++)
+        if (binding_shows(status, status->desired->bindings->pdata[i]))
+            add_binding(status, status->desired->bindings->pdata[i]);
+    for (guint i = 0; i < status->actual->networks->len; i++) {
+        const NrActualNetwork *network = status->actual->networks->pdata[i];
+
+        for (guint j = 0; j < network->ports->len; j++)
+            add_port(status, network, network->ports->pdata[j]);
+    }
+    for (guint i = 0; i < status->desired->networks->len; i++) {
+        const NrDesiredNetwork *network = status->desired->networks->pdata[i];
+
+        for (guint j = 0; j < network->endpoints->len; j++)
+            add_endpoint(status, network, network->endpoints->pdata[j]);
+    }
+}
+
+GVariant *nr_status_rows(const NrDesired *desired, const NrActual *actual,
+                         const NrAttempts *attempts)
+{
+    Status status = { .desired = desired, .actual = actual, .attempts = attempts };
+    GVariant *rows;
+
+    g_variant_builder_init(&status.rows, G_VARIANT_TYPE("aa{sv}"));
+    status.labelled = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    status.shown = g_hash_table_new(NULL, NULL);
+    status.listeners = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    index_ports(&status);
+    add_rows(&status);
+    rows = g_variant_builder_end(&status.rows);
+    g_hash_table_unref(status.labelled);
+    g_hash_table_unref(status.shown);
+    g_hash_table_unref(status.listeners);
+    return rows;
+}
