@@ -54,16 +54,24 @@ static void read_bound_host(NrAddress *ret, const char *text)
         ret->host = g_strdup("");
 }
 
+/* Also with brackets or a zone, which an address in libvirt's XML does not have. */
+static gboolean looks_like_ipv6(const char *text)
+{
+    const char *colon = strchr(text, ':');
+
+    return colon && strchr(colon + 1, ':');
+}
+
 static void check_host(NrNic *nic, NrHostKind kind, const char *host, const char *element,
                        const char *text, Purpose purpose)
 {
     g_autofree char *quoted = nr_value_quote(text);
 
-    if (kind == NR_HOST_NONE)
-        set_fault(nic, "address %s of <%s> is neither an IPv4 address nor a host name", quoted,
-                  element);
-    else if (kind == NR_HOST_IPV6)
+    if (kind == NR_HOST_IPV6 || looks_like_ipv6(text))
         set_fault(nic, "address %s of <%s> is IPv6, and QEMU's socket NICs speak IPv4 only", quoted,
+                  element);
+    else if (kind == NR_HOST_NONE)
+        set_fault(nic, "address %s of <%s> is neither an IPv4 address nor a host name", quoted,
                   element);
     else if (purpose == PURPOSE_SEND && strcmp(host, "0.0.0.0") == 0)
         set_fault(nic,
@@ -267,6 +275,13 @@ static gboolean is_ours(const xmlNode *node)
            g_str_has_prefix((const char *)node->ns->href, METADATA_FAMILY);
 }
 
+/* A prefix nobody declared is no error to libxml2, and here it is somebody's wish all the same. */
+static gboolean is_undeclared(const xmlNode *node)
+{
+    return node->type == XML_ELEMENT_NODE && !node->ns &&
+           g_str_has_prefix((const char *)node->name, "netrelay:");
+}
+
 /* libvirt keeps one element of a namespace, but what the hook is given need not come from it. */
 static void read_metadata(NrGuest *guest, const xmlNode *domain)
 {
@@ -274,6 +289,10 @@ static void read_metadata(NrGuest *guest, const xmlNode *domain)
     xmlNode *ours = NULL;
 
     for (xmlNode *node = metadata ? metadata->children : NULL; node; node = node->next) {
+        if (is_undeclared(node)) {
+            refuse_metadata(guest, node, "xmlns:netrelay='" NR_METADATA_NS "' was expected");
+            return;
+        }
         if (!is_ours(node))
             continue;
         if (!nr_xml_is(node, NR_METADATA_NS, "domain")) {
@@ -296,7 +315,8 @@ static gboolean read_domain(NrGuest *guest, const xmlNode *domain, GError **erro
 
     if (!nr_xml_is(domain, NULL, "domain")) {
         g_set_error(error, NR_XML_ERROR, NR_XML_ERROR_INVALID,
-                    "line %ld: <%s>, where <domain> was expected", xmlGetLineNo(domain), root);
+                    "line %ld: <%s>, where <domain> without a namespace was expected",
+                    xmlGetLineNo(domain), root);
         return FALSE;
     }
     if (!read_uuid(guest, domain, error) || !read_name(guest, domain, error))

@@ -156,7 +156,7 @@ static gboolean read_wish(Reading *reading, const NrNic *nic, NrWish *ret)
     if (!what || !check_wish(reading, what, value))
         return FALSE;
     if (!is_empty(ret)) {
-        set_fault(reading, "an interface that was named before");
+        set_fault(reading, "the same interface was named before; once was expected");
         return FALSE;
     }
     if (nic->kind == NR_NIC_OTHER && strcmp(what, "ignore") != 0) {

@@ -65,7 +65,7 @@ static gboolean read_name(Reading *reading)
     if (reading->network->name)
         return refuse(reading, "given twice; one name was expected");
     if (!nr_value_is_network_name(text))
-        return refuse(reading, "%s: " NR_NETWORK_NAME_EXPECTED " were expected", quoted);
+        return refuse(reading, "%s: " NR_NETWORK_NAME_EXPECTED " was expected", quoted);
     reading->network->name = g_steal_pointer(&text);
     return TRUE;
 }
@@ -252,7 +252,7 @@ static gboolean read_network(Reading *reading, const xmlNode *root)
 {
     reading->node = root;
     if (!nr_xml_is(root, NULL, "network"))
-        return refuse(reading, "<network> was expected");
+        return refuse(reading, "<network> without a namespace was expected");
     if (!check_shape(reading, &root_shape))
         return FALSE;
     for (const xmlNode *node = root->children; node; node = node->next) {

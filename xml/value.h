@@ -15,7 +15,7 @@ typedef enum {
 
 #define NR_L4_PORT_EXPECTED "a number from 1 to 65535"
 #define NR_NETWORK_NAME_EXPECTED                                                                   \
-    "1 to 64 letters, digits, '_', '.' or '-', the first a letter or digit"
+    "a name of 1 to 64 letters, digits, '_', '.' or '-' that begins with a letter or digit"
 #define NR_BRIDGE_NAME_EXPECTED "an interface name of 1 to 15 characters without blanks, '/' or ':'"
 
 /* Decimal digits and nothing else, 1-65535; *ret is untouched otherwise. */

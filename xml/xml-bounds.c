@@ -10,6 +10,12 @@
 
 #include "xml/domain-xml.h"
 
+/* libxml2 keeps all of these in its buffer while it reads them. One argument of a program is at most
+ * 128 kB, and arguments are the longest attributes there are. */
+#define TAG_MAX_BYTES     (256 * 1024)
+#define BRACKET_MAX_BYTES (1024 * 1024)
+#define OUTSIDE_MAX_BYTES (64 * 1024) /* blanks before and after the root element */
+
 typedef struct {
     const char *text; /* where it is */
     const char *end;
@@ -45,6 +51,15 @@ static gboolean count_node(Walk *walk, GError **error)
     return FALSE;
 }
 
+static gboolean check_bytes(gsize bytes, gsize max, const char *where, GError **error)
+{
+    if (bytes <= max)
+        return TRUE;
+    g_set_error(error, NR_XML_ERROR, NR_XML_ERROR_LIMIT,
+                "more than %" G_GSIZE_FORMAT " bytes %s are refused", max, where);
+    return FALSE;
+}
+
 static gboolean skip_bracket(Walk *walk, const Bracket *bracket, GError **error)
 {
     const char *begin = walk->text + strlen(bracket->begin);
@@ -55,6 +70,8 @@ static gboolean skip_bracket(Walk *walk, const Bracket *bracket, GError **error)
                     bracket->begin, bracket->end);
         return FALSE;
     }
+    if (!check_bytes(end - walk->text, BRACKET_MAX_BYTES, "in one comment or the like", error))
+        return FALSE;
     walk->text = end + strlen(bracket->end);
     return count_node(walk, error);
 }
@@ -79,6 +96,8 @@ static gboolean skip_tag(Walk *walk, gboolean *ret_closed, GError **error)
         } else if (*at == '=' && !count_node(walk, error))
             return FALSE;
     }
+    if (!check_bytes(at - walk->text, TAG_MAX_BYTES, "in one tag", error))
+        return FALSE;
     if (at >= walk->end) {
         g_set_error(error, NR_XML_ERROR, NR_XML_ERROR_MALFORMED, "a tag without '>'");
         return FALSE;
@@ -128,18 +147,30 @@ static gboolean walk_markup(Walk *walk, GError **error)
     return walk_tag(walk, error);
 }
 
+/* To the next '<', or the end. */
+static gboolean skip_text(Walk *walk, GError **error)
+{
+    const char *next = memchr(walk->text, '<', walk->end - walk->text);
+
+    if (!next)
+        next = walk->end;
+    if (walk->depth == 0 &&
+        !check_bytes(next - walk->text, OUTSIDE_MAX_BYTES, "outside of the root element", error))
+        return FALSE;
+    walk->text = next;
+    return TRUE;
+}
+
 gboolean nr_xml_bounds_check(const char *text, gsize length, const NrXmlBounds *bounds,
                              gsize *ret_offset, GError **error)
 {
     Walk walk = { .text = text, .end = text + length, .bounds = bounds };
 
-    while ((walk.text = memchr(walk.text, '<', walk.end - walk.text))) {
-        if (!walk_markup(&walk, error)) {
+    while (walk.text < walk.end) {
+        if (!skip_text(&walk, error) || (walk.text < walk.end && !walk_markup(&walk, error))) {
             *ret_offset = walk.text - text;
             return FALSE;
         }
-        if (walk.text == walk.end)
-            break;
     }
     return TRUE;
 }

@@ -10,7 +10,7 @@
 #include "xml/value.h"
 #include "xml/xml-bounds.h"
 
-G_DEFINE_QUARK(nr - xml - error - quark, nr_xml_error)
+G_DEFINE_QUARK(nr_xml_error_quark, nr_xml_error)
 
 /* One reading: what libxml2 has not been given yet, and the first thing it said. */
 typedef struct {
@@ -18,7 +18,7 @@ typedef struct {
     gsize left;
     char *message;
     long line;
-    gboolean out_of_memory;
+    gboolean too_large;
 } Reading;
 
 #if LIBXML_VERSION >= 21200
@@ -32,11 +32,14 @@ static void on_parser_error(void *user_data, ErrorArg error)
     xmlParserCtxt *parser = user_data;
     Reading *reading = parser->_private;
 
-    if (error->level < XML_ERR_ERROR || reading->message)
+    /* Less than fatal are namespaces with odd names, which libvirt lets everybody have. */
+    if (error->level < XML_ERR_FATAL && error->code != XML_ERR_NO_MEMORY)
+        return;
+    if (reading->message)
         return;
     reading->message = g_strchomp(g_strdup(error->message ? error->message : "unreadable"));
     reading->line = error->line;
-    reading->out_of_memory = error->code == XML_ERR_NO_MEMORY;
+    reading->too_large = error->code == XML_ERR_NO_MEMORY || error->code == XML_ERR_NAME_TOO_LONG;
 }
 
 /*
@@ -111,8 +114,8 @@ static void set_parser_error(GError **error, const Reading *reading, const char 
     g_autofree char *shown = nr_printable(reading->message ? reading->message : "not XML");
 
     g_set_error(error, NR_XML_ERROR,
-                reading->out_of_memory ? NR_XML_ERROR_LIMIT : NR_XML_ERROR_MALFORMED, "%s: %s",
-                place, shown);
+                reading->too_large ? NR_XML_ERROR_LIMIT : NR_XML_ERROR_MALFORMED, "%s: %s", place,
+                shown);
 }
 
 xmlDoc *nr_xml_read(const char *text, gsize length, const NrXmlBounds *bounds, const char *file,
@@ -143,13 +146,18 @@ xmlDoc *nr_xml_read(const char *text, gsize length, const NrXmlBounds *bounds, c
     return g_steal_pointer(&doc);
 }
 
-char *nr_xml_name(const xmlNode *node)
+static char *full_name(const xmlNs *ns, const xmlChar *name)
 {
-    const char *prefix = node->ns ? (const char *)node->ns->prefix : NULL;
+    const char *prefix = ns ? (const char *)ns->prefix : NULL;
     g_autofree char *full =
-        g_strconcat(prefix ? prefix : "", prefix ? ":" : "", (const char *)node->name, NULL);
+        g_strconcat(prefix ? prefix : "", prefix ? ":" : "", (const char *)name, NULL);
 
     return nr_value_shown(full);
+}
+
+char *nr_xml_name(const xmlNode *node)
+{
+    return full_name(node->ns, node->name);
 }
 
 gboolean nr_xml_is(const xmlNode *node, const char *ns, const char *name)
@@ -205,17 +213,31 @@ static gboolean is_welcome_child(const xmlNode *child, const NrXmlShape *shape)
     }
 }
 
-static char *unwelcome_child(const char *name, const xmlNode *child)
+static char *unknown_attribute(const char *name, const xmlAttr *attribute, const char *expected)
 {
-    g_autofree char *text = NULL;
+    g_autofree char *full = full_name(attribute->ns, attribute->name);
+
+    return g_strdup_printf("<%s>: attribute '%s' is not known; %s expected", name, full, expected);
+}
+
+static char *unwelcome_element(const char *name, const xmlNode *child, long *ret_line)
+{
+    g_autofree char *inner = nr_xml_name(child);
+
+    *ret_line = xmlGetLineNo(child);
+    return g_strdup_printf("<%s> inside <%s>, where no element is expected", inner, name);
+}
+
+/* libxml2 knows the line a text ends in; a person looks for where it begins. */
+static char *unwelcome_text(const char *name, const xmlNode *child, long *ret_line)
+{
+    g_autofree char *text = g_strchug(nr_xml_text(child));
     g_autofree char *quoted = NULL;
 
-    if (child->type == XML_ELEMENT_NODE) {
-        text = nr_xml_name(child);
-        return g_strdup_printf("<%s> inside <%s>, where no element is expected", text, name);
-    }
-    text = nr_xml_text(child);
-    quoted = nr_value_quote(g_strstrip(text));
+    *ret_line = xmlGetLineNo(child);
+    for (const char *at = text; (at = strchr(at, '\n')); at++)
+        --*ret_line;
+    quoted = nr_value_quote(g_strchomp(text));
     return g_strdup_printf("<%s>: text %s, where none is expected", name, quoted);
 }
 
@@ -225,17 +247,14 @@ char *nr_xml_check_shape(const xmlNode *node, const NrXmlShape *shape, long *ret
 
     *ret_line = xmlGetLineNo(node);
     for (const xmlAttr *attribute = node->properties; attribute; attribute = attribute->next) {
-        g_autofree char *quoted = nr_value_quote((const char *)attribute->name);
-
         if (!is_known_attribute(attribute, shape))
-            return g_strdup_printf("<%s>: attribute %s is not known; %s expected", name, quoted,
-                                   shape->expected);
+            return unknown_attribute(name, attribute, shape->expected);
     }
     for (const xmlNode *child = node->children; child; child = child->next) {
-        if (!is_welcome_child(child, shape)) {
-            *ret_line = xmlGetLineNo(child);
-            return unwelcome_child(name, child);
-        }
+        if (is_welcome_child(child, shape))
+            continue;
+        return child->type == XML_ELEMENT_NODE ? unwelcome_element(name, child, ret_line)
+                                               : unwelcome_text(name, child, ret_line);
     }
     return NULL;
 }
