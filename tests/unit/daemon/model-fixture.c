@@ -130,6 +130,47 @@ NrGuest *fixture_guest(const char *line)
     return parse_guest(line, 1);
 }
 
+static char *format_lab_guest(FixtureLab lab, guint i, guint count)
+{
+    guint before = (i + count - 1) % count;
+
+    if (lab == FIXTURE_CROWDED)
+        return g_strdup_printf("running %u vm-%u: udp 127.0.0.1:5000>127.1.%u.%u:5001, "
+                               "client 127.0.0.1:12345, server :12345, udp 127.0.0.1:1>127.0.0.1:1",
+                               i + 1, i, i >> 8, i & 255);
+    return g_strdup_printf("running %u vm-%u: udp 127.1.%u.%u:5001>127.1.%u.%u:5002, "
+                           "udp 127.1.%u.%u:5002>127.1.%u.%u:5001, client 127.0.0.1:%u, "
+                           "server 127.2.%u.%u:23456",
+                           i + 1, i, before >> 8, before & 255, i >> 8, i & 255,
+                           ((i + 1) % count) >> 8, ((i + 1) % count) & 255, i >> 8, i & 255,
+                           20000 + i % 50, i >> 8, i & 255);
+}
+
+GPtrArray *fixture_lab(FixtureLab lab, guint count)
+{
+    GPtrArray *guests = g_ptr_array_new_with_free_func(free_guest);
+
+    for (guint i = 0; i < count; i++) {
+        g_autofree char *line = format_lab_guest(lab, i, count);
+
+        g_ptr_array_add(guests, parse_guest(line, i + 1));
+    }
+    return guests;
+}
+
+GPtrArray *fixture_lab_networks(guint count)
+{
+    g_autoptr(GPtrArray) bodies = g_ptr_array_new_with_free_func(g_free);
+
+    for (guint i = 0; i < count; i++)
+        g_ptr_array_add(bodies, g_strdup_printf("<name>lab-%u</name><listen port='%u'/>"
+                                                "<match domain='vm-%u' type='server'/>"
+                                                "<match domain='*-lab-%u'/>",
+                                                i, 20000 + i, i, i));
+    g_ptr_array_add(bodies, NULL);
+    return fixture_networks((const char *const *)bodies->pdata);
+}
+
 GPtrArray *fixture_networks(const char *const *bodies)
 {
     GPtrArray *networks = g_ptr_array_new_with_free_func(free_network);

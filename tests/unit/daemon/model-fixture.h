@@ -18,6 +18,14 @@
 /* UUIDs and MACs follow from the line's number, from 1: 52:54:00:00:LINE:NIC. */
 GPtrArray *fixture_guests(const char *text);
 NrGuest *fixture_guest(const char *line);
+/*
+ * A lab of running guests with four NICs each. MIXED: two links of a ring (mirrored udp), a client
+ * of one in fifty addresses, a server. CROWDED: all that can be is at one address.
+ */
+typedef enum { FIXTURE_MIXED, FIXTURE_CROWDED } FixtureLab;
+GPtrArray *fixture_lab(FixtureLab lab, guint count);
+/* Network files with an address and two rules each. */
+GPtrArray *fixture_lab_networks(guint count);
 /* What is inside <network>, one file for each; NULL-terminated. */
 GPtrArray *fixture_networks(const char *const *bodies);
 /* 127.0.0.1 and 10.0.0.1 are this host's; "localhost", "me", "any", "far" resolve, "nowhere" does

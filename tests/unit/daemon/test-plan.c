@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From one world to the next: what a pass does, in its order, and that a second pass does nothing.
+ * The worlds before are made by the model itself, out of the same text as in test-desired.c.
+ */
+#include "model-fixture.h"
+
+#include <string.h>
+
+static const NrPolicy policy = { .system = TRUE, .hooked = TRUE };
+
+static NrDesired *decide(const char *guests_text, const char *const *files)
+{
+    g_autoptr(GPtrArray) guests = fixture_guests(guests_text);
+    g_autoptr(GPtrArray) networks = fixture_networks(files);
+
+    return fixture_decide(guests, networks, &policy);
+}
+
+/* Does a pass, and expects it to be what the text says; then that another has nothing to do. */
+static void pass(NrActual *actual, const char *guests, const char *const *files,
+                 const char *expected)
+{
+    g_autoptr(NrDesired) desired = decide(guests, files);
+    g_autoptr(GPtrArray) plan = nr_plan_new(desired, actual);
+    g_autofree char *shown = fixture_show_plan(plan);
+    g_autoptr(GPtrArray) second = NULL;
+
+    g_assert_cmpstr(shown, ==, expected);
+    fixture_apply(actual, plan);
+    second = nr_plan_new(desired, actual);
+    g_assert_cmpuint(second->len, ==, 0);
+}
+
+static NrActualEndpoint *get_endpoint(NrActual *actual, const char *network, const char *text)
+{
+    NrActualNetwork *found = nr_actual_find(actual, network);
+
+    for (guint i = 0; i < found->endpoints->len; i++) {
+        NrActualEndpoint *endpoint = g_ptr_array_index(found->endpoints, i);
+
+        if (g_str_equal(endpoint->text, text))
+            return endpoint;
+    }
+    g_error("%s has no %s", network, text);
+}
+
+/* A connection that a listener of the network accepted. */
+static void accept_guest(NrActual *actual, const char *network, const char *listener,
+                         const char *label)
+{
+    NrActualPort *port = nr_actual_port_new(1, get_endpoint(actual, network, listener)->id);
+
+    port->label = g_strdup(label);
+    g_ptr_array_add(nr_actual_find(actual, network)->ports, port);
+}
+
+#define FIRST_NIC "00000000-0000-4000-8000-000000000001/52:54:00:01:00:00"
+
+static void test_comes_and_goes(void)
+{
+    g_autoptr(NrActual) actual = nr_actual_new();
+
+    pass(actual, "announced 1 a: client 127.0.0.1:12345\n", NULL,
+         "127.0.0.1:12345: start a relay\n"
+         "127.0.0.1:12345: listen on 127.0.0.1:12345\n");
+    pass(actual, "running 1 a: client 127.0.0.1:12345\nannounced 2 b: client 127.0.0.1:12345\n",
+         NULL, "");
+    pass(actual, "running 2 b: client 127.0.0.1:12345\n", NULL, "");
+    pass(actual, "", NULL, "127.0.0.1:12345: stop the relay\n");
+}
+
+static void test_all_kinds(void)
+{
+    static const char *const files[] = { "<name>lab</name><listen port='1'/><bridge name='br0'/>"
+                                         "<udp address='127.0.0.1' port='5601'/>"
+                                         "<match type='server'/>",
+                                         NULL };
+    g_autoptr(NrActual) actual = nr_actual_new();
+
+    pass(actual, "running 1 a: server :2, udp 127.0.0.1:5601>127.0.0.1:5602\n", files,
+         "lab: start a relay\n"
+         "lab: listen on *:1\n"
+         "lab: put a TAP into the bridge br0\n"
+         "lab: dial 127.0.0.1:2\n"
+         "lab: bind udp 127.0.0.1:5601 for 127.0.0.1:5602\n");
+    pass(actual, "defined - a: server :2, udp 127.0.0.1:5601>127.0.0.1:5602\n", files,
+         "lab: hang up on 127.0.0.1:2\n"
+         "lab: give up udp 127.0.0.1:5601 for 127.0.0.1:5602\n");
+    pass(actual, "", NULL, "lab: stop the relay\n");
+}
+
+/* The new network is up before the old one goes. */
+static void test_make_before_break(void)
+{
+    static const char *const before[] = { "<name>old</name><listen port='1'/>", NULL };
+    static const char *const after[] = { "<name>new</name><listen port='2'/>", NULL };
+    g_autoptr(NrActual) actual = nr_actual_new();
+
+    pass(actual, "", before, "old: start a relay\nold: listen on *:1\n");
+    pass(actual, "", after,
+         "new: start a relay\n"
+         "new: listen on *:2\n"
+         "old: stop the relay\n");
+}
+
+static void test_attach_before_detach(void)
+{
+    static const char *const before[] = { "<name>lab</name><listen port='1'/>", NULL };
+    static const char *const after[] = { "<name>lab</name><listen port='2'/>", NULL };
+    g_autoptr(NrActual) actual = nr_actual_new();
+
+    pass(actual, "", before, "lab: start a relay\nlab: listen on *:1\n");
+    pass(actual, "", after, "lab: listen on *:2\nlab: stop listening on *:1\n");
+}
+
+/* A renamed network: its address is free before it is taken, and nothing is left to wait for. */
+static void test_conflict_stops_first(void)
+{
+    static const char *const before[] = { "<name>old</name><listen port='1'/>", NULL };
+    static const char *const after[] = { "<name>new</name><listen address='127.0.0.1' port='1'/>",
+                                         NULL };
+    g_autoptr(NrActual) actual = nr_actual_new();
+
+    pass(actual, "", before, "old: start a relay\nold: listen on *:1\n");
+    pass(actual, "", after,
+         "old: stop the relay\n"
+         "new: start a relay\n"
+         "new: listen on 127.0.0.1:1\n");
+}
+
+static void test_conflict_detaches_first(void)
+{
+    static const char *const before[] = {
+        "<name>old</name><listen port='1'/><listen port='2'/><bridge name='br0'/>", NULL
+    };
+    static const char *const after[] = { "<name>new</name><listen port='1'/>",
+                                         "<name>old</name><listen port='2'/>", NULL };
+    g_autoptr(NrActual) actual = nr_actual_new();
+
+    pass(actual, "", before,
+         "old: start a relay\nold: listen on *:1\nold: listen on *:2\n"
+         "old: put a TAP into the bridge br0\n");
+    pass(actual, "", after,
+         "old: stop listening on *:1\n"
+         "new: start a relay\n"
+         "new: listen on *:1\n"
+         "old: take the TAP out of the bridge br0\n");
+}
+
+/* A listener that is widened: the same network, but never both at once. */
+static void test_conflict_in_one_network(void)
+{
+    static const char *const before[] = { "<name>lab</name><listen address='127.0.0.1' port='1'/>",
+                                          NULL };
+    static const char *const after[] = { "<name>lab</name><listen port='1'/>", NULL };
+    g_autoptr(NrActual) actual = nr_actual_new();
+
+    pass(actual, "", before, "lab: start a relay\nlab: listen on 127.0.0.1:1\n");
+    pass(actual, "", after, "lab: stop listening on 127.0.0.1:1\nlab: listen on *:1\n");
+}
+
+/* QEMU takes one client: the old one hangs up first. */
+static void test_server_moves(void)
+{
+    static const char *const before[] = { "<name>one</name><match type='server'/>", NULL };
+    static const char *const after[] = { "<name>two</name><match type='server'/>", NULL };
+    const char *guests = "running 1 a: server 127.0.0.1:2\n";
+    g_autoptr(NrActual) actual = nr_actual_new();
+
+    pass(actual, guests, before, "one: start a relay\none: dial 127.0.0.1:2\n");
+    pass(actual, guests, after,
+         "one: stop the relay\n"
+         "two: start a relay\n"
+         "two: dial 127.0.0.1:2\n");
+}
+
+static void test_udp_moves(void)
+{
+    static const char *const after[] = {
+        "<name>lab</name><udp address='127.0.0.1' port='5601'/><listen port='1'/>", NULL
+    };
+    const char *guests = "running 1 a: udp 127.0.0.1:5601>127.0.0.1:5602\n"
+                         "running 2 b: udp 127.0.0.1:5601>127.0.0.1:5603\n";
+    g_autoptr(NrActual) actual = nr_actual_new();
+
+    pass(actual, guests, NULL,
+         "udp:127.0.0.1:5601: start a relay\n"
+         "udp:127.0.0.1:5601: bind udp 127.0.0.1:5601 for 127.0.0.1:5602\n"
+         "udp:127.0.0.1:5601: bind udp 127.0.0.1:5601 for 127.0.0.1:5603\n");
+    pass(actual, guests, after,
+         "udp:127.0.0.1:5601: stop the relay\n"
+         "lab: start a relay\n"
+         "lab: listen on *:1\n"
+         "lab: bind udp 127.0.0.1:5601 for 127.0.0.1:5602\n"
+         "lab: bind udp 127.0.0.1:5601 for 127.0.0.1:5603\n");
+}
+
+/* Guests of one udp address share it: one more does not disturb the others. */
+static void test_udp_shared_grows(void)
+{
+    g_autoptr(NrActual) actual = nr_actual_new();
+
+    pass(actual,
+         "running 1 a: udp 127.0.0.1:5601>127.0.0.1:5602\n"
+         "announced 2 b: udp 127.0.0.1:5601>127.0.0.1:5603\n",
+         NULL,
+         "udp:127.0.0.1:5601: start a relay\n"
+         "udp:127.0.0.1:5601: bind udp 127.0.0.1:5601 for 127.0.0.1:5602\n"
+         "udp:127.0.0.1:5601: bind udp 127.0.0.1:5601 for 127.0.0.1:5603\n");
+    pass(actual,
+         "running 1 a: udp 127.0.0.1:5601>127.0.0.1:5602\n"
+         "defined - b: udp 127.0.0.1:5601>127.0.0.1:5603\n"
+         "running 3 c: udp 127.0.0.1:5601>127.0.0.1:5604\n",
+         NULL,
+         "udp:127.0.0.1:5601: bind udp 127.0.0.1:5601 for 127.0.0.1:5604\n"
+         "udp:127.0.0.1:5601: give up udp 127.0.0.1:5601 for 127.0.0.1:5603\n");
+}
+
+/* A mirror of what we had bound is about to start: all is free when the pass is over. */
+static void test_udp_gives_way(void)
+{
+    g_autoptr(NrActual) actual = nr_actual_new();
+    const char *two = "running 1 a: udp 127.0.0.1:5601>127.0.0.1:5602\n"
+                      "running 2 b: udp 127.0.0.1:5601>127.0.0.1:5603\n";
+    g_autofree char *three =
+        g_strconcat(two, "announced 3 c: udp 127.0.0.1:5602>127.0.0.1:5601\n", NULL);
+    g_autoptr(NrDesired) desired = decide(two, NULL);
+    g_autoptr(GPtrArray) plan = nr_plan_new(desired, actual);
+
+    fixture_apply(actual, plan);
+    pass(actual, three, NULL, "udp:127.0.0.1:5601: stop the relay\n");
+}
+
+static void test_client_before_server(void)
+{
+    g_autoptr(NrActual) actual = nr_actual_new();
+
+    pass(actual, "running 1 a: client 127.0.0.1:8010\ndefined - b: server 127.0.0.1:8010\n", NULL,
+         "127.0.0.1:8010: start a relay\n"
+         "127.0.0.1:8010: listen on 127.0.0.1:8010\n");
+    accept_guest(actual, "127.0.0.1:8010", "listen:127.0.0.1:8010", FIRST_NIC);
+    pass(actual, "running 1 a: client 127.0.0.1:8010\nannounced 2 b: server 127.0.0.1:8010\n", NULL,
+         "127.0.0.1:8010: stop listening on 127.0.0.1:8010\n");
+    pass(actual, "running 1 a: client 127.0.0.1:8010\nrunning 2 b: server 127.0.0.1:8010\n", NULL,
+         "127.0.0.1:8010: dial 127.0.0.1:8010\n");
+    pass(actual, "running 1 a: client 127.0.0.1:8010\ndefined - b: server 127.0.0.1:8010\n", NULL,
+         "127.0.0.1:8010: hang up on 127.0.0.1:8010\n"
+         "127.0.0.1:8010: listen on 127.0.0.1:8010\n"); /* not to dial itself */
+}
+
+/* The network is a file's now, but the guest never dials again: its relay ends with the guest. */
+static void test_connection_outlives_network(void)
+{
+    static const char *const files[] = { "<name>lab</name><listen address='127.0.0.1' port='1'/>",
+                                         NULL };
+    g_autoptr(NrActual) actual = nr_actual_new();
+
+    pass(actual, "running 1 a: client 127.0.0.1:1\n", NULL,
+         "127.0.0.1:1: start a relay\n127.0.0.1:1: listen on 127.0.0.1:1\n");
+    accept_guest(actual, "127.0.0.1:1", "listen:127.0.0.1:1", FIRST_NIC);
+    pass(actual, "running 1 a: client 127.0.0.1:1\n", files,
+         "127.0.0.1:1: stop listening on 127.0.0.1:1\n"
+         "lab: start a relay\n"
+         "lab: listen on 127.0.0.1:1\n");
+    pass(actual, "defined - a: client 127.0.0.1:1\n", files, "127.0.0.1:1: stop the relay\n");
+}
+
+static void test_ended_is_replaced(void)
+{
+    static const char *const files[] = { "<name>lab</name><bridge name='br0'/>", NULL };
+    g_autoptr(NrActual) actual = nr_actual_new();
+
+    pass(actual, "", files, "lab: start a relay\nlab: put a TAP into the bridge br0\n");
+    get_endpoint(actual, "lab", "bridge:br0")->state = CTL_ENDPOINT_ENDED;
+    pass(actual, "", files,
+         "lab: take the TAP out of the bridge br0\n"
+         "lab: put a TAP into the bridge br0\n");
+}
+
+static void test_astray_is_enslaved(void)
+{
+    static const char *const files[] = { "<name>lab</name><bridge name='br0'/>", NULL };
+    g_autoptr(NrActual) actual = nr_actual_new();
+    NrActualEndpoint *endpoint;
+
+    pass(actual, "", files, "lab: start a relay\nlab: put a TAP into the bridge br0\n");
+    endpoint = get_endpoint(actual, "lab", "bridge:br0");
+    endpoint->astray = TRUE;
+    endpoint->detail = g_strdup("nrtap7");
+    pass(actual, "", files, "lab: put the TAP nrtap7 back into its place, bridge:br0\n");
+}
+
+/* One guest went and another came between two passes, to the same address. */
+static void test_label_follows(void)
+{
+    static const char *const files[] = { "<name>lab</name><match type='server'/>", NULL };
+    g_autoptr(NrActual) actual = nr_actual_new();
+
+    pass(actual, "running 1 a: server 127.0.0.1:2\n", files,
+         "lab: start a relay\nlab: dial 127.0.0.1:2\n");
+    pass(actual, "defined - a: server 127.0.0.1:2\nrunning 2 b: server 127.0.0.1:2\n", files,
+         "lab: hang up on 127.0.0.1:2\n"
+         "lab: dial 127.0.0.1:2\n");
+}
+
+/* Adopted after a crash: known by what it is, however it came to be. */
+static void test_adopted(void)
+{
+    g_autoptr(NrActual) actual = nr_actual_new();
+    NrActualNetwork *lab = nr_actual_network_new("127.0.0.1:1", 7);
+    NrActualNetwork *left = nr_actual_network_new("left", 8);
+
+    g_ptr_array_add(lab->endpoints, nr_actual_endpoint_new(3, "listen:127.0.0.1:1"));
+    g_ptr_array_add(lab->endpoints, nr_actual_endpoint_new(4, "listen:127.0.0.1:1"));
+    g_ptr_array_add(left->endpoints, nr_actual_endpoint_new(1, "gibberish"));
+    g_ptr_array_add(actual->networks, lab);
+    g_ptr_array_add(actual->networks, left);
+    g_ptr_array_add(actual->networks, nr_actual_network_new("empty", 9));
+    pass(actual, "running 1 a: client 127.0.0.1:1\n", NULL,
+         "127.0.0.1:1: stop listening on 127.0.0.1:1\n"
+         "left: stop the relay\n"
+         "empty: stop the relay\n");
+}
+
+/* What an attempt is remembered by. */
+static void test_attach_tells(void)
+{
+    static const char *const files[] = { "<name>lab</name><match type='server'/>", NULL };
+    g_autoptr(NrDesired) desired = decide("running 5 a: server 127.0.0.1:2\n", files);
+    g_autoptr(NrActual) actual = nr_actual_new();
+    g_autoptr(GPtrArray) plan = nr_plan_new(desired, actual);
+    const NrAction *spawn = g_ptr_array_index(plan, 0), *attach = g_ptr_array_index(plan, 1);
+
+    g_assert_cmpuint(plan->len, ==, 2);
+    g_assert_cmpint(spawn->kind, ==, NR_ACTION_SPAWN);
+    g_assert_true(spawn->named);
+    g_assert_cmpint(attach->kind, ==, NR_ACTION_ATTACH);
+    g_assert_cmpstr(attach->endpoint, ==, "tcp:127.0.0.1:2");
+    g_assert_cmpstr(attach->label, ==, FIRST_NIC);
+    g_assert_true(attach->named);
+    g_assert_cmpint(attach->newest_id, ==, 5);
+}
+
+/* Milliseconds of one pass's decisions, the best of some: what others do here does not count. */
+static double measure(FixtureLab lab, guint count)
+{
+    g_autoptr(GPtrArray) guests = fixture_lab(lab, count);
+    g_autoptr(GPtrArray) networks = fixture_lab_networks(20);
+    double best = G_MAXDOUBLE;
+
+    for (guint i = 0; i < 7; i++) {
+        gint64 start = g_get_monotonic_time();
+        g_autoptr(NrActual) actual = nr_actual_new();
+        g_autoptr(NrDesired) desired = fixture_decide(guests, networks, &policy);
+        g_autoptr(GPtrArray) plan = nr_plan_new(desired, actual);
+
+        best = MIN(best, (g_get_monotonic_time() - start) / 1000.0);
+        g_assert_cmpuint(desired->bindings->len, ==, count * 4);
+        g_assert_cmpuint(plan->len, >, 0);
+    }
+    g_test_message("%u guests with %u NICs: %.2f ms", count, count * 4, best);
+    return best;
+}
+
+/* Generous, for slow machines and sanitizers: a quadratic walk is far above either. */
+static void test_large_lab(gconstpointer data)
+{
+    FixtureLab lab = GPOINTER_TO_UINT(data);
+    double small = measure(lab, 500), large = measure(lab, 2000);
+
+    g_assert_cmpfloat(small, <, 50);
+    g_assert_cmpfloat(large, <, MAX(small, 1) * 12);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/plan/a guest comes and goes", test_comes_and_goes);
+    g_test_add_func("/plan/all kinds of endpoints", test_all_kinds);
+    g_test_add_func("/plan/make before break", test_make_before_break);
+    g_test_add_func("/plan/attach before detach", test_attach_before_detach);
+    g_test_add_func("/plan/a conflict stops first", test_conflict_stops_first);
+    g_test_add_func("/plan/a conflict detaches first", test_conflict_detaches_first);
+    g_test_add_func("/plan/a conflict in one network", test_conflict_in_one_network);
+    g_test_add_func("/plan/a server moves", test_server_moves);
+    g_test_add_func("/plan/udp moves", test_udp_moves);
+    g_test_add_func("/plan/shared udp grows", test_udp_shared_grows);
+    g_test_add_func("/plan/shared udp gives way", test_udp_gives_way);
+    g_test_add_func("/plan/client before server", test_client_before_server);
+    g_test_add_func("/plan/a connection outlives its network", test_connection_outlives_network);
+    g_test_add_func("/plan/what ended is replaced", test_ended_is_replaced);
+    g_test_add_func("/plan/a TAP astray is enslaved", test_astray_is_enslaved);
+    g_test_add_func("/plan/a label follows", test_label_follows);
+    g_test_add_func("/plan/adopted relays", test_adopted);
+    g_test_add_func("/plan/an attach tells", test_attach_tells);
+    g_test_add_data_func("/plan/500 guests in milliseconds, mixed", GUINT_TO_POINTER(FIXTURE_MIXED),
+                         test_large_lab);
+    g_test_add_data_func("/plan/500 guests in milliseconds, crowded",
+                         GUINT_TO_POINTER(FIXTURE_CROWDED), test_large_lab);
+    return g_test_run();
+}
