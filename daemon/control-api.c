@@ -199,7 +199,8 @@ void nr_control_api_free(NrControlApi *api)
     }
     for (guint i = 0; i < api->connections->len; i++)
         g_signal_handlers_disconnect_by_data(api->connections->pdata[i], api);
-    g_dbus_interface_skeleton_unexport(G_DBUS_INTERFACE_SKELETON(api->manager));
+    if (api->connections->len > 0)
+        g_dbus_interface_skeleton_unexport(G_DBUS_INTERFACE_SKELETON(api->manager));
     g_object_unref(api->manager);
     g_ptr_array_unref(api->connections);
     g_free(api);
