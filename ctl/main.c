@@ -2,13 +2,11 @@
 /* netrelayctl: argv -> one call of one subcommand. */
 #include <getopt.h>
 #include <locale.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include "common/paths.h"
 #include "ctl/command.h"
-#include "xml/guest.h"
 
 static NrExit help_run(const NrCall *call);
 
@@ -53,19 +51,6 @@ const char *nr_option_at(guint index, guint *ret_bit)
         return NULL;
     *ret_bit = options[index].bit;
     return options[index].name;
-}
-
-void nr_complain(const char *format, ...)
-{
-    g_autofree char *text = NULL;
-    g_autofree char *printable = NULL;
-    va_list args;
-
-    va_start(args, format);
-    text = g_strdup_vprintf(format, args);
-    va_end(args);
-    printable = nr_printable(text);
-    fprintf(stderr, "netrelayctl: %s\n", printable);
 }
 
 static void print_help(FILE *out)

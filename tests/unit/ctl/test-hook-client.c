@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The hook's conversation, with managers that do well, and with all others. */
+#include "ctl/hook-client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define XML "<domain/>"
+
+typedef struct {
+    char *dir;
+    char *path;
+    int listener; /* or -1 */
+} Place;
+
+/* What a manager does once it has the request; "" hangs up, NULL ends the list in silence. */
+typedef struct {
+    const Place *place;
+    const char *const *answers;
+    struct hook_request request; /* as it came */
+    char xml[64];
+    int seals;
+    int hold_ms; /* before it hangs up */
+} Manager;
+
+static Place place_new(gboolean listening)
+{
+    Place place = { .dir = g_dir_make_tmp("hook-XXXXXX", NULL), .listener = -1 };
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+    place.path = g_build_filename(place.dir, HOOK_SOCKET_NAME, NULL);
+    if (listening) {
+        g_strlcpy(address.sun_path, place.path, sizeof(address.sun_path));
+        place.listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+        g_assert_cmpint(bind(place.listener, (struct sockaddr *)&address, sizeof(address)), ==, 0);
+        g_assert_cmpint(listen(place.listener, 1), ==, 0);
+    }
+    return place;
+}
+
+static void place_done(Place *place)
+{
+    if (place->listener >= 0)
+        close(place->listener);
+    g_unlink(place->path);
+    g_rmdir(place->dir);
+    g_free(place->path);
+    g_free(place->dir);
+}
+
+static NrHookOutcome ask(const Place *place, int first_sign_ms, int deadline_ms, char **sentence)
+{
+    const NrHookQuestion question = { .runtime_dir = place->dir,
+                                      .op = HOOK_PREPARE,
+                                      .guest = "-rf a b",
+                                      .xml = XML,
+                                      .xml_length = strlen(XML),
+                                      .first_sign_ms = first_sign_ms,
+                                      .deadline_ms = deadline_ms };
+
+    return nr_hook_ask(&question, sentence);
+}
+
+static void receive_request(Manager *manager, int fd)
+{
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct iovec iov = { .iov_base = &manager->request, .iov_len = sizeof(manager->request) };
+    struct msghdr message = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
+    };
+    int xml_fd;
+
+    g_assert_cmpint(recvmsg(fd, &message, MSG_CMSG_CLOEXEC), ==, sizeof(manager->request));
+    g_assert_nonnull(CMSG_FIRSTHDR(&message));
+    memcpy(&xml_fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(int));
+    manager->seals = fcntl(xml_fd, F_GET_SEALS);
+    g_assert_cmpint(pread(xml_fd, manager->xml, sizeof(manager->xml) - 1, 0), >=, 0);
+    close(xml_fd);
+}
+
+static gpointer manager_thread(gpointer data)
+{
+    Manager *manager = data;
+    int fd = accept(manager->place->listener, NULL, NULL);
+
+    g_assert_cmpint(fd, >=, 0);
+    receive_request(manager, fd);
+    for (const char *const *answer = manager->answers; *answer; answer++) {
+        if (send(fd, *answer, strlen(*answer), MSG_NOSIGNAL) < 0)
+            break;
+        g_usleep(20000);
+    }
+    g_usleep((gulong)manager->hold_ms * 1000);
+    close(fd);
+    return NULL;
+}
+
+/* The outcome and sentence that a manager with these answers gives. */
+static NrHookOutcome converse(Manager *manager, const char *const *answers, int hold_ms,
+                              char **sentence)
+{
+    Place place = place_new(TRUE);
+    GThread *thread;
+    NrHookOutcome outcome;
+
+    manager->place = &place;
+    manager->answers = answers;
+    manager->hold_ms = hold_ms;
+    thread = g_thread_new("manager", manager_thread, manager);
+    outcome = ask(&place, 1000, 1500, sentence);
+    g_thread_join(thread);
+    place_done(&place);
+    return outcome;
+}
+
+static void test_answers(void)
+{
+    static const struct {
+        const char *answers[4];
+        int hold_ms;
+        NrHookOutcome outcome;
+        const char *sentence;
+    } rows[] = {
+        { { "O" }, 0, NR_HOOK_OK, NULL },
+        { { "P", "P", "O" }, 0, NR_HOOK_OK, NULL },
+        { { "P", "Na remark", "O" }, 0, NR_HOOK_OK, "a remark" },
+        { { "Rno\nbridge\033" }, 0, NR_HOOK_REFUSED, "no\\x0abridge\\x1b" },
+        { { "P", "Nold", "Rnew" }, 0, NR_HOOK_REFUSED, "new" },
+        { { NULL }, 2000, NR_HOOK_MUTE, "netrelayd does not answer" },
+        { { "P" }, 2000, NR_HOOK_MUTE, "netrelayd was not done in time" },
+        { { "P" }, 0, NR_HOOK_MUTE, "netrelayd ended while it worked on it" },
+        { { NULL }, 0, NR_HOOK_MUTE, "netrelayd ended while it worked on it" },
+        { { "Zwhat?" }, 2000, NR_HOOK_MUTE, "netrelayd ended while it worked on it" },
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        Manager manager = { 0 };
+        g_autofree char *sentence = NULL;
+
+        g_assert_cmpint(converse(&manager, rows[i].answers, rows[i].hold_ms, &sentence), ==,
+                        rows[i].outcome);
+        g_assert_cmpstr(sentence, ==, rows[i].sentence);
+    }
+}
+
+static void test_request(void)
+{
+    static const char *const answers[] = { "O", NULL };
+    Manager manager = { 0 };
+    g_autofree char *sentence = NULL;
+
+    g_assert_cmpint(converse(&manager, answers, 0, &sentence), ==, NR_HOOK_OK);
+    g_assert_cmpuint(manager.request.magic, ==, HOOK_MAGIC);
+    g_assert_cmpuint(manager.request.version, ==, HOOK_VERSION);
+    g_assert_cmpuint(manager.request.op, ==, HOOK_PREPARE);
+    g_assert_cmpstr(manager.request.name, ==, "-rf a b");
+    g_assert_cmpstr(manager.xml, ==, XML);
+    g_assert_cmpint(manager.seals & F_SEAL_WRITE, !=, 0);
+    g_assert_cmpint(manager.seals & F_SEAL_SHRINK, !=, 0);
+}
+
+/* Progress for ever is no reason to wait for ever. */
+static void test_endless_progress(void)
+{
+    const char *answers[101];
+    Manager manager = { 0 };
+    g_autofree char *sentence = NULL;
+    gint64 began = g_get_monotonic_time();
+
+    for (guint i = 0; i < 100; i++)
+        answers[i] = "P";
+    answers[100] = NULL;
+    g_assert_cmpint(converse(&manager, answers, 0, &sentence), ==, NR_HOOK_MUTE);
+    g_assert_cmpstr(sentence, ==, "netrelayd was not done in time");
+    g_assert_cmpint(g_get_monotonic_time() - began, <, 10000000);
+}
+
+static void expect_absent(const Place *place)
+{
+    g_autofree char *sentence = NULL;
+
+    g_assert_cmpint(ask(place, 300, 600, &sentence), ==, NR_HOOK_ABSENT);
+    g_assert_cmpstr(sentence, ==, "netrelayd is not running");
+}
+
+static void test_absent(void)
+{
+    Place nowhere = { .dir = (char *)"/nonexistent", .listener = -1 };
+    Place empty = place_new(FALSE);
+    Place stale = place_new(TRUE);
+
+    expect_absent(&nowhere);
+    expect_absent(&empty);
+    g_assert_true(g_file_set_contents(empty.path, "no socket", -1, NULL));
+    expect_absent(&empty);
+    close(stale.listener);
+    stale.listener = -1;
+    expect_absent(&stale);
+    place_done(&empty);
+    place_done(&stale);
+}
+
+/* Nobody accepts, and then not even the backlog has room: bounded both times. */
+static void test_stopped_manager(void)
+{
+    Place place = place_new(TRUE);
+    gint64 began = g_get_monotonic_time();
+    gboolean refused_by_backlog = FALSE;
+
+    for (guint i = 0; i < 4; i++) {
+        g_autofree char *sentence = NULL;
+
+        g_assert_cmpint(ask(&place, 200, 5000, &sentence), ==, NR_HOOK_MUTE);
+        refused_by_backlog =
+            refused_by_backlog || g_str_equal(sentence, "netrelayd does not answer");
+    }
+    g_assert_true(refused_by_backlog);
+    g_assert_cmpint(g_get_monotonic_time() - began, >=, 4 * 150000);
+    g_assert_cmpint(g_get_monotonic_time() - began, <, 5000000);
+    place_done(&place);
+}
+
+/* In another user's directory another user would answer. */
+static void test_foreign_directory(void)
+{
+    Place place;
+
+    if (geteuid() != 0) {
+        g_test_skip("only root can give a directory away");
+        return;
+    }
+    place = place_new(TRUE);
+    g_assert_cmpint(chown(place.dir, 65534, 65534), ==, 0);
+    expect_absent(&place);
+    place_done(&place);
+}
+
+static int open_descriptors(void)
+{
+    g_autoptr(GDir) dir = g_dir_open("/proc/self/fd", 0, NULL);
+    int count = 0;
+
+    while (g_dir_read_name(dir))
+        count++;
+    return count;
+}
+
+static void test_no_descriptor_is_left(void)
+{
+    static const char *const answers[] = { "O", NULL };
+    int before = open_descriptors();
+
+    for (guint i = 0; i < 5; i++) {
+        Manager manager = { 0 };
+        g_autofree char *sentence = NULL;
+
+        converse(&manager, answers, 0, &sentence);
+    }
+    g_assert_cmpint(open_descriptors(), ==, before);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/ctl/hook-client/answers", test_answers);
+    g_test_add_func("/ctl/hook-client/request", test_request);
+    g_test_add_func("/ctl/hook-client/endless-progress", test_endless_progress);
+    g_test_add_func("/ctl/hook-client/absent", test_absent);
+    g_test_add_func("/ctl/hook-client/stopped-manager", test_stopped_manager);
+    g_test_add_func("/ctl/hook-client/foreign-directory", test_foreign_directory);
+    g_test_add_func("/ctl/hook-client/no-descriptor-is-left", test_no_descriptor_is_left);
+    return g_test_run();
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ctl/table.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static void test_human_numbers(void)
+{
+    static const struct {
+        guint64 number;
+        const char *text;
+    } rows[] = {
+        { 0, "0" },
+        { 1023, "1023" },
+        { 1024, "1.0K" },
+        { 1536, "1.5K" },
+        { 10239, "10K" }, /* not 10.0K */
+        { 1023 * 1024, "1.0M" },
+        { 999 * 1024, "999K" },
+        { 5ull << 30, "5.0G" },
+        { G_MAXUINT64, "16E" },
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *text = nr_human_number(rows[i].number);
+
+        g_assert_cmpstr(text, ==, rows[i].text);
+    }
+}
+
+/* What nr_table_print() writes. New string. */
+static char *printed(const NrTable *table)
+{
+    g_autofree char *path = NULL;
+    char *text = NULL;
+    int fd = g_file_open_tmp("table-XXXXXX", &path, NULL);
+    int saved = dup(STDOUT_FILENO);
+
+    fflush(stdout);
+    g_assert_cmpint(dup2(fd, STDOUT_FILENO), >=, 0);
+    nr_table_print(table);
+    fflush(stdout);
+    dup2(saved, STDOUT_FILENO);
+    close(saved);
+    close(fd);
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    unlink(path);
+    return text;
+}
+
+static const NrColumn columns[] = {
+    { "NAME", FALSE }, { "RX", TRUE }, { "STATE", FALSE }, { NULL, FALSE }
+};
+
+static void test_layout(void)
+{
+    g_autoptr(NrTable) table = nr_table_new(columns);
+    g_autofree char *text = NULL;
+
+    nr_table_row(table, 2, NR_TONE_GOOD);
+    nr_table_cell(table, "longer name");
+    nr_table_cell(table, "1.5K");
+    nr_table_cell(table, "connected");
+    nr_table_row(table, 2, NR_TONE_BAD);
+    nr_table_cell(table, "");
+    nr_table_cell(table, NULL);
+    nr_table_cell(table, "refused");
+    nr_table_remark(table, "because");
+    text = printed(table);
+    g_assert_cmpstr(text, ==,
+                    "NAME           RX  STATE\n"
+                    "longer name  1.5K  connected\n"
+                    "-               -  refused\n"
+                    "    because\n");
+}
+
+/* Wide and combining characters take the room that a terminal gives them. */
+static void test_widths(void)
+{
+    g_autoptr(NrTable) table = nr_table_new(columns);
+    g_autofree char *text = NULL;
+    const char *names[] = { "\346\227\245\346\234\254", "u\314\210", "abcd" };
+
+    for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
+        nr_table_row(table, 2, NR_TONE_PLAIN);
+        nr_table_cell(table, names[i]);
+        nr_table_cell(table, "7");
+        nr_table_cell(table, "x");
+    }
+    text = printed(table);
+    g_assert_cmpstr(text, ==,
+                    "NAME  RX  STATE\n"
+                    "\346\227\245\346\234\254   7  x\n"
+                    "u\314\210      7  x\n"
+                    "abcd   7  x\n");
+}
+
+static void test_hostile_text(void)
+{
+    g_autoptr(NrTable) table = nr_table_new(columns);
+    g_autofree char *text = NULL;
+
+    nr_table_row(table, 2, NR_TONE_PLAIN);
+    nr_table_cell(table, "\033[31mred\n\342\200\256x\377%n%s");
+    nr_table_cell(table, "7");
+    nr_table_cell(table, "x");
+    nr_table_remark(table, "line\nbreak\r");
+    text = printed(table);
+    for (const char *c = text; *c; c++)
+        g_assert_true(*c == '\n' || (guchar)*c >= ' ');
+    g_assert_null(strstr(text, "\342\200\256"));
+    g_assert_nonnull(strstr(text, "%n%s"));
+    g_assert_true(g_utf8_validate(text, -1, NULL));
+    g_assert_cmpuint(g_strv_length(g_strsplit(text, "\n", -1)), ==, 4); /* the last one is empty */
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/ctl/table/human-numbers", test_human_numbers);
+    g_test_add_func("/ctl/table/layout", test_layout);
+    g_test_add_func("/ctl/table/widths", test_widths);
+    g_test_add_func("/ctl/table/hostile-text", test_hostile_text);
+    return g_test_run();
+}
