@@ -482,7 +482,7 @@ static void decide_udp(NrDecision *d, NrCase *c)
                g_strdup_printf("%s is not an address of this host", c->ours.host));
     } else if (!policy_allows(d, c)) {
         return;
-    } else if (owner) {
+    } else if (owner && !(binder && binder->active)) {
         serve(c, owner->segment);
     } else if (binder) {
         g_autofree char *who = format_case(binder);
