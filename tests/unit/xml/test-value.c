@@ -81,9 +81,10 @@ static void test_host(void)
     }
 }
 
-static void expect_host_kind(char *text, NrHostKind kind)
+/* Frees `owned`. */
+static void expect_host_kind(char *owned, NrHostKind kind)
 {
-    g_autofree char *owner = text;
+    g_autofree char *text = owned;
     g_autofree char *host = NULL;
 
     g_assert_cmpint(nr_value_host(text, &host), ==, kind);
