@@ -11,8 +11,8 @@ typedef struct {
     char *text; /* canonical */
     char *label;
     enum ctl_endpoint_state state;
-    char *detail;      /* a TAP's name; why a dialer is not through */
-    gboolean astray;   /* a TAP of ours that is not in its bridge, or not up */
+    char *detail;    /* a TAP's name; why a dialer is not through */
+    gboolean astray; /* a TAP of ours that is not in its bridge, or not up */
 } NrActualEndpoint;
 
 typedef struct {

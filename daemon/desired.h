@@ -16,16 +16,16 @@ typedef enum {
 
 typedef struct {
     NrImplicit implicit;
-    gboolean system;  /* root's manager: metadata may name only allowed bridges */
-    char **bridges;   /* [policy] bridges=: glob patterns, NULL-terminated; NULL is none */
-    gboolean hooked;  /* a hook serves this connection: defined guests need no listener */
-    char *config;     /* path of the configuration file, for messages */
+    gboolean system; /* root's manager: metadata may name only allowed bridges */
+    char **bridges;  /* [policy] bridges=: glob patterns, NULL-terminated; NULL is none */
+    gboolean hooked; /* a hook serves this connection: defined guests need no listener */
+    char *config;    /* path of the configuration file, for messages */
 } NrPolicy;
 
 /* What the world contributes to the decision; everything borrowed. */
 typedef struct {
-    const GPtrArray *guests;      /* NrGuest, one for each UUID */
-    const GPtrArray *networks;    /* NrNetwork, all names different */
+    const GPtrArray *guests;   /* NrGuest, one for each UUID */
+    const GPtrArray *networks; /* NrNetwork, all names different */
     const NrPolicy *policy;
     const char *const *addresses; /* this host's, inet_ntop() text, NULL-terminated */
     /* Host name -> address text; "" where it does not resolve. A name that is not in it is still
@@ -44,30 +44,30 @@ typedef enum {
 } NrBindingKind;
 
 typedef struct {
-    NrGuest *guest;   /* reference */
-    NrNic *nic;       /* the guest's */
+    NrGuest *guest; /* reference */
+    NrNic *nic;     /* the guest's */
     NrBindingKind kind;
-    gboolean named;   /* a network file or metadata names it: failure refuses the start */
-    gboolean conflict;/* REFUSED because two active guests bind one address: refuses even if not named */
-    char *network;    /* SERVED: the network's name */
+    gboolean named;    /* a network file or metadata names it: failure refuses the start */
+    gboolean conflict; /* REFUSED, two active guests bind one address: refuses even if not named */
+    char *network;     /* SERVED: the network's name */
     char *endpoint;   /* SERVED: canonical text of its endpoint (shared by all NICs that dial it) */
     char *peer_guest; /* DIRECT: the other guest's name */
     char *reason;     /* one sentence for a person, without full stop; NULL for SERVED */
 } NrBinding;
 
 typedef struct {
-    char *text;       /* canonical endpoint text: the key within its network */
-    gboolean named;   /* else implicit: an address in use belongs to a foreign process, left alone */
-    char *label;      /* "UUID/MAC" where exactly one NIC is behind it, else NULL */
-    int newest_id;    /* highest domain id of the active guests behind it, -1 none: a foreign
-                         address is tried again only when this grows */
+    char *text;     /* canonical endpoint text: the key within its network */
+    gboolean named; /* else implicit: an address in use is a foreign process's, left alone */
+    char *label;    /* "UUID/MAC" where exactly one NIC is behind it, else NULL */
+    int newest_id;  /* highest domain id of the active guests behind it, -1 none: a foreign
+                       address is tried again only when this grows */
 } NrDesiredEndpoint;
 
 typedef enum { NR_ORIGIN_FILE, NR_ORIGIN_METADATA, NR_ORIGIN_IMPLICIT } NrOrigin;
 
 typedef struct {
-    char *name;           /* of the file; "bridge:br0" for metadata; implicit: "127.0.0.1:12345",
-                             or "udp:127.0.0.1:5601", whose ports are not those of TCP */
+    char *name; /* of the file; "bridge:br0" for metadata; implicit: "127.0.0.1:12345",
+                   or "udp:127.0.0.1:5601", whose ports are not those of TCP */
     NrOrigin origin;
     GPtrArray *endpoints; /* NrDesiredEndpoint, in a stable order */
 } NrDesiredNetwork;
@@ -80,7 +80,7 @@ typedef struct {
 NrDesired *nr_desired_new(const NrDesiredInput *input);
 void nr_desired_free(NrDesired *desired);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(NrDesired, nr_desired_free)
-/* Host names that have to be resolved before the input is complete; new strings, NULL-terminated. */
+/* Host names to be resolved before the input is complete; new strings, NULL-terminated. */
 char **nr_desired_hostnames(const GPtrArray *guests, const GPtrArray *networks);
 const char *nr_binding_kind_name(NrBindingKind kind);
 

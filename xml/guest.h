@@ -41,7 +41,7 @@ typedef struct {
     char *target_dev; /* <target dev>, or NULL */
     gboolean link_down;
     NrWish wish;
-    char *fault; /* why this NIC cannot be served whatever anyone names ("port 70000 is not ..."), or NULL */
+    char *fault; /* why nobody can serve this NIC ("port 70000 is not ..."), or NULL */
 } NrNic;
 
 typedef enum {
