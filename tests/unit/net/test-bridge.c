@@ -168,7 +168,7 @@ static void test_enslave_member(void)
         return;
     netns_link_add("br0", "bridge");
     fd = bridge_tap_create("br0", name);
-    netns_link_mtu("br0", 1500); /* else it would follow */
+    netns_link_mtu("br0", 1450); /* else it would follow */
     netns_link_mtu(name, 1400);  /* by somebody who will have had a reason */
     before = netns_link(name);
     monitor = link_monitor_open();
