@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A subcommand of netrelayctl, and what it is called with. The one table of them is in main.c; help,
- * dispatch and completion read it. */
+/* A subcommand of netrelayctl, and what it is called with. The one table of them is in main.c;
+ * it is read by help, dispatch and completion. */
 #ifndef NR_CTL_COMMAND_H
 #define NR_CTL_COMMAND_H
 

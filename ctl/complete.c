@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * netrelayctl complete -- WORD...: what the last word could become, one candidate a line, for the
- * shell's completion. The words before it are those after "netrelayctl" on the command line. Names of
- * guests are strangers' text: the shell script quotes them, and one with control bytes is left out.
+ * shell's completion. The words before it are those after "netrelayctl" on the command line. Names
+ * of guests are strangers' text: the shell script quotes them, one with control bytes is left out.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * netrelayctl hook: what libvirt's hook calls, while libvirt holds the guest's lock and waits for us
- * without a time limit. So: no call to libvirt, no child, nothing left open, every wait bounded.
+ * netrelayctl hook: what libvirt's hook calls, while libvirt holds the guest's lock and waits for
+ * us without a time limit. So: no call to libvirt, no child, nothing left open, every wait bounded.
  * A guest that nobody connected to us starts whatever state we are in; one that somebody did, by a
  * network file or metadata, starts only when its far end stands.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What one guest would get, decided by the manager's own rules from configuration, network files and
- * the guest's metadata; neither libvirt nor the manager is asked. Other guests are not seen. */
+/* What one guest would get, decided by the manager's own rules from configuration, network files
+ * and the guest's metadata; neither libvirt nor the manager is asked. Other guests are not seen. */
 #ifndef NR_CTL_PREVIEW_H
 #define NR_CTL_PREVIEW_H
 

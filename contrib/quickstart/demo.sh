@@ -29,6 +29,8 @@ demo_command()
 # demo_xml NAME NUMBER PEERNUMBER
 demo_xml()
 {
+    arguments="console=ttyS0 quiet panic=-1 mitigations=off no_timer_check nr.name=$1"
+    arguments="$arguments nr.eth0=10.77.0.$2/24 nr.run=$(demo_command "10.77.0.$3")"
     cat <<END
 <domain type='qemu'>
   <name>$1</name>
@@ -38,7 +40,7 @@ demo_xml()
     <type arch='x86_64' machine='pc'>hvm</type>
     <kernel>$demo_dir/vmlinuz</kernel>
     <initrd>$demo_dir/initrd.img</initrd>
-    <cmdline>console=ttyS0 quiet panic=-1 mitigations=off no_timer_check nr.name=$1 nr.eth0=10.77.0.$2/24 nr.run=$(demo_command "10.77.0.$3")</cmdline>
+    <cmdline>$arguments</cmdline>
   </os>
   <features><acpi/></features>
   <devices>
@@ -130,7 +132,8 @@ demo_end()
         quietly virsh_system destroy "$name" || die "virsh could not stop $name"
         quietly virsh_system undefine "$name" || die "virsh could not undefine $name"
     done
-    eventually 20 demo_is_out_of_status || die "the demo's network is still there; see netrelayctl status"
+    eventually 20 demo_is_out_of_status ||
+        die "the demo's network is still there; see netrelayctl status"
 }
 
 show_demo()

@@ -7,7 +7,8 @@
 install_packages()
 {
     step "Debian packages to build and run it"
-    "$tree/contrib/install-packages.sh" build run || die "the Debian packages could not be installed"
+    "$tree/contrib/install-packages.sh" build run ||
+        die "the Debian packages could not be installed"
     say "all are there"
 }
 
