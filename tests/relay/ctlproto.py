@@ -70,7 +70,7 @@ class Control:
     def __init__(self, path, hello=True):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.sock.settimeout(DEADLINE)
-        self.sock.connect(path)
+        eventually(lambda: self.sock.connect_ex(path) == 0, DEADLINE, "the keeper takes a client")
         self.serial = 0
         self.events = []
         self.welcome = self.request("HELLO", version=VERSION) if hello else None

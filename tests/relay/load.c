@@ -5,11 +5,13 @@
  * flow, its length, and the time; its filling follows from these, so a frame that is lost, repeated,
  * out of order, changed, cut or sent to the wrong station is seen.
  *
- *   load [--rate N] [--window BYTES] [--sizes MIN:MAX] [--broadcast N] [--hub] s:FD|d:FD...
+ *   load [--rate N] [--window BYTES] [--sizes MIN:MAX] [--broadcast N] [--hub]
+ *        [--group N] s:FD|d:FD...
  *
- * s: a stream in QEMU framing, d: one frame per read and write. "ready" is printed when every station
- * has heard every other one. A line on stdin is answered with the counts since the last one; end of
- * file stops the senders, waits for what is on its way, and prints the last counts.
+ * s: a stream in QEMU framing, d: one frame per read and write. Stations of another group are
+ * strangers. "ready" is printed when every station has heard every other one. A line on stdin is
+ * answered with the counts since the last one; end of file stops the senders, waits for what is on
+ * its way, and prints the last counts.
  *
  * Latency is measured from before the send to after the receive, less the time in which this process
  * itself did not run. A child that only echoes bytes is pinged all the time: what it is late by is
@@ -44,6 +46,7 @@ struct __attribute__((packed)) content {
     uint8_t dst[6], src[6];
     uint16_t type;
     uint32_t magic;
+    uint16_t group;
     uint32_t len;
     uint16_t from, to;
     uint64_t number;
@@ -73,11 +76,12 @@ struct counts {
 static struct station stations[STATIONS_MAX];
 static unsigned station_count;
 static struct counts counts;
-static uint64_t stolen_ns, counted_since_ns;
+static uint64_t stolen_ns, counted_since_ns, sent_until_ns;
 static double rate;
 static uint64_t window = 256 * 1024, broadcast_every;
 static uint32_t size_min = 60, size_max = 1514;
 static bool hub, sending = true;
+static uint8_t group;
 static int echo_fd = -1;
 static uint64_t echo_sent_ns, echo_stolen_ns;
 
@@ -116,7 +120,7 @@ static void die(const char *what)
 
 static void station_mac(uint8_t mac[6], unsigned number)
 {
-    const uint8_t base[6] = { 0x52, 0x54, 0, 0x77, (uint8_t)(number >> 8), (uint8_t)number };
+    const uint8_t base[6] = { 0x52, 0x54, 0, 0x77, group, (uint8_t)number };
 
     memcpy(mac, base, 6);
 }
@@ -145,6 +149,7 @@ static void build(uint8_t *frame, uint32_t len, unsigned from, unsigned to, uint
 {
     struct content c = { .type = TYPE, .magic = MAGIC, .len = len, .from = (uint16_t)from };
 
+    c.group = group;
     c.to = (uint16_t)to;
     c.number = number;
     c.sent_ns = now_ns();
@@ -187,6 +192,10 @@ static void on_frame(unsigned me, const uint8_t *frame, size_t len)
     memcpy(&c, frame, len < sizeof(c) ? len : sizeof(c));
     if (c.magic != MAGIC && c.type != TYPE)
         return; /* somebody else's: a kernel's IPv6 on a bridge, say */
+    if (len >= sizeof(c) && c.magic == MAGIC && c.group != group) {
+        counts.stray += !hub && c.to < ANNOUNCE;
+        return;
+    }
     if (len < sizeof(c) || c.magic != MAGIC || c.len != len || c.sum != sum_of(&c) ||
         c.from >= station_count || !filled(frame + sizeof(c), len - sizeof(c), seed_of(&c))) {
         ++counts.corrupt;
@@ -368,7 +377,7 @@ static void report(bool last)
            (unsigned long long)counts.repeated, (unsigned long long)counts.corrupt,
            (unsigned long long)counts.stray, closed, (double)counts.latency_ns / 1e6,
            (double)counts.noise_ns / 1e6, (double)(stolen_ns - counts.stolen_ns) / 1e6,
-           (double)(now - counted_since_ns) / 1e9);
+           (double)((last ? sent_until_ns : now) - counted_since_ns) / 1e9);
     fflush(stdout);
     counts = (struct counts){ .stolen_ns = stolen_ns };
     counted_since_ns = now;
@@ -458,8 +467,10 @@ static void handle_command(const struct pollfd *poll_stdin)
         return;
     if (read(STDIN_FILENO, text, sizeof(text)) > 0)
         report(false);
-    else
+    else {
         sending = false;
+        sent_until_ns = now_ns();
+    }
 }
 
 static bool all_heard(void)
@@ -552,6 +563,8 @@ static void read_arguments(int argc, char **argv)
             rate = atof(argv[++i]);
         else if (strcmp(argv[i], "--window") == 0)
             window = strtoull(argv[++i], NULL, 10);
+        else if (strcmp(argv[i], "--group") == 0)
+            group = (uint8_t)atoi(argv[++i]);
         else if (strcmp(argv[i], "--broadcast") == 0)
             broadcast_every = strtoull(argv[++i], NULL, 10);
         else if (strcmp(argv[i], "--sizes") != 0 ||

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The far ends of a relay's ports, each speaking as QEMU or the kernel would.
 
-All have send(frame), receive(count), expect(frame...), silent(), and `fd`. What comes is kept in
-order, so a frame that nobody expected is found by the next expect().
+All have send(frame), receive(count), expect(frame...), silent() and fileno(). What comes is kept in
+order, so a frame that nobody expected is found by the next expect(). Only the greetings of meet() are
+taken out of the way: a connection is there before the relay serves it.
 """
 
 import fcntl
@@ -17,6 +18,7 @@ import frames
 TUNSETIFF = 0x400454ca
 IFF_TAP, IFF_NO_PI = 0x0002, 0x1000
 DEADLINE = 5
+GREETING = frames.BROADCAST + b"\0" * 6 + frames.ETHERTYPE.to_bytes(2, "big") + b"greeting"
 
 
 class Peer:
@@ -25,6 +27,7 @@ class Peer:
     def __init__(self):
         self.waiting = []           # frames nobody has asked for yet
         self.ended = False
+        self.greeted = 0            # the last greeting's number
 
     def gather(self, seconds):
         """Reads once, waiting for at most so long; False when nothing came."""
@@ -34,7 +37,11 @@ class Peer:
         if found is None:
             self.ended = True
             return False
-        self.waiting += found
+        for one in found:
+            if one.startswith(GREETING):
+                self.greeted = int.from_bytes(one[22:26], "big")
+            else:
+                self.waiting.append(one)
         return True
 
     def receive(self, count=1, deadline=DEADLINE):
@@ -100,16 +107,17 @@ class StreamPeer(Peer):
     def send_raw(self, data):
         self.sock.sendall(data)
 
-    def stuff(self, data, patience=0.2):
+    def stuff(self, data, patience=0.2, most=64 << 20):
         """Sends again and again until nothing more is taken for so long; returns the bytes sent."""
         sent = 0
         self.sock.settimeout(patience)
         try:
-            while True:
+            while sent < most:
                 sent += self.sock.send(data[sent % len(data):])
         except TimeoutError:
             self.sock.settimeout(DEADLINE)
             return sent
+        raise AssertionError(f"{self}: {sent} bytes went in and nobody held them back")
 
     def read(self):
         try:
@@ -282,7 +290,31 @@ def tcp_pair():
     return near, far
 
 
+def meet(*several, deadline=DEADLINE):
+    """Waits until a broadcast of the first one reaches all others; returns them all.
+
+    Its source is zero, which no switch learns.
+    """
+    end = time.monotonic() + deadline
+    number = 0
+    while not number or any(peer.greeted != number for peer in several[1:]):
+        assert time.monotonic() < end, f"not all of {', '.join(map(str, several))} meet"
+        number = int(time.monotonic() * 1000) & 0xffffffff
+        several[0].send(GREETING + number.to_bytes(4, "big") + b"\0" * 34)
+        for peer in several[1:]:
+            wait = time.monotonic() + 0.1
+            while peer.greeted != number and (left := wait - time.monotonic()) > 0:
+                peer.gather(left)
+    return several
+
+
 def exchange(one, other, first=1, second=2, size=60):
+    """They meet, and then a frame each way, byte for byte."""
+    meet(one, other)
+    talk(one, other, first, second, size)
+
+
+def talk(one, other, first=1, second=2, size=60):
     """A frame each way, byte for byte."""
     there = frames.frame(frames.mac(second), frames.mac(first), b"there", size=size)
     back = frames.frame(frames.mac(first), frames.mac(second), b"back", size=size)
@@ -293,7 +325,8 @@ def exchange(one, other, first=1, second=2, size=60):
 
 
 def introduce(*stations):
-    """Each of {peer: number} says its address; everyone hears it: a switch has learned them all."""
+    """Each says its address, from 1 on, and everyone hears it: a switch has learned them all."""
+    meet(*stations)
     for number, peer in enumerate(stations, 1):
         said = frames.frame(frames.BROADCAST, frames.mac(number), b"I am", size=60)
         peer.send(said)

@@ -10,7 +10,7 @@ import tempfile
 import kit
 import links
 from frames import mac
-from peers import dial, exchange
+from peers import dial, exchange, talk
 from relayproc import Relay, children, listeners, run, status, udp_ports
 from relayproc import links as devices
 
@@ -192,7 +192,7 @@ def test_mac_addresses_are_data():
         one, other = dial(12345), dial(12345)
         exchange(one, other)
         for _ in range(2000):
-            exchange(one, other)
+            talk(one, other)
         assert relay.text().count("\n") < 50, "a line per frame"
         assert mac(1).hex(":") not in relay.text()
 

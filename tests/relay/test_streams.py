@@ -10,7 +10,7 @@ import time
 import kit
 import tap
 from frames import BROADCAST, FRAME_MAX, enclose, frame, header, mac, numbered
-from peers import StreamPeer, dial, exchange, introduce
+from peers import StreamPeer, dial, exchange, introduce, meet
 from relayproc import Relay, descriptors
 from traffic import Traffic, complete, unhurt
 from wait import eventually
@@ -46,7 +46,7 @@ def test_A15_F1_half_a_header_or_half_a_frame():
 def test_A15_half_a_frame_is_delivered_when_the_rest_comes():
     """what waited half is whole then, and nobody waited for it"""
     with good_peers_unhurt():
-        slow, listener = dial(12345), dial(12345)
+        slow, listener = meet(dial(12345), dial(12345))
         data = enclose(frame(BROADCAST, mac(3), b"slow", size=1514))
         slow.send_raw(data[:700])
         listener.drain(0.1)
@@ -80,7 +80,7 @@ def test_F2_ends_at_every_moment():
 def test_F2_dribbled_byte_by_byte():
     """a frame in 1,500 segments is one frame: the others unhurt"""
     with good_peers_unhurt():
-        slow, listener = dial(12345), dial(12345)
+        slow, listener = meet(dial(12345), dial(12345))
         wanted = frame(BROADCAST, mac(3), b"dribble", size=1500)
         for byte in enclose(wanted):
             slow.send_raw(bytes([byte]))
@@ -96,8 +96,7 @@ def too_long(length):
         late = dial(12345)
         late.send_raw(header(length) + b"z" * 1000)
         late.closed(1)
-        good_then_bad = dial(12345)
-        listener = dial(12345)
+        good_then_bad, listener = meet(dial(12345), dial(12345))
         good_then_bad.send_raw(enclose(frame(BROADCAST, mac(3), b"last", size=60)) + header(length))
         good_then_bad.closed(1)
         wait_for(listener, frame(BROADCAST, mac(3), b"last", size=60))
@@ -195,6 +194,7 @@ def test_F5_2000_clients():
         before = relay.holds()
         guests = [dial(12345) for _ in range(2000)]
         eventually(lambda: relay.holds()["forwarder"] >= 2000, 10, "all are served")
+        meet(*guests, deadline=20)
         said = frame(BROADCAST, mac(1), b"to everyone", size=60)
         guests[0].send(said)
         for guest in guests[1:]:
@@ -304,7 +304,7 @@ def test_a_connection_reset_while_its_queue_is_full():
     """a guest that does not read, and then resets: gone, the others unhurt"""
     with good_peers_unhurt() as relay:
         for _ in range(3):
-            sink, source = dial(12345), dial(12345)
+            sink, source = meet(dial(12345), dial(12345))
             for number in range(100):
                 source.send(*[frame(BROADCAST, mac(5), b"pile", size=9000)] * 10)
                 source.drain(0)

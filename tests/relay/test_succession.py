@@ -10,7 +10,7 @@ import time
 import kit
 import tap
 from frames import BROADCAST, FRAME_MAX, frame, mac
-from peers import Server, UdpPeer, dial, exchange
+from peers import Server, UdpPeer, dial, exchange, meet
 from relayproc import Relay
 from test_slow import pile_up, whole_numbers
 from traffic import Traffic, complete
@@ -30,12 +30,9 @@ def killed_again_and_again(relay, traffic, kills=KILLS, seed=1):
         eventually(lambda: relay.forwarder() != was, 5, "another forwarder")
         result = traffic.sample()
         worst = max(worst, result["latency_ms"] - 2 * result["noise_ms"])
-        complete(result) if result["received"] else None
-    moved = 0
-    while moved < 1000:
-        moved += traffic.sample()["received"]
-    result = traffic.finish()
-    complete(result)
+        complete(result, show=False)
+    traffic.flow(1000)
+    complete(traffic.finish())
     print(f"longest silence beyond noise {worst:.1f} ms")
     return worst
 
@@ -83,7 +80,7 @@ def test_kills_beside_a_guest_that_does_not_read():
     """its queue is full all the time: what it gets in the end is whole and in order"""
     with Relay("-l", "12345") as relay:
         relay.listening(12345)
-        sleeper, source = dial(12345), dial(12345)
+        sleeper, source = meet(dial(12345), dial(12345))
         guests = [dial(12345) for _ in range(2)]
         with Traffic(*guests, rate=0, window=96 << 10) as traffic:
             for turn in range(10):
@@ -158,7 +155,7 @@ def test_what_was_learned_is_kept():
     """after a kill a known unicast still reaches one port"""
     with Relay("-l", "12345") as relay:
         relay.listening(12345)
-        one, other, third = dial(12345), dial(12345), dial(12345)
+        one, other, third = meet(*(dial(12345) for _ in range(3)))
         exchange(one, other)
         third.drain(0.1)
         was = relay.forwarder()

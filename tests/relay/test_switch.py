@@ -7,16 +7,15 @@ import time
 
 import kit
 from frames import BROADCAST, ETHERTYPE, FRAME_MAX, enclose, filling, frame, mac, numbered
-from peers import Server, UdpPeer, dial, exchange, introduce
+from peers import Server, UdpPeer, dial, exchange, introduce, meet
 from relayproc import Relay
 from traffic import Traffic, complete, unhurt
-from wait import eventually
 
 
 def switch(count, *arguments):
     """A switch on port 12345 and that many guests, which have not said anything."""
     relay = Relay(*arguments[:1], "-l", "12345", *arguments[1:]).listening(12345)
-    return (relay, *(dial(12345) for _ in range(count)))
+    return (relay, *meet(*(dial(12345) for _ in range(count))))
 
 
 def test_A1_listens_dual_stack():
@@ -71,7 +70,7 @@ def test_A3_F20_a_known_unicast_reaches_one_port():
         for guest in guests:
             guest.silent(0.05)
         with Traffic(*guests[:2], rate=0) as traffic:
-            eventually(lambda: traffic.sample()["received"] > 5000, 10, "5,000 frames at once")
+            traffic.flow(20000)
             complete(traffic.finish())
         strays = [one for guest in guests[2:] for one in guest.drain(0.1)
                   if one[:6] != BROADCAST]
@@ -211,6 +210,7 @@ def test_A2_guests_come_and_go_in_any_order():
             gone = turn % 3
             guests[gone].close() if turn % 2 else guests[gone].reset()
             guests[gone] = dial(12345)
+            meet(*guests)
             guests[gone].send(frame(BROADCAST, mac(gone + 1), b"back", size=60))
             others = [guest for guest in guests if guest is not guests[gone]]
             for number, other in enumerate(guests):
@@ -226,11 +226,7 @@ def test_full_speed_between_four_guests_is_complete():
     """all to all, unicast and broadcast, 60 to 9,000 bytes: none lost, repeated or changed"""
     relay, *guests = switch(4)
     with relay, Traffic(*guests, rate=0, sizes=(60, 9000), broadcast=16, window=128 << 10) as traffic:
-        moved = 0
-        while moved < 50000:
-            count = traffic.sample()
-            complete(count)
-            moved += count["received"]
+        traffic.flow(50000)
         complete(traffic.finish())
 
 

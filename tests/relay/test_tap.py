@@ -10,7 +10,7 @@ import kit
 import links
 from ctlproto import ManagedRelay
 from frames import BROADCAST, frame, mac, numbered, padded
-from peers import LinkPeer, TapPeer, dial, exchange
+from peers import LinkPeer, TapPeer, dial, exchange, meet
 from relayproc import Relay
 from relayproc import links as devices
 from traffic import Traffic, complete
@@ -81,7 +81,7 @@ def test_A4_a_guest_reaches_the_host_on_a_bridge():
     with Relay("-l", "12345", "br0") as relay:
         relay.listening(12345)
         name = new_device(before)
-        guest = dial(12345)
+        guest, _ = meet(dial(12345), LinkPeer("br0"))
         host_mac = ask_arp(guest)
         assert ":".join(f"{b:02x}" for b in host_mac) == links.read("br0", "address")
         guest.send(echo_request(host_mac, mac(1), 1000))
@@ -100,7 +100,7 @@ def test_A4_ipv6_neighbour_discovery():
     with Relay("-l", "12345", "bridge:br0") as relay:
         relay.listening(12345)
         name = new_device(before)
-        guest = dial(12345)
+        guest, _ = meet(dial(12345), LinkPeer("br0"))
         ours, theirs = (socket.inet_pton(socket.AF_INET6, f"fd00:77::{i}") for i in (2, 1))
         target = socket.inet_pton(socket.AF_INET6, "ff02::1:ff00:1")
         body = b"\x87\0\0\0\0\0\0\0" + theirs + b"\x01\x01" + mac(1)
@@ -126,7 +126,7 @@ def test_frames_are_padded_for_a_bridge_only():
     with Relay("-l", "12345", "br0") as relay:
         relay.listening(12345)
         new_device(before)
-        guest, other, outside = dial(12345), dial(12345), member()
+        guest, other, outside = meet(dial(12345), dial(12345), member())
         for size in (14, 42, 59, 60, 61):
             said = frame(BROADCAST, mac(1), size=size)
             guest.send(said)
@@ -158,7 +158,7 @@ def test_A9_jumbo_frames_on_a_bridge():
     with Relay("-l", "12345", "br0") as relay:
         relay.listening(12345)
         new_device(before)
-        guest, outside = dial(12345), member()
+        guest, outside = meet(dial(12345), member())
         for size in (9014, 1514):
             exchange(guest, outside, size=size)
         guest.send(frame(BROADCAST, mac(1), size=69632), numbered(mac(2), mac(1), 5))
@@ -175,7 +175,7 @@ def test_bridge_traffic_is_complete():
         guest, outside = dial(12345), member()
         exchange(guest, outside)
         with Traffic(guest, outside, rate=2000, window=60000) as traffic:
-            eventually(lambda: traffic.sample()["received"] > 150, 10, "frames flow")
+            traffic.flow(3000)
             complete(traffic.finish())
 
 

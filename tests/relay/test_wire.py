@@ -11,7 +11,7 @@ import time
 import kit
 import links
 from frames import BROADCAST, FRAME_MAX, Decoder, enclose, frame, mac, numbered
-from peers import PipePeer, Server, StreamPeer, TapPeer, UdpPeer, dial, exchange, tcp_pair
+from peers import PipePeer, Server, StreamPeer, TapPeer, UdpPeer, dial, exchange, meet, tcp_pair
 from relayproc import Relay
 from traffic import Traffic, complete, unhurt
 from wait import eventually
@@ -19,11 +19,11 @@ from wait import eventually
 SIZES = (60, 64, 999, 1514)
 
 
-def wire_between_servers(*options, sizes=None):
+def wire_between_servers(*options):
     """A relay that dials two guests: (relay, one, other)."""
     servers = [Server(2001), Server(2002)]
     relay = Relay(*options, "127.0.0.1:2001", "127.0.0.1:2002")
-    return (relay, *(server.accept() for server in servers))
+    return (relay, *meet(*(server.accept() for server in servers)))
 
 
 class Forms:
@@ -334,15 +334,8 @@ def test_wire_at_full_speed_is_complete():
     """as fast as it goes, both ways, frames of 60 to 69,632 bytes: none lost, none changed"""
     relay, one, other = wire_between_servers()
     with relay, Traffic(one, other, rate=0, sizes=(60, FRAME_MAX)) as traffic:
-        eventually(lambda: received(traffic) > 20000, 20, "20,000 frames")
+        traffic.flow(20000)
         complete(traffic.finish())
-
-
-def received(traffic, total={}):        # pylint: disable=dangerous-default-value
-    count = traffic.sample()
-    complete(count)
-    total[traffic] = total.get(traffic, 0) + count["received"]
-    return total[traffic]
 
 
 def test_fd_endpoint_with_tcp_and_unix_sockets():
@@ -368,17 +361,10 @@ def test_A10_a_chain_of_relays():
         for relay, l4_port in ((left, 2001), (right, 2002)):
             relay.listening(l4_port)
             guests.append(dial(l4_port))
-        eventually(lambda: reaches(*guests), 5, "the chain is closed")
-        guests[0].drain()
-        guests[1].drain()
+        meet(*guests)
         with Traffic(*guests, rate=2000) as traffic:
-            eventually(lambda: received(traffic) > 4000, 10, "4,000 frames")
+            traffic.flow(4000)
             unhurt(traffic.finish())
-
-
-def reaches(one, other):
-    one.send(frame(BROADCAST, mac(1), b"there?", size=60))
-    return other.gather(0.1)
 
 
 def test_wire_sockets_are_as_qemu_expects():

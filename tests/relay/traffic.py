@@ -4,6 +4,7 @@
 import json
 import select
 import subprocess
+import time
 
 import kit
 
@@ -13,11 +14,12 @@ SILENCE_MS = 50                     # what "unhurt" allows, on top of the machin
 class Traffic:
     """Stations on these peers exchange numbered frames until finish().
 
-    `rate` is frames a second for each station, 0 for as fast as the window allows.
+    Two at once are told apart by their `group`. `rate` is frames a second for each station, 0 for as fast as the window allows.
     """
 
-    def __init__(self, *peers, rate=1000, window=None, sizes=None, broadcast=None, hub=False):
-        options = ["--rate", str(rate)]
+    def __init__(self, *peers, rate=1000, window=None, sizes=None, broadcast=None, hub=False,
+                 group=0):
+        options = ["--rate", str(rate), "--group", str(group)]
         options += ["--window", str(window)] if window else []
         options += ["--sizes", f"{sizes[0]}:{sizes[1]}"] if sizes else []
         options += ["--broadcast", str(broadcast)] if broadcast else []
@@ -25,6 +27,8 @@ class Traffic:
         self.process = subprocess.Popen(
             [kit.built("tests/relay/load"), *options, *(f"{p.kind}:{p.fileno()}" for p in peers)],
             pass_fds=[p.fileno() for p in peers], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.rate = rate * len(peers)
+        self.moved = 0
         self.line(15, "ready")
 
     def line(self, deadline, start):
@@ -38,12 +42,28 @@ class Traffic:
         """The counts since the last sample; a good moment to begin a measurement."""
         self.process.stdin.write(b"\n")
         self.process.stdin.flush()
-        return json.loads(self.line(5, "{"))
+        return self.counts(5)
+
+    def counts(self, deadline):
+        result = json.loads(self.line(deadline, "{"))
+        self.moved += result["received"]
+        result["due"] = self.rate * (result["seconds"] - result["stolen_ms"] / 1000)
+        return result
+
+    def flow(self, frames, deadline=20):
+        """Goes on, complete, until so many frames more have been received."""
+        wanted = self.moved + frames
+        end = time.monotonic() + deadline
+        while self.moved < wanted:
+            assert time.monotonic() < end, f"{wanted - self.moved} of {frames} frames missing"
+            complete(self.sample(), show=False)
+            select.select([], [], [], 0.02)
 
     def finish(self):
         """No more frames; waits for those on their way."""
         self.process.stdin.close()
-        result = json.loads(self.line(10, "{"))
+        result = self.counts(10)
+        assert self.moved, f"nothing moved at all: {result}"
         self.process.wait(5)
         return result
 
@@ -56,17 +76,17 @@ class Traffic:
             self.process.wait()
 
 
-def complete(result, closed=0):
+def complete(result, closed=0, show=True):
     """None of the frames lost, repeated, reordered, changed or led astray."""
-    print(result)
+    if show:
+        print(result)
     wrong = {key: result[key] for key in ("lost", "repeated", "corrupt", "stray") if result[key]}
     assert not wrong, f"frames {wrong} in {result}"
     assert result["closed"] == closed, f"connections ended: {result}"
-    assert result["received"] > 0, f"nothing moved: {result}"
 
 
 def unhurt(result):
-    """Complete, and no frame late.
+    """Complete, no frame late, and as many as there should be.
 
     Allowed is what the machine itself was late by at the same time, twice: a frame passes two
     processes that wait for a CPU.
@@ -74,3 +94,4 @@ def unhurt(result):
     complete(result)
     allowed = SILENCE_MS + 2 * result["noise_ms"]
     assert result["latency_ms"] <= allowed, f"a silence longer than {allowed:.0f} ms: {result}"
+    assert result["sent"] >= 0.95 * result["due"] - 20, f"senders were held back: {result}"
