@@ -103,6 +103,29 @@ static void test_metadata_beyond_schema(const Case *c)
     check_metadata(c, FALSE, TRUE);
 }
 
+/* What was wished before does not survive, whatever is read now. */
+static void test_metadata_applied_again(void)
+{
+    static const char text[] = "<domain><name>a</name><metadata><n:domain xmlns:n='" NR_METADATA_NS
+                               "'><n:interface dev='eth1' network='lab'/></n:domain></metadata>"
+                               "<devices><interface type='server'><target dev='eth1'/>"
+                               "<source port='1'/></interface></devices></domain>";
+    g_autoptr(NrGuest) guest = nr_domain_xml_parse(text, strlen(text), NULL);
+    NrNic *nic = g_ptr_array_index(guest->nics, 0);
+    xmlNode *element = xmlNewNode(NULL, (const xmlChar *)"domain");
+    xmlNode *child = xmlNewChild(element, NULL, (const xmlChar *)"odd", NULL);
+
+    g_assert_cmpstr(nic->wish.network, ==, "lab");
+    nr_metadata_xml_apply(guest, element);
+    g_assert_nonnull(guest->metadata_fault);
+    g_assert_null(nic->wish.network);
+    xmlUnlinkNode(child);
+    xmlFreeNode(child);
+    nr_metadata_xml_apply(guest, element);
+    g_assert_null(guest->metadata_fault);
+    xmlFreeNode(element);
+}
+
 /* A text without a NUL after it: nothing behind its end may be read. */
 static void test_length_counts(void)
 {
@@ -128,6 +151,7 @@ int main(int argc, char *argv[])
     fixture_add("metadata/good", test_metadata_good);
     fixture_add("metadata/bad", test_metadata_bad);
     fixture_add("metadata/beyond-schema", test_metadata_beyond_schema);
+    g_test_add_func("/metadata/applied-again", test_metadata_applied_again);
     g_test_add_func("/domain/length-counts", test_length_counts);
     return g_test_run();
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Network files; the reader and network.rng must say the same. */
+#include <string.h>
+
 #include "fixture.h"
 #include "xml/domain-xml.h"
 #include "xml/network-xml.h"
@@ -75,6 +77,17 @@ static void test_too_large(void)
     g_assert_error(error, NR_XML_ERROR, NR_XML_ERROR_LIMIT);
 }
 
+/* libxml2 keeps 16 bits for a line, unless told otherwise. */
+static void test_line_70000(void)
+{
+    g_autofree char *lines = g_strnfill(69999, '\n');
+    g_autofree char *text = g_strdup_printf("<network>%s<x>\n</x>\n</network>", lines);
+    g_autoptr(GError) error = NULL;
+
+    g_assert_null(nr_network_xml_parse(text, strlen(text), "lab.xml", &error));
+    g_assert_true(g_str_has_prefix(error->message, "lab.xml:7000"));
+}
+
 static void test_without_file(void)
 {
     g_autoptr(GError) error = NULL;
@@ -92,6 +105,7 @@ int main(int argc, char *argv[])
     fixture_add("network/beyond-schema", test_beyond_schema);
     fixture_add("network/unreadable", test_unreadable);
     g_test_add_func("/network/too-large", test_too_large);
+    g_test_add_func("/network/line-70000", test_line_70000);
     g_test_add_func("/network/without-file", test_without_file);
     return g_test_run();
 }

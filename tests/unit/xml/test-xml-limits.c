@@ -144,6 +144,18 @@ static void test_many_attributes(void)
     refuse(text, NR_XML_ERROR_LIMIT, "64 attributes");
 }
 
+/* A '>' within quotes ends no tag. */
+static void test_many_attributes_after_quoted(void)
+{
+    GString *text = begin();
+
+    g_string_append(text, "<a x='>'");
+    for (guint i = 0; i < 10000; i++)
+        g_string_append_printf(text, " a%u=\"'>\"", i);
+    g_string_append(text, "/></domain>");
+    refuse(text, NR_XML_ERROR_LIMIT, "64 attributes");
+}
+
 /* Each prefix is looked up among all that are declared. */
 static void test_many_prefixes(void)
 {
@@ -375,6 +387,7 @@ int main(int argc, char *argv[])
     g_test_add_func("/xml/refused/100000-interfaces", test_100000_interfaces);
     g_test_add_func("/xml/refused/1025-interfaces", test_1025_interfaces);
     g_test_add_func("/xml/refused/many-attributes", test_many_attributes);
+    g_test_add_func("/xml/refused/many-attributes-after-quoted", test_many_attributes_after_quoted);
     g_test_add_func("/xml/refused/many-prefixes", test_many_prefixes);
     g_test_add_func("/xml/refused/full-to-the-brim", test_full_to_the_brim);
     g_test_add_func("/xml/refused/hidden-in-comment", test_hidden_in_comment);
