@@ -141,6 +141,15 @@ const NrAttempt *nr_attempts_find(const NrAttempts *attempts, const char *networ
     return attempt && attempt->error != 0 ? attempt : NULL;
 }
 
+gboolean nr_attempts_is_foreign(const NrAttempts *attempts, const char *network,
+                                const NrDesiredEndpoint *endpoint)
+{
+    const NrAttempt *attempt = nr_attempts_find(attempts, network, endpoint->text);
+
+    return attempt && attempt->foreign && !endpoint->named &&
+           endpoint->newest_id <= attempt->newest_id;
+}
+
 void nr_attempts_keep(NrAttempts *attempts, const NrDesired *desired)
 {
     g_autoptr(GHashTable) wanted = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);

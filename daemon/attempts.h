@@ -41,6 +41,9 @@ gboolean nr_attempts_allow(const NrAttempts *attempts, const NrAction *action, g
 /* The failure that stands, or NULL. Borrowed. */
 const NrAttempt *nr_attempts_find(const NrAttempts *attempts, const char *network,
                                   const char *endpoint);
+/* The endpoint is left to the foreign process that holds its address. */
+gboolean nr_attempts_is_foreign(const NrAttempts *attempts, const char *network,
+                                const NrDesiredEndpoint *endpoint);
 /* Forgets what is not desired any more. */
 void nr_attempts_keep(NrAttempts *attempts, const NrDesired *desired);
 /* Due now, unless foreign. */

@@ -12,6 +12,7 @@
 
 #define OBJECT_PATH     "/org/netrelay/Manager1"
 #define CONNECTIONS_MAX 64
+#define REFRESH_MS      1000
 
 struct NrControlApi {
     const NrControlParts *parts;
@@ -21,17 +22,18 @@ struct NrControlApi {
     int dir_fd;
 };
 
-/* A request that is answered when something has happened. */
+/* A request that is answered when something has happened, or has not for too long. */
 typedef struct {
     NrControlApi *api;
-    GDBusMethodInvocation *invocation;
+    GDBusMethodInvocation *invocation; /* NULL: answered */
+    guint timer;
 } Pending;
 
 static Pending *pending_new(NrControlApi *api, GDBusMethodInvocation *invocation)
 {
     Pending *pending = g_new(Pending, 1);
 
-    *pending = (Pending){ api, invocation };
+    *pending = (Pending){ api, invocation, 0 };
     return pending;
 }
 
@@ -65,9 +67,8 @@ static GVariant *summary_variant(const NrControlApi *api, const NrDesired *desir
     return g_variant_builder_end(&dict);
 }
 
-static void on_refreshed(gpointer data)
+static void answer_status(Pending *pending)
 {
-    Pending *pending = data;
     NrControlApi *api = pending->api;
     const NrDesired *desired = nr_reconcile_desired(api->parts->reconcile);
     g_autoptr(NrActual) actual = nr_relays_snapshot(api->parts->world->relays);
@@ -75,16 +76,38 @@ static void on_refreshed(gpointer data)
 
     rows = desired ? nr_status_rows(desired, actual, nr_reconcile_attempts(api->parts->reconcile))
                    : g_variant_new("aa{sv}", NULL);
-    nr_dbus_manager1_complete_status(api->manager, pending->invocation, rows,
+    nr_dbus_manager1_complete_status(api->manager, g_steal_pointer(&pending->invocation), rows,
                                      summary_variant(api, desired));
+}
+
+/* Some relay does not answer: its last counters will do. */
+static gboolean on_refresh_late(gpointer data)
+{
+    Pending *pending = data;
+
+    pending->timer = 0;
+    answer_status(pending);
+    return G_SOURCE_REMOVE;
+}
+
+static void on_refreshed(gpointer data)
+{
+    Pending *pending = data;
+
+    if (pending->timer)
+        g_source_remove(pending->timer);
+    if (pending->invocation)
+        answer_status(pending);
     g_free(pending);
 }
 
 static gboolean on_status(NrDbusManager1 *manager, GDBusMethodInvocation *invocation, gpointer data)
 {
     NrControlApi *api = data;
+    Pending *pending = pending_new(api, invocation);
 
-    nr_relays_refresh(api->parts->world->relays, on_refreshed, pending_new(api, invocation));
+    pending->timer = g_timeout_add(REFRESH_MS, on_refresh_late, pending);
+    nr_relays_refresh(api->parts->world->relays, on_refreshed, pending);
     return TRUE;
 }
 

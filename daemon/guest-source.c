@@ -255,8 +255,8 @@ static void look_at_one(NrGuestSource *source, const char *uuid)
     g_autoptr(NrGuest) running = NULL, defined = NULL;
 
     if (domain) {
-        running = guest_running(source, domain);
         defined = guest_defined(source, domain);
+        running = guest_running(source, domain); /* last: the one that ages */
         virDomainFree(domain);
     } else if (virGetLastErrorCode() != VIR_ERR_NO_DOMAIN) {
         return;
@@ -281,8 +281,8 @@ static void look_at_all(NrGuestSource *source)
     }
     guests = g_ptr_array_new_with_free_func((GDestroyNotify)nr_guest_unref);
     for (int i = 0; i < count; i++) {
-        NrGuest *running = guest_running(source, domains[i]);
         NrGuest *defined = guest_defined(source, domains[i]);
+        NrGuest *running = guest_running(source, domains[i]);
 
         if (running)
             g_ptr_array_add(guests, running);

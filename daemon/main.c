@@ -12,6 +12,7 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include "common/hook-proto.h"
 #include "common/paths.h"
@@ -369,6 +370,17 @@ static void cleanup(Manager *manager)
 
 /* The program */
 
+/* Two descriptors a relay, and hundreds of relays; relays inherit it. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static gboolean prepare(Manager *manager, GError **error)
 {
     if (!default_paths(manager, error) || !load_config(manager, error))
@@ -479,6 +491,7 @@ int main(int argc, char **argv)
     }
     nr_log_open(manager.debug);
     signal(SIGPIPE, SIG_IGN);
+    raise_descriptor_limit();
     status = run(&manager);
     /* Not exit(): the worker may be inside a call into a libvirt that hangs. */
     fflush(NULL);

@@ -232,11 +232,27 @@ static void hold_back(const NrReconcile *reconcile, GPtrArray *actions)
     }
 }
 
-static GPtrArray *compute_plan(NrReconcile *reconcile)
+/* An address that is left to others needs no relay of ours. */
+static gboolean is_left_alone(const NrReconcile *reconcile, const NrDesiredNetwork *network)
+{
+    for (guint i = 0; i < network->endpoints->len; i++)
+        if (!nr_attempts_is_foreign(reconcile->attempts, network->name,
+                                    network->endpoints->pdata[i]))
+            return FALSE;
+    return network->endpoints->len > 0;
+}
+
+static GPtrArray *compute_plan(NrReconcile *reconcile, const NrDesired *desired)
 {
     g_autoptr(NrActual) actual = nr_relays_snapshot(reconcile->world->relays);
-    GPtrArray *actions = nr_plan_new(reconcile->desired, actual);
+    g_autoptr(GPtrArray) networks = g_ptr_array_new();
+    NrDesired ours = { .networks = networks, .bindings = desired->bindings };
+    GPtrArray *actions;
 
+    for (guint i = 0; i < desired->networks->len; i++)
+        if (!is_left_alone(reconcile, desired->networks->pdata[i]))
+            g_ptr_array_add(networks, desired->networks->pdata[i]);
+    actions = nr_plan_new(&ours, actual);
     hold_back(reconcile, actions);
     return actions;
 }
@@ -244,11 +260,8 @@ static GPtrArray *compute_plan(NrReconcile *reconcile)
 GPtrArray *nr_reconcile_plan(NrReconcile *reconcile)
 {
     g_autoptr(NrDesired) desired = compute_desired(reconcile->world);
-    g_autoptr(NrActual) actual = nr_relays_snapshot(reconcile->world->relays);
-    GPtrArray *actions = nr_plan_new(desired, actual);
 
-    hold_back(reconcile, actions);
-    return actions;
+    return compute_plan(reconcile, desired);
 }
 
 /* The pass */
@@ -334,7 +347,8 @@ static void begin_pass(NrReconcile *reconcile)
     complain(reconcile);
     nr_attempts_keep(reconcile->attempts, reconcile->desired);
     retry_guests(reconcile);
-    nr_execute(reconcile->world->relays, compute_plan(reconcile), &execute_events, reconcile);
+    nr_execute(reconcile->world->relays, compute_plan(reconcile, reconcile->desired),
+               &execute_events, reconcile);
 }
 
 /* Life */

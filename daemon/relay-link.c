@@ -27,7 +27,7 @@ typedef struct {
     struct NrRelayLink *link;
     guint32 serial;
     enum ctl_type type;
-    guint32 id; /* DETACH: the endpoint */
+    guint32 id; /* DETACH: the endpoint; LABEL_PORT: the port */
     char *text; /* ATTACH: the endpoint's canonical text */
     char *label;
     NrReply reply;
@@ -276,6 +276,18 @@ static void endpoint_remove(NrRelayLink *link, guint32 id)
     }
 }
 
+static void port_set_label(NrRelayLink *link, guint32 id, const char *label)
+{
+    for (guint i = 0; i < link->network->ports->len; i++) {
+        NrActualPort *port = link->network->ports->pdata[i];
+
+        if (port->id != id)
+            continue;
+        g_free(port->label);
+        port->label = g_strdup(label);
+    }
+}
+
 static void port_remove(NrRelayLink *link, guint32 id)
 {
     for (guint i = 0; i < link->network->ports->len; i++) {
@@ -484,6 +496,8 @@ static int handle_reply(NrRelayLink *link, const struct ctl_msg *msg)
         model_attached(link, request, id);
     if (error == 0 && request->type == CTL_DETACH)
         endpoint_remove(link, request->id);
+    if (error != 0 && request->type == CTL_LABEL_PORT)
+        port_set_label(link, request->id, NULL);
     request_finish(link, request, error > 0 && error < 4096 ? -(int)error : (error ? -EPROTO : 0),
                    error ? (told ? text : g_strerror((int)error)) : NULL);
     return 0;
@@ -652,6 +666,8 @@ void nr_relay_link_label_port(NrRelayLink *link, guint32 port_id, const char *la
 
     if (!request)
         return;
+    request->id = port_id;
+    port_set_label(link, port_id, label); /* so that nobody looks for it again meanwhile */
     ctl_msg_begin(&msg, CTL_LABEL_PORT, request->serial);
     ctl_put_u32(&msg, CTL_A_PORT_ID, port_id);
     ctl_put_str(&msg, CTL_A_LABEL, label);

@@ -524,10 +524,19 @@ void nr_relays_refresh(NrRelays *relays, void (*done)(gpointer data), gpointer d
     g_autoptr(GList) all = g_hash_table_get_values(relays->by_socket);
 
     for (GList *node = all; node; node = node->next) {
+        const char *name = nr_relay_name(node->data);
+        NrRelayLink *link;
+        Asked *asked;
+
         if (nr_relay_state(node->data) != NR_RELAY_READY)
             continue;
+        link = link_to_ask(relays, name, NULL, NULL, &asked);
+        if (!link)
+            continue;
         gathering->open++;
-        nr_relay_link_refresh(nr_relay_link(node->data), on_gathered, gathering);
+        asked->reply = on_gathered;
+        asked->data = gathering;
+        nr_relay_link_refresh(link, on_answered, asked);
     }
     gathering_leave(gathering);
 }
