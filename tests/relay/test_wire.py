@@ -219,6 +219,45 @@ def test_F10_tries_leave_no_line_each():
         relay.calm()
 
 
+def test_F10_a_target_that_is_filtered():
+    """its SYNs are dropped for 4 s, as by a filter: found within 2 s of being let through"""
+    constant = Server(2001)
+    full = socket.socket()          # a full backlog drops further SYNs without a word
+    full.bind(("127.0.0.1", 2002))
+    full.listen(0)
+    stuffing = [socket.socket() for _ in range(3)]
+    for sock in stuffing:
+        sock.setblocking(False)
+        sock.connect_ex(("127.0.0.1", 2002))
+    with Relay("127.0.0.1:2001", "127.0.0.1:2002") as relay:
+        one = constant.accept()
+        time.sleep(4)               # how long it is filtered
+        relay.alive()
+        for sock in stuffing:
+            sock.close()
+        began = time.monotonic()
+        full.listen(16)
+        full.settimeout(5)
+        other = eventually(lambda: next_living(full), 5, "the relay's connection")
+        took = time.monotonic() - began
+        exchange(one, other)
+        assert took < 2.5, f"dialled after {took:.2f} s"
+
+
+def next_living(listener):
+    """Accepts the next connection that its other end has not given up."""
+    sock, _ = listener.accept()
+    sock.settimeout(0.05)
+    try:
+        if sock.recv(1, socket.MSG_PEEK) == b"":
+            return None
+    except TimeoutError:
+        pass
+    except OSError:
+        return None
+    return StreamPeer(sock)
+
+
 def attempts_within(l4_port, seconds):
     """Connection requests to a port that nobody listens on, seen on the loopback."""
     watch = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
