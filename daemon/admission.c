@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * `unknown` has every port of a listener that has no label, since when it is looked at, and what its
- * socket is. A look goes over all of them; while some are unknown it is repeated, for a while: the
- * pid file comes some time after the process, and a guest's connections one after another. What is
- * still unknown then is looked at again when something changes.
+ * `unknown` has every port of a listener that has no label, since when it is looked at, and what
+ * its socket is. A look goes over all of them; while some are unknown it is repeated, for a while:
+ * the pid file comes some time after the process, and a guest's connections one after another.
+ * What is still unknown then is looked at again when something changes.
  */
 #include "daemon/admission.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What failed, and when it is tried again: by network and endpoint ("" is the network's relay).
- * Failures are retried with back-off; an address that a foreign process holds is left alone until a
- * newer guest wants it, so that it is never taken from a process that restarts. Pure: time comes in.
+ * Failures are retried with back-off; an address that a foreign process holds is left alone until
+ * a newer guest wants it, so that it is never taken from a process that restarts. Pure: time comes
+ * in.
  */
 #ifndef NR_DAEMON_ATTEMPTS_H
 #define NR_DAEMON_ATTEMPTS_H

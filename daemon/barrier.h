@@ -14,8 +14,10 @@ typedef enum {
 
 NrVerdict nr_barrier_judge(const NrDesired *desired, const NrAttempts *attempts, const char *uuid,
                            char **ret_text);
-/* The failure that keeps a served NIC from its network: of the relay, of its own endpoint, or of the
- * network's bridge; NULL where all is well. Borrowed. */
+/*
+ * The failure that keeps a served NIC from its network: of the relay, of its own endpoint, or of
+ * the network's bridge; NULL where all is well. Borrowed.
+ */
 const NrAttempt *nr_barrier_failure(const NrDesired *desired, const NrAttempts *attempts,
                                     const NrBinding *binding);
 /* NULL where it is not desired. Borrowed. */

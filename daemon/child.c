@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Between fork() and execve() only calls that are safe after a fork in a program with threads. A
- * child that cannot become a relay sends its errno through a pipe that a successful execve() closes;
- * reading it takes as long as execve() does.
+ * child that cannot become a relay sends its errno through a pipe that a successful execve()
+ * closes; reading it takes as long as execve() does.
  */
 #include "daemon/child.h"
 

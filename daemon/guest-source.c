@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Two threads share the mailbox, under its lock: the main thread (libvirt's event callbacks run
- * there, in the default main context) puts in what to look at; the worker takes it out, asks libvirt
- * and sends answers to the main context, in order. Everything else here is the worker's.
+ * there, in the default main context) puts in what to look at; the worker takes it out, asks
+ * libvirt and sends answers to the main context, in order. Everything else here is the worker's.
  *
  * After each connection all guests are listed, and again a little later: a new libvirtd accepts
- * connections before it has looked after guests that died while it was away, and sends no event for
- * them. Then a list a minute, for what events do not tell.
+ * connections before it has looked after guests that died while it was away, and sends no event
+ * for them. Then a list a minute, for what events do not tell.
  *
- * qemu:///session: libvirt's client library starts that daemon if it is not there. It may do so when
- * we start, because guests may be defined or even running that we have to know. Later it may not: a
- * session daemon ends by itself when nobody needs it, or somebody ended it, and one that dies at its
- * start would be started for ever. We wait until it is there again.
+ * qemu:///session: libvirt's client library starts that daemon if it is not there. It may do so
+ * when we start, because guests may be defined or even running that we have to know. Later it may
+ * not: a session daemon ends by itself when nobody needs it, or somebody ended it, and one that
+ * dies at its start would be started for ever. We wait until it is there again.
  */
 #include "daemon/guest-source.h"
 

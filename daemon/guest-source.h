@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What libvirt knows of guests. Its API blocks, on a guest in its hook for as long as the hook runs:
- * so one worker thread makes every call and hands plain data to the main loop. Events only say where
- * to look again.
+ * What libvirt knows of guests. Its API blocks, on a guest in its hook for as long as the hook
+ * runs: so one worker thread makes every call and hands plain data to the main loop. Events only
+ * say where to look again.
  */
 #ifndef NR_DAEMON_GUEST_SOURCE_H
 #define NR_DAEMON_GUEST_SOURCE_H

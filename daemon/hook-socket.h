@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The hook's barrier: announces the guest, waits for a pass, answers. Asks nothing of libvirt, which
- * holds the guest's lock meanwhile. */
+/*
+ * The hook's barrier: announces the guest, waits for a pass, answers. Asks nothing of libvirt,
+ * which holds the guest's lock meanwhile.
+ */
 #ifndef NR_DAEMON_HOOK_SOCKET_H
 #define NR_DAEMON_HOOK_SOCKET_H
 

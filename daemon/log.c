@@ -26,7 +26,9 @@ void nr_log_open(gboolean debug)
     sentences = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 }
 
-/* Whether the sentence is due; then *ret_before is how often it was held back since the last time. */
+/*
+ * Whether the sentence is due; then *ret_before is how often it was held back since the last time.
+ */
 static gboolean sentence_due(const char *text, guint *ret_before)
 {
     Sentence *known = g_hash_table_lookup(sentences, text);

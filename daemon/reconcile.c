@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * State: `dirty` (a pass was asked for), `running` (one is under way). A pass takes the waiters that
- * came before it; they are called at its end. `desired` and `attempts` are what the last pass found,
- * for the status and for hooks.
+ * State: `dirty` (a pass was asked for), `running` (one is under way). A pass takes the waiters
+ * that came before it; they are called at its end. `desired` and `attempts` are what the last pass
+ * found, for the status and for hooks.
  */
 #include "daemon/reconcile.h"
 

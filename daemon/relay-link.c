@@ -2,10 +2,6 @@
 /*
  * A link lives from its socket to `ended` or nr_relay_link_free(), whichever comes first; callbacks
  * may free it, so whoever calls one holds a reference and looks at `sock` afterwards (-1: closed).
- *
- * The model is changed by events, by rows of a dump and by successful DETACHs. A dump marks what it
- * and later events mention; what is not marked at its end is gone. Ports that an event declared gone
- * while a dump runs stay gone, whatever a row that was written earlier says.
  */
 #include "daemon/relay-link.h"
 
@@ -15,12 +11,11 @@
 #include <string.h>
 #include <unistd.h>
 #include "common/ctl-io.h"
-#include "common/endpoint.h"
 #include "common/scope.h"
+#include "daemon/relay-model.h"
 
-#define ROWS_MAX  65536 /* endpoints and ports of one relay; beyond that it has lost its mind */
-#define QUEUE_MAX 4096  /* messages that wait for room in the socket */
-#define ROUND_MAX 256   /* messages read before the main loop has its turn */
+#define QUEUE_MAX 4096 /* messages that wait for room in the socket */
+#define ROUND_MAX 256  /* messages read before the main loop has its turn */
 #define TEXT_MAX  1024
 
 typedef struct {
@@ -45,14 +40,12 @@ struct NrRelayLink {
     guint watch, write_watch;
     const NrRelayLinkEvents *events;
     gpointer data;
-    NrActualNetwork *network;
+    NrRelayModel *model;
     gboolean ready;
     guint32 next_serial;
     GHashTable *requests; /* serial -> Request */
     GQueue outgoing;      /* Outgoing */
     guint32 dump_serial;  /* of the dump under way, or 0 */
-    GHashTable *seen;     /* ids the dump or an event mentioned: endpoint << 1, port << 1 | 1 */
-    GHashTable *gone;     /* port ids gone since the dump began */
 };
 
 /* Requests */
@@ -160,10 +153,8 @@ static void link_clear(gpointer p)
 {
     NrRelayLink *link = p;
 
-    nr_actual_network_free(link->network);
+    nr_relay_model_free(link->model);
     g_hash_table_unref(link->requests);
-    g_hash_table_unref(link->seen);
-    g_hash_table_unref(link->gone);
 }
 
 /* The relay is gone, or not to be understood: everybody is told, once. */
@@ -229,170 +220,6 @@ static void link_send(NrRelayLink *link, struct ctl_msg *msg, int pass_fd)
         link_enqueue(link, msg, pass_fd);
 }
 
-/* The model */
-
-static gpointer seen_key(guint32 id, gboolean port)
-{
-    return GSIZE_TO_POINTER(((gsize)id << 1) | (port ? 1 : 0));
-}
-
-static NrActualEndpoint *endpoint_upsert(NrRelayLink *link, guint32 id, const char *text)
-{
-    NrActualEndpoint *endpoint;
-
-    for (guint i = 0; i < link->network->endpoints->len; i++) {
-        endpoint = link->network->endpoints->pdata[i];
-        if (endpoint->id == id)
-            return endpoint;
-    }
-    endpoint = nr_actual_endpoint_new(id, text);
-    g_ptr_array_add(link->network->endpoints, endpoint);
-    return endpoint;
-}
-
-static NrActualPort *port_upsert(NrRelayLink *link, guint32 id, guint32 endpoint)
-{
-    NrActualPort *port;
-
-    for (guint i = 0; i < link->network->ports->len; i++) {
-        port = link->network->ports->pdata[i];
-        if (port->id == id)
-            return port;
-    }
-    port = nr_actual_port_new(id, endpoint);
-    g_ptr_array_add(link->network->ports, port);
-    return port;
-}
-
-static void endpoint_remove(NrRelayLink *link, guint32 id)
-{
-    for (guint i = 0; i < link->network->endpoints->len; i++) {
-        NrActualEndpoint *endpoint = link->network->endpoints->pdata[i];
-
-        if (endpoint->id == id) {
-            g_ptr_array_remove_index(link->network->endpoints, i);
-            return;
-        }
-    }
-}
-
-static void port_set_label(NrRelayLink *link, guint32 id, const char *label)
-{
-    for (guint i = 0; i < link->network->ports->len; i++) {
-        NrActualPort *port = link->network->ports->pdata[i];
-
-        if (port->id != id)
-            continue;
-        g_free(port->label);
-        port->label = g_strdup(label);
-    }
-}
-
-static void port_remove(NrRelayLink *link, guint32 id)
-{
-    for (guint i = 0; i < link->network->ports->len; i++) {
-        NrActualPort *port = link->network->ports->pdata[i];
-
-        if (port->id == id) {
-            g_ptr_array_remove_index(link->network->ports, i);
-            return;
-        }
-    }
-}
-
-/* An absent attribute leaves the text as it is; "" clears it. */
-static void take_text(const struct ctl_msg *msg, enum ctl_attr attr, char **text)
-{
-    char buf[TEXT_MAX];
-
-    if (!ctl_get_str(msg, attr, buf, sizeof(buf)))
-        return;
-    g_free(*text);
-    *text = buf[0] ? g_strdup(buf) : NULL;
-}
-
-static void take_u64(const struct ctl_msg *msg, enum ctl_attr attr, guint64 *value)
-{
-    uint64_t got;
-
-    if (ctl_get_u64(msg, attr, &got))
-        *value = got;
-}
-
-static gboolean rows_full(const NrRelayLink *link)
-{
-    return link->network->endpoints->len + link->network->ports->len >= ROWS_MAX;
-}
-
-static int model_endpoint(NrRelayLink *link, const struct ctl_msg *msg)
-{
-    char text[ENDPOINT_TEXT_MAX];
-    NrActualEndpoint *endpoint;
-    uint32_t id, state;
-
-    if (!ctl_get_u32(msg, CTL_A_ENDPOINT_ID, &id) ||
-        !ctl_get_str(msg, CTL_A_ENDPOINT, text, sizeof(text)))
-        return -EPROTO;
-    if (rows_full(link))
-        return -E2BIG;
-    endpoint = endpoint_upsert(link, id, text);
-    if (ctl_get_u32(msg, CTL_A_STATE, &state))
-        endpoint->state = state;
-    take_text(msg, CTL_A_LABEL, &endpoint->label);
-    g_clear_pointer(&endpoint->detail, g_free);
-    take_text(msg, CTL_A_DETAIL, &endpoint->detail);
-    g_hash_table_add(link->seen, seen_key(id, FALSE));
-    return 0;
-}
-
-static int model_port(NrRelayLink *link, const struct ctl_msg *msg)
-{
-    uint32_t id, endpoint = 0, state;
-    NrActualPort *port;
-
-    if (!ctl_get_u32(msg, CTL_A_PORT_ID, &id))
-        return -EPROTO;
-    if (rows_full(link))
-        return -E2BIG;
-    if (g_hash_table_contains(link->gone, GUINT_TO_POINTER(id)))
-        return 0;
-    ctl_get_u32(msg, CTL_A_ENDPOINT_ID, &endpoint);
-    port = port_upsert(link, id, endpoint);
-    if (ctl_get_u32(msg, CTL_A_STATE, &state))
-        port->state = state;
-    take_text(msg, CTL_A_LABEL, &port->label);
-    take_text(msg, CTL_A_LOCAL, &port->local);
-    take_text(msg, CTL_A_PEER, &port->peer);
-    take_text(msg, CTL_A_DETAIL, &port->detail);
-    take_u64(msg, CTL_A_SINCE, &port->since);
-    take_u64(msg, CTL_A_RX_FRAMES, &port->rx_frames);
-    take_u64(msg, CTL_A_RX_BYTES, &port->rx_bytes);
-    take_u64(msg, CTL_A_TX_FRAMES, &port->tx_frames);
-    take_u64(msg, CTL_A_TX_BYTES, &port->tx_bytes);
-    take_u64(msg, CTL_A_DROPS, &port->drops);
-    take_u64(msg, CTL_A_QUEUED, &port->queued);
-    g_hash_table_add(link->seen, seen_key(id, TRUE));
-    return 0;
-}
-
-static void model_sweep(NrRelayLink *link)
-{
-    GPtrArray *endpoints = link->network->endpoints, *ports = link->network->ports;
-
-    for (guint i = endpoints->len; i-- > 0;) {
-        NrActualEndpoint *endpoint = endpoints->pdata[i];
-
-        if (!g_hash_table_contains(link->seen, seen_key(endpoint->id, FALSE)))
-            g_ptr_array_remove_index(endpoints, i);
-    }
-    for (guint i = ports->len; i-- > 0;) {
-        NrActualPort *port = ports->pdata[i];
-
-        if (!g_hash_table_contains(link->seen, seen_key(port->id, TRUE)))
-            g_ptr_array_remove_index(ports, i);
-    }
-}
-
 /* Messages */
 
 static void dump_begin(NrRelayLink *link, gboolean patient, NrReply reply, gpointer data)
@@ -405,8 +232,7 @@ static void dump_begin(NrRelayLink *link, gboolean patient, NrReply reply, gpoin
     if (patient)
         request_be_patient(request);
     link->dump_serial = request->serial;
-    g_hash_table_remove_all(link->seen);
-    g_hash_table_remove_all(link->gone);
+    nr_relay_model_dump_begin(link->model);
     ctl_msg_begin(&msg, CTL_DUMP, request->serial);
     link_send(link, &msg, -1);
 }
@@ -425,10 +251,11 @@ static void on_first_dump(int error, const char *text, gpointer data)
 static int handle_welcome(NrRelayLink *link, const struct ctl_msg *msg)
 {
     Request *hello = g_hash_table_lookup(link->requests, GUINT_TO_POINTER(ctl_msg_serial(msg)));
+    NrActualNetwork *network = nr_relay_model_network(link->model);
     char name[CTL_MSG_MAX];
     uint32_t version = 0, pid = 0;
 
-    if (!hello || hello->type != CTL_HELLO || link->network->name)
+    if (!hello || hello->type != CTL_HELLO || network->name)
         return -EPROTO;
     ctl_get_u32(msg, CTL_A_VERSION, &version);
     if (version != CTL_VERSION)
@@ -436,8 +263,8 @@ static int handle_welcome(NrRelayLink *link, const struct ctl_msg *msg)
     if (!ctl_get_str(msg, CTL_A_NETWORK, name, sizeof(name)) || name[0] == '\0')
         return -EPROTO;
     ctl_get_u32(msg, CTL_A_PID, &pid);
-    link->network->name = g_strdup(name);
-    link->network->pid = (pid_t)pid;
+    network->name = g_strdup(name);
+    network->pid = (pid_t)pid;
     request_finish(link, hello, 0, NULL);
     dump_begin(link, TRUE, on_first_dump, link);
     return 0;
@@ -451,33 +278,9 @@ static int handle_done(NrRelayLink *link, const struct ctl_msg *msg)
     if (!request || request->type != CTL_DUMP)
         return 0; /* a late answer */
     if (serial == link->dump_serial)
-        model_sweep(link);
+        nr_relay_model_dump_end(link->model);
     request_finish(link, request, 0, NULL);
     return 0;
-}
-
-/* The event may come after the reply, or never came: the model must have it either way. */
-static void model_attached(NrRelayLink *link, const Request *request, guint32 id)
-{
-    struct endpoint parsed;
-    const char *expected;
-    NrActualEndpoint *endpoint;
-
-    for (guint i = 0; i < link->network->endpoints->len; i++) {
-        endpoint = link->network->endpoints->pdata[i];
-        if (endpoint->id == id)
-            return;
-    }
-    endpoint = endpoint_upsert(link, id, request->text);
-    endpoint->label = g_strdup(request->label);
-    endpoint->state = CTL_ENDPOINT_UP;
-    if (endpoint_parse(&parsed, request->text, &expected) == 0) {
-        if (parsed.kind == ENDPOINT_LISTEN)
-            endpoint->state = CTL_ENDPOINT_LISTENING;
-        if (parsed.kind == ENDPOINT_TCP)
-            endpoint->state = CTL_ENDPOINT_DIALLING;
-    }
-    g_hash_table_add(link->seen, seen_key(id, FALSE));
 }
 
 static int handle_reply(NrRelayLink *link, const struct ctl_msg *msg)
@@ -493,25 +296,13 @@ static int handle_reply(NrRelayLink *link, const struct ctl_msg *msg)
     ctl_get_u32(msg, CTL_A_ENDPOINT_ID, &id);
     told = ctl_get_str(msg, CTL_A_ERROR_TEXT, text, sizeof(text)) && text[0];
     if (error == 0 && request->type == CTL_ATTACH && id != 0)
-        model_attached(link, request, id);
+        nr_relay_model_attached(link->model, id, request->text, request->label);
     if (error == 0 && request->type == CTL_DETACH)
-        endpoint_remove(link, request->id);
+        nr_relay_model_detached(link->model, request->id);
     if (error != 0 && request->type == CTL_LABEL_PORT)
-        port_set_label(link, request->id, NULL);
+        nr_relay_model_set_label(link->model, request->id, NULL);
     request_finish(link, request, error > 0 && error < 4096 ? -(int)error : (error ? -EPROTO : 0),
                    error ? (told ? text : g_strerror((int)error)) : NULL);
-    return 0;
-}
-
-static int handle_port_gone(NrRelayLink *link, const struct ctl_msg *msg)
-{
-    uint32_t id;
-
-    if (!ctl_get_u32(msg, CTL_A_PORT_ID, &id))
-        return -EPROTO;
-    port_remove(link, id);
-    if (link->dump_serial)
-        g_hash_table_add(link->gone, GUINT_TO_POINTER(id));
     return 0;
 }
 
@@ -523,21 +314,21 @@ static int handle_message(NrRelayLink *link, const struct ctl_msg *msg)
     case CTL_WELCOME:
         return handle_welcome(link, msg);
     case CTL_ENDPOINT:
-        return model_endpoint(link, msg);
+        return nr_relay_model_endpoint(link->model, msg);
     case CTL_PORT:
-        return model_port(link, msg);
+        return nr_relay_model_port(link->model, msg);
     case CTL_DONE:
         return handle_done(link, msg);
     case CTL_REPLY:
         return handle_reply(link, msg);
     case CTL_EVENT_ENDPOINT:
-        r = model_endpoint(link, msg);
+        r = nr_relay_model_endpoint(link->model, msg);
         break;
     case CTL_EVENT_PORT:
-        r = model_port(link, msg);
+        r = nr_relay_model_port(link->model, msg);
         break;
     case CTL_EVENT_PORT_GONE:
-        r = handle_port_gone(link, msg);
+        r = nr_relay_model_port_gone(link->model, msg);
         break;
     default:
         return 0; /* a newer relay's event */
@@ -597,11 +388,9 @@ NrRelayLink *nr_relay_link_new(int sock, const NrRelayLinkEvents *events, gpoint
     link->sock = sock;
     link->events = events;
     link->data = data;
-    link->network = nr_actual_network_new(NULL, 0);
+    link->model = nr_relay_model_new();
     link->next_serial = 1;
     link->requests = g_hash_table_new(NULL, NULL);
-    link->seen = g_hash_table_new(NULL, NULL);
-    link->gone = g_hash_table_new(NULL, NULL);
     link->watch = g_unix_fd_add(sock, G_IO_IN | G_IO_HUP | G_IO_ERR, on_readable, link);
     hello(link);
     return link;
@@ -614,7 +403,7 @@ gboolean nr_relay_link_is_ready(const NrRelayLink *link)
 
 const NrActualNetwork *nr_relay_link_network(const NrRelayLink *link)
 {
-    return link->network;
+    return nr_relay_model_network(link->model);
 }
 
 void nr_relay_link_attach(NrRelayLink *link, const char *endpoint, const char *label, int pass_fd,
@@ -667,7 +456,8 @@ void nr_relay_link_label_port(NrRelayLink *link, guint32 port_id, const char *la
     if (!request)
         return;
     request->id = port_id;
-    port_set_label(link, port_id, label); /* so that nobody looks for it again meanwhile */
+    nr_relay_model_set_label(link->model, port_id,
+                             label); /* so that nobody looks for it again meanwhile */
     ctl_msg_begin(&msg, CTL_LABEL_PORT, request->serial);
     ctl_put_u32(&msg, CTL_A_PORT_ID, port_id);
     ctl_put_str(&msg, CTL_A_LABEL, label);

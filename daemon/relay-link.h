@@ -13,7 +13,9 @@
 
 typedef struct NrRelayLink NrRelayLink;
 
-/* error: 0 or negative errno (-EPIPE: the relay is gone, -ETIMEDOUT); text: one sentence, or NULL. */
+/*
+ * error: 0 or negative errno (-EPIPE: the relay is gone, -ETIMEDOUT); text: one sentence, or NULL.
+ */
 typedef void (*NrReply)(int error, const char *text, gpointer data);
 
 typedef struct {

@@ -40,7 +40,9 @@ typedef struct {
 /* The socket's file name follows from the network's name by a checksum: names are data. */
 void nr_relay_socket_name(const char *network, char ret[NR_RELAY_ID_MAX]);
 
-/* Starts a process. NULL, with one sentence in *ret_text (the caller's), where that fails at once. */
+/*
+ * Starts a process. NULL, with one sentence in *ret_text (the caller's), where that fails at once.
+ */
 NrRelay *nr_relay_spawn(const NrRelaySettings *settings, const char *network,
                         const NrRelayEvents *events, gpointer data, char **ret_text);
 /* Connects to a live one. NULL and a negative errno where nobody is behind the socket. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* All relays of this runtime directory, by network: adopted, started, asked, ended. Every reply comes
- * within a deadline; a reply may come before the call returns. */
+/*
+ * All relays of this runtime directory, by network: adopted, started, asked, ended. Every reply
+ * comes within a deadline; a reply may come before the call returns.
+ */
 #ifndef NR_DAEMON_RELAYS_H
 #define NR_DAEMON_RELAYS_H
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Host names to addresses, off the main loop; what was resolved is looked up again every minute, and
- * an address that was found stays until another is. */
+/*
+ * Host names to addresses, off the main loop; what was resolved is looked up again every minute,
+ * and an address that was found stays until another is.
+ */
 #ifndef NR_DAEMON_RESOLVER_H
 #define NR_DAEMON_RESOLVER_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The runtime directory: ours alone, and locked by the one manager that uses it. What others planted
- * or own there is refused, not used. Sockets are bound and reached through its descriptor, so that
- * neither a link put in the way nor a long path matters.
+ * The runtime directory: ours alone, and locked by the one manager that uses it. What others
+ * planted or own there is refused, not used. Sockets are bound and reached through its descriptor,
+ * so that neither a link put in the way nor a long path matters.
  */
 #ifndef NR_DAEMON_RUNTIME_DIR_H
 #define NR_DAEMON_RUNTIME_DIR_H
@@ -20,8 +20,10 @@ NrRuntimeDir *nr_runtime_dir_open(uid_t uid, GError **error);
 void nr_runtime_dir_free(NrRuntimeDir *dir);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(NrRuntimeDir, nr_runtime_dir_free)
 
-/* A close-on-exec, non-blocking SOCK_SEQPACKET socket bound to name, mode 0600, in place of what was
- * there; not listening. Descriptor, or negative errno. */
+/*
+ * A close-on-exec, non-blocking SOCK_SEQPACKET socket bound to name, mode 0600, in place of what
+ * was there; not listening. Descriptor, or negative errno.
+ */
 int nr_runtime_bind(int dir_fd, const char *name);
 /* Connects to name. Descriptor, or negative errno; never waits. */
 int nr_runtime_connect(int dir_fd, const char *name);
