@@ -103,7 +103,7 @@ void nr_decision_own(NrDecision *d, NrPlaceIndex *owners, const NrPlace *place, 
 
 gboolean nr_case_starts_before(const NrCase *a, const NrCase *b)
 {
-    return a->active && a->rank < b->rank;
+    return a->rank < b->rank; /* all that are off share the last one */
 }
 
 gboolean nr_case_binds(const NrCase *c)

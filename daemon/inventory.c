@@ -142,10 +142,49 @@ void nr_inventory_release(NrInventory *inventory, const char *uuid)
     tell(inventory, record_settle(inventory, uuid, before));
 }
 
-static void record_sync(Record *record, NrGuest *running, NrGuest *defined)
+static const NrNic *find_nic(const NrGuest *guest, struct mac mac)
 {
+    for (guint i = 0; i < guest->nics->len; i++) {
+        const NrNic *nic = g_ptr_array_index(guest->nics, i);
+
+        if (mac_equal(nic->mac, mac))
+            return nic;
+    }
+    return NULL;
+}
+
+/* Metadata that was broken while the guest runs changes nothing for it; its next start is refused.
+ * Returns a new reference, or NULL. */
+static NrGuest *keep_wishes(NrGuest *running, const NrGuest *before)
+{
+    NrGuest *kept;
+
+    if (!running || !running->metadata_fault || !before || before->metadata_fault)
+        return hold(running);
+    kept = nr_guest_copy(running, running->state);
+    g_clear_pointer(&kept->metadata_fault, g_free);
+    for (guint i = 0; i < kept->nics->len; i++) {
+        NrNic *nic = g_ptr_array_index(kept->nics, i);
+        const NrNic *old = find_nic(before, nic->mac);
+
+        if (!old)
+            continue;
+        g_free(nic->wish.network);
+        g_free(nic->wish.bridge);
+        nic->wish.network = g_strdup(old->wish.network);
+        nic->wish.bridge = g_strdup(old->wish.bridge);
+        nic->wish.ignore = old->wish.ignore;
+    }
+    return kept;
+}
+
+static void record_sync(Record *record, NrGuest *listed, NrGuest *defined)
+{
+    const NrGuest *active = record->running ? record->running : record->announced;
+    g_autoptr(NrGuest) running = keep_wishes(listed, active);
+
     if (running && record->stale_id >= 0 && running->id == record->stale_id)
-        running = NULL; /* made before the end of that run: says nothing of now */
+        g_clear_pointer(&running, nr_guest_unref); /* of before the end: says nothing of now */
     else
         record->stale_id = -1;
     set_guest(&record->running, running, NR_GUEST_RUNNING);

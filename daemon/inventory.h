@@ -25,7 +25,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(NrInventory, nr_inventory_free)
 void nr_inventory_announce(NrInventory *inventory, NrGuest *guest, gint64 now_ms);
 /* A hook's release, or a refused start: the guest is not active, whatever was said before. */
 void nr_inventory_release(NrInventory *inventory, const char *uuid);
-/* What libvirt says of one guest: NULL, NULL: it does not know it. */
+/* What libvirt says of one guest: NULL, NULL: it does not know it. A running guest whose metadata
+ * cannot be read any more keeps what it asked for before. */
 void nr_inventory_sync_guest(NrInventory *inventory, const char *uuid, NrGuest *running,
                              NrGuest *defined);
 /* What libvirt says of all (NrGuest, state RUNNING or DEFINED, a guest may be in it as both): those

@@ -173,9 +173,7 @@ typedef struct {
 
 static char *unresolved_key(const char *word, const NrAddress *address)
 {
-    g_autofree char *host = g_ascii_strdown(address->host, -1);
-
-    return g_strdup_printf("%s %s:%u", word, host, address->l4_port);
+    return g_strdup_printf("%s %s:%u", word, address->host, address->l4_port);
 }
 
 /* The earlier network that has one of the addresses, or NULL. */

@@ -323,6 +323,20 @@ static const Row interpretation[] = {
       "a.0 refused conflict\n"
       "b.0 unconnected\n",
       "a.0: guest a|guest b" },
+    { "two servers at once, without ids: one of them",
+      "announced - a: server 127.0.0.1:23456\n"
+      "announced - b: server 127.0.0.1:23456\n",
+      "a.0 unconnected\n"
+      "b.0 refused conflict\n" },
+    { "two udp NICs of one guest that listen at one address: QEMU allows it",
+      "announced 1 a: udp 127.0.0.1:5601>127.0.0.1:5602, udp 127.0.0.1:5603>127.0.0.1:5602\n",
+      "a.0 unconnected\n"
+      "a.1 unconnected\n" },
+    { "udp shared with a NIC that is ignored: not shared",
+      "running 1 a: udp 127.0.0.1:5601>127.0.0.1:5602\n"
+      "running 2 b: udp 127.0.0.1:5601>127.0.0.1:5603 @ignore\n",
+      "a.0 unconnected\n"
+      "b.0 ignored\n" },
     { "two servers, one off: no conflict",
       "running 7 a: server 127.0.0.1:23456\n"
       "defined - b: server :23456\n",
@@ -485,6 +499,21 @@ static const Row named[] = {
       "[lab] listen:127.0.0.1:12345!\n",
       "a.0: guest a|network lab|127.0.0.1:12345",
       .files = { LAB "<listen address='127.0.0.1' port='12345'/>" } },
+    { "a guest that listens where a named one that is off would dial",
+      "defined - a: client 127.0.0.1:12345 @lab\n"
+      "announced 2 b: server 127.0.0.1:12345\n",
+      "a.0 served named lab\n"
+      "b.0 unconnected\n",
+      .files = { LAB "<match domain='none'/>" } },
+    { "a guest that will not start is in nobody's way",
+      "running 1 a: client 127.0.0.1:12345 @lab\n"
+      "announced 2 b: server 127.0.0.1:12345\n"
+      "announced 3 c: client 127.0.0.1:12345\n",
+      "a.0 served named lab\n"
+      "b.0 refused conflict\n"
+      "c.0 served lab\n"
+      "[lab] listen:127.0.0.1:12345!\n",
+      .files = { LAB "<match domain='none'/>" } },
     { "a guest that binds the udp address of a named one that runs",
       "running 1 a: udp 127.0.0.1:5601>127.0.0.1:5602 @lab\n"
       "announced 2 b: udp 127.0.0.1:5700>127.0.0.1:5601\n",
@@ -669,7 +698,8 @@ static void test_endpoints_tell(void)
     g_autoptr(GPtrArray) guests =
         fixture_guests("running 7 a: client 127.0.0.1:12345, server :23456\n"
                        "running 9 b: client 127.0.0.1:12345\n"
-                       "defined - c: client 127.0.0.1:12345\n");
+                       "defined - c: client 127.0.0.1:12345\n"
+                       "running 8 d: client 127.0.0.1:12345\n");
     g_autoptr(GPtrArray) networks = fixture_networks(files);
     g_autoptr(NrDesired) desired = fixture_decide(guests, networks, &plain);
     const NrDesiredEndpoint *listener = find_endpoint(desired, "listen:127.0.0.1:12345");

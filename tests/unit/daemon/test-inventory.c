@@ -207,6 +207,33 @@ static void test_snapshot(World *world, gconstpointer data)
     g_assert_cmpuint(before->len, ==, 3); /* keeps what it has */
 }
 
+static void test_metadata_breaks(World *world, gconstpointer data)
+{
+    const char *before = "running 3 a" NIC " @lab\n";
+    g_autoptr(NrGuest) broken = fixture_guest("running 3 a" NIC);
+    g_autoptr(NrGuest) next = NULL, started = NULL;
+    NrGuest *guest;
+
+    sync_all(world, before);
+    world->changes = 0;
+    broken->metadata_fault = g_strdup("line 3");
+    for (guint i = 0; i < 2; i++)
+        nr_inventory_sync_guest(world->inventory, UUID, broken, NULL);
+    expect(world, "running 3", 0);
+    guest = nr_inventory_find(world->inventory, UUID);
+    g_assert_cmpstr(((NrNic *)g_ptr_array_index(guest->nics, 0))->wish.network, ==, "lab");
+    g_assert_null(guest->metadata_fault);
+
+    nr_inventory_release(world->inventory, UUID);
+    next = nr_guest_copy(broken, NR_GUEST_ANNOUNCED);
+    next->id = 4;
+    nr_inventory_announce(world->inventory, next, 0);
+    g_assert_nonnull(nr_inventory_find(world->inventory, UUID)->metadata_fault);
+    started = nr_guest_copy(next, NR_GUEST_RUNNING);
+    nr_inventory_sync_guest(world->inventory, UUID, started, NULL);
+    g_assert_nonnull(nr_inventory_find(world->inventory, UUID)->metadata_fault);
+}
+
 #define ADD(name, function) g_test_add("/inventory/" name, World, NULL, set_up, function, tear_down)
 
 int main(int argc, char **argv)
@@ -222,6 +249,7 @@ int main(int argc, char **argv)
     ADD("the deadline", test_deadline);
     ADD("the deadline starts anew", test_deadline_starts_anew);
     ADD("the same news is no change", test_same_news_is_no_change);
+    ADD("metadata that breaks while the guest runs", test_metadata_breaks);
     ADD("a snapshot", test_snapshot);
     return g_test_run();
 }

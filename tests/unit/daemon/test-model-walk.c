@@ -11,7 +11,7 @@
 #include "daemon/place.h"
 
 #define GUESTS 6
-#define STEPS  3000
+#define STEPS  1500
 
 static const char *const nics[] = {
     "client 127.0.0.1:1",

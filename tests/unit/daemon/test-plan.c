@@ -130,6 +130,31 @@ static void test_conflict_stops_first(void)
          "new: listen on 127.0.0.1:1\n");
 }
 
+/* Of a network that goes whole, only what is in the way goes first. */
+static void test_conflict_leaves_the_rest(void)
+{
+    static const char *const before[] = { "<name>old</name><listen port='1'/><listen port='2'/>",
+                                          NULL };
+    static const char *const after[] = { "<name>new</name><listen port='1'/>", NULL };
+    g_autoptr(NrActual) actual = nr_actual_new();
+
+    pass(actual, "", before, "old: start a relay\nold: listen on *:1\nold: listen on *:2\n");
+    pass(actual, "", after,
+         "old: stop listening on *:1\n"
+         "new: start a relay\n"
+         "new: listen on *:1\n"
+         "old: stop the relay\n");
+}
+
+/* A connection that was kept, and whose relay is lost: an empty one would serve nobody. */
+static void test_nothing_for_nothing(void)
+{
+    g_autoptr(NrActual) actual = nr_actual_new();
+
+    pass(actual, "running 1 a: client 127.0.0.1:8010\nannounced 2 b: server 127.0.0.1:8010\n", NULL,
+         "");
+}
+
 static void test_conflict_detaches_first(void)
 {
     static const char *const before[] = {
@@ -392,6 +417,8 @@ int main(int argc, char **argv)
     g_test_add_func("/plan/attach before detach", test_attach_before_detach);
     g_test_add_func("/plan/a conflict stops first", test_conflict_stops_first);
     g_test_add_func("/plan/a conflict detaches first", test_conflict_detaches_first);
+    g_test_add_func("/plan/a conflict leaves the rest", test_conflict_leaves_the_rest);
+    g_test_add_func("/plan/no relay without an endpoint", test_nothing_for_nothing);
     g_test_add_func("/plan/a conflict in one network", test_conflict_in_one_network);
     g_test_add_func("/plan/a server moves", test_server_moves);
     g_test_add_func("/plan/udp moves", test_udp_moves);
