@@ -147,12 +147,17 @@ undo_made()
         stop_libvirt_networks
     fi
     tac "$made" >"$work/made"
-    while read -r kind what number; do
+    while read -r kind what number file; do
         case $kind in
         user) quietly userdel "$what" || say "the user $what could not be removed" ;;
         build) rm -rf "$what" ;;
         unit) [ -n "$keep" ] || quietly systemctl stop "$what" || : ;;
-        process) [ -n "$keep" ] || stop_process "$what" "$number" ;;
+        process)
+            if [ -z "$keep" ]; then
+                stop_process "$what" "$number"
+                rm -f "$file"
+            fi
+            ;;
         esac
     done <"$work/made"
 }

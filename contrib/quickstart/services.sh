@@ -13,27 +13,31 @@ libvirt_answers()
     timeout 10 virsh --quiet --connect qemu:///system uri
 }
 
-# start_by_hand NAME PROGRAM PIDFILE ARGUMENT...: as a daemon, unless it runs.
+# start_by_hand NAME SOCKET PROGRAM PIDFILE ARGUMENT...: as a daemon, unless somebody listens there.
 start_by_hand()
 {
-    name=$1 program=$2 its_pid_file=$3
-    shift 3
-    if pid_of "$program" "$its_pid_file" >/dev/null; then
+    name=$1 socket=$2 program=$3 its_pid_file=$4
+    shift 4
+    if ss -Hlx | grep -q " $socket "; then
         say "$name runs already"
         return 0
     fi
+    rm -f "$its_pid_file" # of one that was killed; some will not start because of it
     quietly "$program" "$@" || die "$program could not be started"
     eventually 10 pid_of "$program" "$its_pid_file" || die "$program has ended at once"
-    remember "process $program $(pid_of "$program" "$its_pid_file")"
+    remember "process $program $(pid_of "$program" "$its_pid_file") $its_pid_file"
     say "$name started"
 }
 
 start_libvirt_by_hand()
 {
     install -d -m 755 /run/dbus
-    start_by_hand "the system bus" /usr/bin/dbus-daemon /run/dbus/pid --system --fork
-    start_by_hand virtlogd /usr/sbin/virtlogd /run/virtlogd.pid -d
-    start_by_hand libvirtd /usr/sbin/libvirtd /run/libvirtd.pid -d
+    start_by_hand "the system bus" /run/dbus/system_bus_socket \
+        /usr/bin/dbus-daemon /run/dbus/pid --system --fork
+    start_by_hand virtlogd /run/libvirt/virtlogd-sock \
+        /usr/sbin/virtlogd /run/virtlogd.pid -d
+    start_by_hand libvirtd /run/libvirt/libvirt-sock \
+        /usr/sbin/libvirtd /run/libvirtd.pid -d
 }
 
 libvirt_unit()
