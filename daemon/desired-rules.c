@@ -200,7 +200,8 @@ static gboolean refuse_second_binder(NrDecision *d, NrCase *c)
     return FALSE;
 }
 
-/* The first who has an address of our side that QEMU is about to bind, and will not give way. */
+/* The first who has an address of our side that QEMU is about to bind, and will not give way. Who
+ * holds one already was decided before, so it started before. */
 static const NrOwner *find_holder(const NrCase *c, const NrPlaceGroup *group)
 {
     gboolean udp = c->nic->kind == NR_NIC_UDP;
@@ -212,9 +213,8 @@ static const NrOwner *find_holder(const NrCase *c, const NrPlaceGroup *group)
         if (!udp && owner->segment == c->claim)
             return NULL;
         /* A <udp> line binds nothing until a guest is behind it. */
-        if (!owner->holder && udp)
-            continue;
-        return !owner->holder || nr_case_starts_before(owner->holder, c) ? owner : NULL;
+        if (owner->holder || !udp)
+            return owner;
     }
     return NULL;
 }
