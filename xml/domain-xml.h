@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* libvirt's domain XML -> NrGuest. No network, no entities, no DTD; size, depth and number of
- * interfaces bounded. A NIC that is wrong gets its `fault`; only XML that is no domain is an error. */
+ * interfaces bounded. A NIC that is wrong gets its `fault`; only XML that is no domain is an
+ * error. */
 #ifndef NR_XML_DOMAIN_XML_H
 #define NR_XML_DOMAIN_XML_H
 

@@ -22,8 +22,8 @@ typedef enum {
 gboolean nr_value_l4_port(const char *text, guint16 *ret);
 /*
  * *ret becomes the text to compare by (new string): an address as inet_ntop() writes it, a name in
- * lower case; NULL for NR_HOST_NONE. QEMU and the resolver both take a text that begins with a digit
- * for an IPv4 address in any of inet_aton()'s spellings, so "127.1" is 127.0.0.1 here too.
+ * lower case; NULL for NR_HOST_NONE. QEMU and the resolver both take a text that begins with a
+ * digit for an IPv4 address in any of inet_aton()'s spellings, so "127.1" is 127.0.0.1 here too.
  */
 NrHostKind nr_value_host(const char *text, char **ret);
 gboolean nr_value_is_network_name(const char *text);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * One walk over the bytes, no memory. It knows of XML only where tags, comments, CDATA sections and
- * instructions begin and end. As long as libxml2 finds no error both see the same tags; at its first
- * error the reader stops feeding it. So what is counted here is all that libxml2 ever gets to build.
+ * instructions begin and end. As long as libxml2 finds no error both see the same tags; at its
+ * first error the reader stops feeding it. So what is counted here is all that libxml2 ever builds.
  */
 #include "xml/xml-bounds.h"
 
@@ -10,7 +10,7 @@
 
 #include "xml/domain-xml.h"
 
-/* libxml2 keeps all of these in its buffer while it reads them. One argument of a program is at most
+/* libxml2 keeps all of these in its buffer while it reads them. An argument of a program is at most
  * 128 kB, and arguments are the longest attributes there are. */
 #define TAG_MAX_BYTES     (256 * 1024)
 #define BRACKET_MAX_BYTES (1024 * 1024)

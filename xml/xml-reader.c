@@ -43,9 +43,9 @@ static void on_parser_error(void *user_data, ErrorArg error)
 }
 
 /*
- * After an error libxml2 reads on, and what it then takes for tags is not what nr_xml_bounds_check()
- * counted. It cannot be stopped from its error callback (its own pointers into the buffer would be
- * left dangling), but it can be starved.
+ * After an error libxml2 reads on, and what it then takes for tags is not what
+ * nr_xml_bounds_check() counted. It cannot be stopped from its error callback (its own pointers
+ * into the buffer would be left dangling), but it can be starved.
  */
 static int on_parser_read(void *user_data, char *buf, int size)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Tests made of files: every *.xml of a folder in tests/data/xml is a case, and what it must give
- * stands in FOLDER.expect beside, one block "== FILE" for each. With NR_EXPECT_OUT=DIR what is got is
- * appended to DIR/FOLDER.expect, to be read and then copied by a person.
+ * stands in FOLDER.expect beside, one block "== FILE" for each. With NR_EXPECT_OUT=DIR what is got
+ * is appended to DIR/FOLDER.expect, to be read and then copied by a person.
  */
 #ifndef NR_TESTS_XML_FIXTURE_H
 #define NR_TESTS_XML_FIXTURE_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Domain XML made to hurt: refused within a second, with less than 32 MB of growth; and many threads
- * that read at once. */
+/* Domain XML made to hurt: refused within a second, with less than 32 MB of growth; and many
+ * threads that read at once. */
 #include <malloc.h>
 #include <stdio.h>
 #include <string.h>
@@ -299,7 +299,7 @@ static void test_entities(void)
     refuse(text, NR_XML_ERROR_MALFORMED, "DOCTYPE");
 }
 
-/* What is allowed must not be refused: 1,024 NICs as libvirt writes them, and a long description. */
+/* What is allowed must not be refused: 1,024 NICs as libvirt writes them, and a long text. */
 static void test_largest_allowed(void)
 {
     GString *text = begin();
