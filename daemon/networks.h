@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The network files: *.xml of one directory, loaded and checked; what is good counts, what is not is
- * explained, and a file that became bad leaves its network as it was. */
+/* The network files: *.xml of one directory, loaded and checked; what is good counts, what is not
+ * is explained, and a file that became bad leaves its network as it was. */
 #ifndef NR_DAEMON_NETWORKS_H
 #define NR_DAEMON_NETWORKS_H
 

@@ -4,7 +4,7 @@
  * of something new goes first, all else last, so that nobody is without while it need not be.
  *
  * One thing outlives its network: the connection of a running guest that dialled us. Its QEMU never
- * dials again, so a relay that still has one only loses its endpoints, and stops when the guest does.
+ * dials again, so a relay that still has one only loses its endpoints, and stops with the guest.
  */
 #include "daemon/plan.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Who meets whom, as tables. First what generators of domain XML write in practice, one row for
- * each, with no configuration at all; then each line of their interpretation; then what people name.
+ * each, with no configuration at all; then each line of their interpretation; then what is named.
  */
 #include "model-fixture.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A random walk: guests come, go and change, files appear and vanish, all in a few addresses so that
- * everything is in everything's way. After each step a pass is made, and what must always hold is
+ * A random walk: guests come, go and change, files appear and vanish, all in a few addresses so
+ * that everything is in everything's way. After each step a pass is made, and what must always hold is
  * looked at: while the pass runs, too.
  */
 #include "model-fixture.h"
@@ -263,7 +263,7 @@ static gboolean is_wanted_empty(const NrDesired *desired, const char *name)
     return FALSE;
 }
 
-/* What is served has its network and its endpoint; only a listener may have given way to a guest. */
+/* What is served has its network and endpoint; only a listener may have given way to a guest. */
 static void check_served(const World *world, const NrDesired *desired, const NrBinding *binding)
 {
     gboolean dials = binding->nic->kind == NR_NIC_DIALS;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A folder of network files: what is good counts, what is not is explained and harms nobody else. */
+/* A folder of network files: what is good counts, what is not is explained and harms nobody. */
 #include "daemon/networks.h"
 
 #include <glib/gstdio.h>
