@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A random walk: guests come, go and change, files appear and vanish, all in a few addresses so
- * that everything is in everything's way. After each step a pass is made, and what must always hold is
- * looked at: while the pass runs, too.
+ * that everything is in everything's way. After each step a pass is made, and what must always
+ * hold is looked at: while the pass runs, too.
  */
 #include "model-fixture.h"
 
