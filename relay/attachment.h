@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * An endpoint that is attached to this relay: the keeper's side of it. It listens, dials or opens,
+ * and gives what comes of it to the keeper as ports. Kinds differ behind struct attachment_ops.
+ */
+#ifndef NR_RELAY_ATTACHMENT_H
+#define NR_RELAY_ATTACHMENT_H
+
+#include <stdbool.h>
+#include "common/ctl-proto.h"
+#include "common/endpoint.h"
+#include "relay/inet.h"
+#include "relay/loop.h"
+#include "relay/resolver.h"
+
+#define ATTACHMENT_TEXT_MAX  1024
+#define ATTACHMENT_PENDING   1  /* attachment_started() will tell */
+#define ATTACHMENT_RETRY_MIN 50 /* ms; doubled up to */
+#define ATTACHMENT_RETRY_MAX 2000
+#define ATTACHMENT_STEADY_MS 2000 /* a port that lived as long was a success */
+
+struct attachment;
+struct keeper;
+
+struct attachment_ops {
+    bool ports_stay; /* when it is detached */
+    bool takes_fd;   /* that was passed along */
+    /*
+     * passed_fd: -1, or a descriptor that is the attachment's if this succeeds. 0,
+     * ATTACHMENT_PENDING, or negative errno and a sentence in error.
+     */
+    int (*start)(struct attachment *attachment, int passed_fd, char error[ATTACHMENT_TEXT_MAX]);
+    /* Lets go of everything but ports. */
+    void (*stop)(struct attachment *attachment);
+    /* One of its ports is gone; room: one of somebody else. May be NULL. */
+    void (*port_gone)(struct attachment *attachment);
+    void (*room)(struct attachment *attachment);
+};
+
+struct attachment {
+    struct keeper *keeper;
+    struct attachment *next; /* keeper.attachments, ascending by id */
+    const struct attachment_ops *ops;
+    uint32_t id;
+    bool by_hand; /* from the command line */
+    struct endpoint endpoint;
+    char text[ENDPOINT_TEXT_MAX]; /* canonical */
+    char label[CTL_LABEL_MAX + 1];
+    enum ctl_endpoint_state state;
+    char detail[128]; /* why it is not through, or a TAP's name */
+    uint64_t since_s;
+    unsigned n_ports;
+
+    /* for the kinds' own use */
+    struct loop_io io; /* listening, or connecting; fd -1: neither */
+    struct loop_timer timer;
+    struct resolver resolver;
+    unsigned address_index;
+    struct inet_address local;
+    struct inet_address remote;
+    bool local_known, remote_known;
+    uint32_t retry_ms;
+    uint64_t up_ms;
+    bool waiting; /* resting for want of descriptors; or asked for and not yet answered */
+    char ifname[ENDPOINT_NAME_MAX];
+};
+
+extern const struct attachment_ops listener_ops, dialer_ops, udp_ops, tap_ops, bridge_ops, fd_ops,
+    stdio_ops;
+
+/* On success it is in the keeper's list, also while it is pending. */
+int attachment_new(struct attachment **ret, struct keeper *keeper, const struct endpoint *endpoint,
+                   const char *label, int passed_fd, bool by_hand, char error[ATTACHMENT_TEXT_MAX]);
+/* Out of the list and freed; ports go too, unless they stay. */
+void attachment_detach(struct attachment *attachment);
+
+void attachment_set_state(struct attachment *attachment, enum ctl_endpoint_state state,
+                          const char *detail);
+/* The end of ATTACHMENT_PENDING. After a failure the attachment is gone. */
+void attachment_started(struct attachment *attachment, int r, const char *error);
+/* Sets the timer, farther each time until a port has been up for a while. */
+void attachment_retry_later(struct attachment *attachment, const char *why);
+
+#endif

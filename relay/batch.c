@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* READ and COMMIT; batch-send.c has SEND, CONSUME and the successor's way. */
+#include "relay/batch.h"
+
+#include <errno.h>
+#include "relay/batch-send.h"
+#include "relay/log.h"
+
+void batch_kill_port(struct batch *batch, struct port *port, int error)
+{
+    if (port->dead)
+        return;
+    port->dead = error ? error : -EPIPE;
+    batch->on_dead(batch, port);
+}
+
+/* One verdict for a frame; equal neighbours are one run. */
+static void add_verdict(struct batch *batch, uint16_t verdict, uint32_t end)
+{
+    struct shared_batch *b = &batch->shared->core->batch;
+    struct shared_run *run = &batch->shared->core->run[b->n_runs];
+
+    if (b->n_runs > 0 && run[-1].verdict == verdict) {
+        run[-1].end = end;
+        ++run[-1].frames;
+        return;
+    }
+    *run = (struct shared_run){ .end = end, .verdict = verdict, .frames = 1 };
+    ++b->n_runs;
+}
+
+static uint16_t judge(struct batch *batch, struct port *in, struct frame frame)
+{
+    if (frame.len < FRAME_MIN) {
+        ++batch->rx.drop_runt;
+        return VERDICT_NONE;
+    }
+    ++batch->rx.rx_frames;
+    batch->rx.rx_bytes += frame.len;
+    return vswitch_input(batch->vswitch, (uint16_t)in->slot, frame);
+}
+
+/* Returns the end of the last whole frame; *ret_error: 0, or why the stream is lost after it. */
+static size_t read_frames(struct batch *batch, struct port *in, size_t have, int *ret_error)
+{
+    struct frame frame;
+    size_t at = 0;
+    int r;
+
+    batch->shared->core->batch.n_runs = 0;
+    memset(&batch->rx, 0, sizeof(batch->rx));
+    for (;;) {
+        r = framing_next(batch->shared->work + at, have - at, &frame);
+        if (r != 0 || batch->shared->core->batch.n_runs == SHARED_RUNS)
+            break;
+        at += FRAMING_HEADER + frame.len;
+        add_verdict(batch, judge(batch, in, frame), (uint32_t)at);
+    }
+    *ret_error = r == FRAMING_E_LENGTH ? -EMSGSIZE : 0;
+    return at;
+}
+
+static void add_member(struct batch *batch, const struct port *port)
+{
+    struct shared_core *core = batch->shared->core;
+
+    core->member[core->batch.n_members++] = (struct shared_member){
+        .slot = port->slot,
+        .id = port->id,
+        .start = port_position(port),
+    };
+}
+
+static void note_members(struct batch *batch, const struct port *in)
+{
+    batch->shared->core->batch.n_members = 0;
+    for (uint32_t slot = 0; slot < batch->n_slots; ++slot) {
+        const struct port *port = batch->ports[slot];
+
+        if (port && port != in && !port->dead &&
+            (batch->index.n_flood > 0 || batch->index.head[slot]))
+            add_member(batch, port);
+    }
+}
+
+/* After the last store nobody can take it back. */
+static void commit(struct batch *batch, const struct port *in, size_t whole, size_t all)
+{
+    struct shared_batch *b = &batch->shared->core->batch;
+
+    b->tries = 0;
+    b->in_slot = in->slot;
+    b->in_id = in->id;
+    b->x = in->record->c0;
+    b->end = b->x + whole;
+    b->cend = b->x + all;
+    batch_index_runs(batch);
+    note_members(batch, in);
+    shared_barrier();
+    b->state = SHARED_SEND;
+    shared_barrier();
+    batch->shared->extra->filled = 0;
+}
+
+static void count_rx(struct port *in, const struct port_counters *rx)
+{
+    in->counters->rx_frames += rx->rx_frames;
+    in->counters->rx_bytes += rx->rx_bytes;
+    in->counters->drop_runt += rx->drop_runt;
+}
+
+static void batch_move(struct batch *batch, struct port *in, size_t have)
+{
+    uint64_t carried = in->record->c1 - in->record->c0;
+    int error = 0;
+    size_t whole = read_frames(batch, in, have, &error);
+    size_t all = have;
+
+    /* A datagram kind's input is frames to its end, so nothing can be left over. After a lost
+     * stream, or with more runs than fit, the rest stays where it is. */
+    if (in->ops->datagrams)
+        all = whole;
+    else if (have - whole >= FRAMING_MAX || error)
+        all = whole > carried ? whole : carried;
+    commit(batch, in, whole, all);
+    batch_send(batch);
+    batch_consume(batch, in);
+    count_rx(in, &batch->rx);
+    if (error) {
+        log_limited(LOG_LEVEL_WARNING, "port %u sent a length above %u: closed", in->id, FRAME_MAX);
+        batch_kill_port(batch, in, error);
+    }
+}
+
+bool batch_run(struct batch *batch, struct port *in, size_t room)
+{
+    struct shared_extra *extra = batch->shared->extra;
+    ssize_t have;
+
+    if (extra->reading_slot != in->slot || extra->reading_id != in->id) {
+        extra->read_crashes = 0;
+        extra->reading_slot = in->slot;
+    }
+    extra->reading_id = in->id;
+    have = in->ops->fill(in, batch->shared->work, room < SHARED_READ ? room : SHARED_READ);
+    if (have > 0)
+        batch_move(batch, in, (size_t)have);
+    else if (have < 0)
+        batch_kill_port(batch, in, (int)have);
+    extra->read_crashes = 0;
+    extra->reading_id = 0;
+    return have > 0;
+}
+
+/* Datagrams that a predecessor had read and not yet committed are still in the work area. */
+static void recover_read(struct batch *batch, bool crashed)
+{
+    struct shared_extra *extra = batch->shared->extra;
+    uint32_t slot = extra->reading_slot, filled = extra->filled;
+    struct port *in = slot < SHARED_PORTS ? batch->ports[slot] : NULL;
+
+    if (!in || !extra->reading_id || in->id != extra->reading_id || in->dead) {
+        extra->reading_id = 0;
+        extra->filled = 0;
+        return;
+    }
+    if (crashed && ++extra->read_crashes >= BATCH_CRASHES) {
+        log_error("port %u: reading it ended the forwarder %u times: closed", in->id,
+                  extra->read_crashes);
+        extra->reading_id = 0;
+        extra->filled = 0;
+        batch_kill_port(batch, in, -EBADMSG);
+        return;
+    }
+    if (in->ops->datagrams && filled > 0 && filled <= SHARED_WORK)
+        batch_move(batch, in, filled);
+    extra->filled = 0;
+}
+
+void batch_recover(struct batch *batch, bool crashed)
+{
+    if (batch->shared->core->batch.state == SHARED_IDLE)
+        recover_read(batch, crashed);
+    else
+        batch_finish(batch, crashed);
+}

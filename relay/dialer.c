@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A port by dialling: again and again, farther and farther between, for ever. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "common/scope.h"
+#include "relay/attachment.h"
+#include "relay/keeper.h"
+
+#define ATTEMPT_MS 2000 /* a filtered address says nothing; ask anew rather than wait longer */
+
+/* A far end that vanished without a word is noticed within this. */
+#define KEEPALIVE_IDLE_S     15
+#define KEEPALIVE_INTERVAL_S 5
+#define KEEPALIVE_PROBES     3
+
+#define container(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
+
+static void dial_next(struct attachment *a);
+
+static void set_option(int fd, int level, int option, int value)
+{
+    if (setsockopt(fd, level, option, &value, sizeof(value)) < 0)
+        log_debug("socket option %d of level %d: %s", option, level, strerror(errno));
+}
+
+static void hang_up(struct attachment *a)
+{
+    if (a->io.fd < 0)
+        return;
+    loop_del(&a->keeper->loop, &a->io);
+    close(a->io.fd);
+    a->io.fd = -1;
+}
+
+/* This address is no good: the next one, or after a while from the start. */
+static void dial_failed(struct attachment *a, int error)
+{
+    hang_up(a);
+    if (++a->address_index < a->resolver.n)
+        dial_next(a);
+    else
+        attachment_retry_later(a, strerror(error));
+}
+
+/* A dialled free port of this very host can be given to the dialling socket itself. */
+static bool is_own_echo(int fd)
+{
+    struct inet_address ours = { .len = sizeof(ours.storage) };
+    struct inet_address theirs = { .len = sizeof(theirs.storage) };
+    char a[INET_TEXT_MAX], b[INET_TEXT_MAX];
+
+    if (getsockname(fd, (struct sockaddr *)&ours.storage, &ours.len) < 0 ||
+        getpeername(fd, (struct sockaddr *)&theirs.storage, &theirs.len) < 0)
+        return false;
+    return strcmp(inet_format(&ours, a), inet_format(&theirs, b)) == 0;
+}
+
+static void dial_done(struct attachment *a)
+{
+    _cleanup_(closep) int fd = -1;
+    int r;
+
+    if (is_own_echo(a->io.fd)) {
+        dial_failed(a, ECONNREFUSED);
+        return;
+    }
+    loop_timer_stop(&a->keeper->loop, &a->timer);
+    loop_del(&a->keeper->loop, &a->io);
+    fd = steal_fd(&a->io.fd);
+    r = keeper_hold(a->keeper, a, PORT_TCP, fd, fd, "");
+    if (r < 0) {
+        attachment_retry_later(a, strerror(-r));
+        return;
+    }
+    steal_fd(&fd);
+    a->up_ms = a->keeper->loop.now_ms;
+    log_info("%s is through", a->text);
+    attachment_set_state(a, CTL_ENDPOINT_UP, "");
+}
+
+static void on_connect(struct loop_io *io, uint32_t revents)
+{
+    struct attachment *a = container(io, struct attachment, io);
+    int error = 0;
+    socklen_t len = sizeof(error);
+
+    if (getsockopt(io->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
+        error = errno;
+    if (error)
+        dial_failed(a, error);
+    else
+        dial_done(a);
+}
+
+static int dial(struct attachment *a, const struct inet_address *to)
+{
+    _cleanup_(closep) int fd =
+        socket(to->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int r;
+
+    if (fd < 0)
+        return -errno;
+    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1);
+    set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
+    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
+    set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
+    if (connect(fd, (const struct sockaddr *)&to->storage, to->len) < 0 && errno != EINPROGRESS)
+        return -errno;
+    a->io.on_io = on_connect;
+    r = loop_add(&a->keeper->loop, &a->io, fd, EPOLLOUT);
+    if (r < 0) {
+        a->io.fd = -1;
+        return r;
+    }
+    steal_fd(&fd);
+    return 0;
+}
+
+static void dial_next(struct attachment *a)
+{
+    int r = dial(a, &a->resolver.address[a->address_index]);
+
+    if (r < 0)
+        dial_failed(a, -r);
+    else
+        loop_timer_in(&a->keeper->loop, &a->timer, ATTEMPT_MS);
+}
+
+static void on_resolved(struct resolver *resolver)
+{
+    struct attachment *a = container(resolver, struct attachment, resolver);
+
+    a->address_index = 0;
+    if (resolver->n > 0)
+        dial_next(a);
+    else
+        attachment_retry_later(a, resolver->error);
+}
+
+static void dial_begin(struct attachment *a)
+{
+    int r;
+
+    a->address_index = 0;
+    if (a->remote_known) {
+        a->resolver.address[0] = a->remote;
+        a->resolver.n = 1;
+        dial_next(a);
+        return;
+    }
+    if (!keeper_has_room(a->keeper)) {
+        attachment_retry_later(a, strerror(EMFILE));
+        return;
+    }
+    r = resolver_ask(&a->resolver, &a->endpoint.remote);
+    if (r < 0)
+        attachment_retry_later(a, strerror(-r));
+}
+
+/* An attempt took too long, or it is time for the next one. */
+static void on_timer(struct loop_timer *timer)
+{
+    struct attachment *a = container(timer, struct attachment, timer);
+
+    if (a->io.fd >= 0)
+        dial_failed(a, ETIMEDOUT);
+    else
+        dial_begin(a);
+}
+
+static int dialer_start(struct attachment *a, int passed_fd, char error[ATTACHMENT_TEXT_MAX])
+{
+    a->timer.on_timer = on_timer;
+    a->resolver.on_resolved = on_resolved;
+    a->remote_known = inet_parse(&a->remote, &a->endpoint.remote) == 0;
+    loop_timer_in(&a->keeper->loop, &a->timer, 0); /* whoever attached it hears of it first */
+    return 0;
+}
+
+static void dialer_stop(struct attachment *a)
+{
+    hang_up(a);
+}
+
+static void dialer_port_gone(struct attachment *a)
+{
+    if (a->keeper->loop.now_ms - a->up_ms >= ATTACHMENT_STEADY_MS)
+        a->retry_ms = ATTACHMENT_RETRY_MIN;
+    attachment_retry_later(a, "the far end closed the connection");
+}
+
+const struct attachment_ops dialer_ops = {
+    .start = dialer_start,
+    .stop = dialer_stop,
+    .port_gone = dialer_port_gone,
+};

@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The forwarder's loop. It owns copies of the ports' descriptors and nothing else: whatever it
+ * must remember beyond its own death is in the shared memory, or known to the kernel.
+ */
+#include "relay/forwarder.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "relay/batch.h"
+#include "relay/handover.h"
+#include "relay/log.h"
+#include "relay/sandbox.h"
+#include "relay/wire.h"
+
+#define QUANTUM       (64 * 1024) /* a port's turn where others wait */
+#define TRIM_MS       5000
+#define MESSAGES_TURN 64
+
+#define container(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
+
+struct gone {
+    uint32_t slot, id;
+    int32_t error;
+};
+
+struct forwarder {
+    struct loop loop;
+    struct loop_io handover;
+    struct loop_timer trim;
+    struct shared shared;
+    struct vswitch vswitch;
+    struct batch batch;
+    struct wire wire;
+    struct port *dead[SHARED_PORTS]; /* closed when the round ends */
+    uint32_t n_dead;
+    struct gone gone[SHARED_PORTS]; /* not yet told: one a slot at most */
+    uint32_t n_gone;
+    uint64_t stats_serial; /* 0: none asked for */
+    uint32_t stats_slot;   /* next to tell */
+    bool crashed;
+    bool ended;
+};
+
+/* One network, one forwarder: the callbacks find it here. */
+static struct forwarder *the_forwarder;
+
+static void port_interest(struct forwarder *f, struct port *port)
+{
+    uint32_t in = port->paused ? 0 : EPOLLIN, out = port_queued(port) ? EPOLLOUT : 0;
+    int r;
+
+    if (port->wfd == port->rfd) {
+        r = loop_set(&f->loop, &port->in, in | out);
+    } else {
+        r = loop_set(&f->loop, &port->in, in);
+        if (r == 0)
+            r = loop_set(&f->loop, &port->out, out);
+    }
+    if (r < 0)
+        batch_kill_port(&f->batch, port, r);
+}
+
+static void port_flush(struct forwarder *f, struct port *port)
+{
+    int r = port_drain(port);
+
+    if (r < 0) {
+        batch_kill_port(&f->batch, port, r);
+        return;
+    }
+    if (!port_queued(port))
+        wire_drained(&f->wire, port);
+    port_interest(f, port);
+}
+
+static void port_read(struct forwarder *f, struct port *port)
+{
+    size_t room = f->loop.n_events > 1 ? QUANTUM : SHARED_READ;
+
+    if (f->vswitch.mode == VSWITCH_WIRE) {
+        if (!wire_may_read(&f->wire, port)) {
+            port_interest(f, port);
+            return;
+        }
+        room = wire_room(&f->wire, port, room);
+    }
+    f->vswitch.now_s = (uint32_t)(f->loop.now_ms / 1000);
+    batch_run(&f->batch, port, room);
+    if (!f->trim.armed)
+        loop_timer_in(&f->loop, &f->trim, TRIM_MS);
+}
+
+static void on_port_in(struct loop_io *io, uint32_t revents)
+{
+    struct port *port = container(io, struct port, in);
+
+    if (!port->dead && (revents & (EPOLLOUT | EPOLLERR | EPOLLHUP)) && port_queued(port) &&
+        port->wfd == port->rfd)
+        port_flush(the_forwarder, port);
+    if (!port->dead && (revents & (EPOLLIN | EPOLLERR | EPOLLHUP)))
+        port_read(the_forwarder, port);
+}
+
+static void on_port_out(struct loop_io *io, uint32_t revents)
+{
+    struct port *port = container(io, struct port, out);
+
+    if (!port->dead)
+        port_flush(the_forwarder, port);
+}
+
+static void on_queued(struct batch *batch, struct port *port)
+{
+    port_interest(the_forwarder, port);
+}
+
+static void on_resume(struct wire *wire, struct port *port)
+{
+    port_interest(the_forwarder, port);
+}
+
+/* The keeper has the descriptor too, so only shutdown() lets the peer know at once. */
+static void on_dead(struct batch *batch, struct port *port)
+{
+    struct forwarder *f = the_forwarder;
+
+    shutdown(port->rfd, SHUT_RDWR);
+    f->dead[f->n_dead++] = port;
+}
+
+static void note_gone(struct forwarder *f, uint32_t slot, uint32_t id, int error)
+{
+    f->gone[f->n_gone++] = (struct gone){ .slot = slot, .id = id, .error = error };
+}
+
+static void bury(struct forwarder *f, struct port *port)
+{
+    uint32_t slot = port->slot;
+
+    loop_del(&f->loop, &port->in);
+    if (port->wfd != port->rfd)
+        loop_del(&f->loop, &port->out);
+    f->batch.ports[slot] = NULL;
+    fdb_forget_port(&f->vswitch.fdb, (uint16_t)slot);
+    wire_drained(&f->wire, port);
+    shared_punch_carry(&f->shared, slot);
+    shared_punch_queue(&f->shared, slot);
+    note_gone(f, slot, port->id, port->dead == -ECANCELED ? 0 : port->dead);
+    port_free(port);
+}
+
+static void on_trim(struct loop_timer *timer)
+{
+    struct forwarder *f = the_forwarder;
+
+    for (uint32_t slot = 0; slot < f->batch.n_slots; ++slot)
+        if (f->batch.ports[slot])
+            port_trim(f->batch.ports[slot]);
+}
+
+static int port_listen(struct forwarder *f, struct port *port)
+{
+    int r;
+
+    port->in.on_io = on_port_in;
+    port->out.on_io = on_port_out;
+    r = loop_add(&f->loop, &port->in, port->rfd, EPOLLIN);
+    if (r == 0 && port->wfd != port->rfd)
+        r = loop_add(&f->loop, &port->out, port->wfd, 0);
+    return r;
+}
+
+/* The input of a batch in CONSUME may have been let go in part. */
+static bool is_tail_open(const struct forwarder *f, uint32_t slot, uint32_t id)
+{
+    const struct shared_batch *b = &f->shared.core->batch;
+
+    return b->state == SHARED_CONSUME && b->in_slot == slot && b->in_id == id;
+}
+
+static int add_port(struct forwarder *f, const struct handover *message, int rfd, int wfd)
+{
+    struct port *port;
+    int r;
+
+    if (message->slot >= SHARED_PORTS || message->kind >= PORT_KIND_COUNT ||
+        f->batch.ports[message->slot])
+        return -EPROTO;
+    if (f->shared.core->port[message->slot].id != message->id) /* what was known of another port */
+        fdb_forget_port(&f->vswitch.fdb, (uint16_t)message->slot);
+    r = port_new(&port, &f->shared, message->kind, message->slot, message->id, rfd, wfd,
+                 is_tail_open(f, message->slot, message->id));
+    if (r < 0)
+        return r;
+    r = port_listen(f, port);
+    if (r < 0) {
+        port->rfd = port->wfd = -1; /* the caller closes them */
+        port_free(port);
+        return r;
+    }
+    f->batch.ports[port->slot] = port;
+    if (port->slot >= f->batch.n_slots)
+        f->batch.n_slots = port->slot + 1;
+    if (port_queued(port))
+        port_interest(f, port);
+    return 0;
+}
+
+static void handle_port(struct forwarder *f, const struct handover *message, int fds[2])
+{
+    int r = -EMFILE;
+
+    if (fds[0] >= 0)
+        r = add_port(f, message, fds[0], fds[1] >= 0 ? fds[1] : fds[0]);
+    if (r == 0) {
+        fds[0] = fds[1] = -1;
+        return;
+    }
+    log_debug("port %u is not taken: %s", message->id, strerror(-r));
+    if (message->slot < SHARED_PORTS)
+        note_gone(f, message->slot, message->id, r);
+}
+
+static void handle_close(struct forwarder *f, const struct handover *message)
+{
+    struct port *port = message->slot < SHARED_PORTS ? f->batch.ports[message->slot] : NULL;
+
+    if (port && port->id == message->id)
+        batch_kill_port(&f->batch, port, -ECANCELED);
+}
+
+static void handle_config(struct forwarder *f, const struct handover *message)
+{
+    if (message->mode < VSWITCH_MODE_COUNT)
+        f->vswitch.mode = message->mode;
+    f->crashed = message->crashed;
+    wire_init(&f->wire, &f->loop, &f->batch, message->stall_ms);
+    f->wire.on_resume = on_resume;
+}
+
+static void handle_ready(struct forwarder *f)
+{
+    struct handover running = { .type = HANDOVER_RUNNING };
+
+    for (uint32_t slot = 0; slot < SHARED_PORTS; ++slot)
+        if (!f->batch.ports[slot])
+            fdb_forget_port(&f->vswitch.fdb, (uint16_t)slot);
+    f->vswitch.now_s = (uint32_t)(f->loop.now_ms / 1000);
+    batch_recover(&f->batch, f->crashed);
+    if (handover_send(HANDOVER_FD, &running, NULL, 0) < 0)
+        log_debug("the keeper cannot be told that the forwarder runs");
+}
+
+static void handle_message(struct forwarder *f, const struct handover *message, int fds[2])
+{
+    switch (message->type) {
+    case HANDOVER_CONFIG:
+        handle_config(f, message);
+        break;
+    case HANDOVER_PORT:
+        handle_port(f, message, fds);
+        break;
+    case HANDOVER_READY:
+        handle_ready(f);
+        break;
+    case HANDOVER_CLOSE:
+        handle_close(f, message);
+        break;
+    case HANDOVER_STATS:
+        f->stats_serial = message->serial;
+        f->stats_slot = 0;
+        break;
+    }
+    for (int i = 0; i < HANDOVER_FDS_MAX; ++i)
+        if (fds[i] >= 0)
+            close(fds[i]);
+}
+
+static void receive(struct forwarder *f)
+{
+    struct handover message;
+    int fds[HANDOVER_FDS_MAX];
+
+    for (int n = 0; n < MESSAGES_TURN && !f->ended; ++n) {
+        int r = handover_recv(HANDOVER_FD, &message, fds);
+
+        if (r == -EAGAIN)
+            return;
+        if (r < 0)
+            f->ended = true; /* the keeper is gone, and with it the reason to be here */
+        else
+            handle_message(f, &message, fds);
+    }
+}
+
+static int tell_counters(struct forwarder *f, uint32_t slot)
+{
+    const struct port *port = f->batch.ports[slot];
+    struct handover message = { .type = HANDOVER_COUNTERS, .slot = slot };
+
+    if (!port)
+        return 0;
+    message.id = port->id;
+    message.counters = *port->counters;
+    message.queued = port_queued(port);
+    return handover_send(HANDOVER_FD, &message, NULL, 0);
+}
+
+static int tell_stats(struct forwarder *f)
+{
+    struct handover end = { .type = HANDOVER_STATS_END, .serial = f->stats_serial };
+    int r;
+
+    for (int n = 0; f->stats_slot < f->batch.n_slots; ++n, ++f->stats_slot) {
+        r = n < MESSAGES_TURN ? tell_counters(f, f->stats_slot) : -EAGAIN;
+        if (r < 0)
+            return r;
+    }
+    r = handover_send(HANDOVER_FD, &end, NULL, 0);
+    if (r == 0)
+        f->stats_serial = 0;
+    return r;
+}
+
+static int tell_gone(struct forwarder *f)
+{
+    while (f->n_gone > 0) {
+        struct gone gone = f->gone[f->n_gone - 1];
+        struct handover message = { .type = HANDOVER_GONE, .slot = gone.slot, .id = gone.id };
+        int r;
+
+        message.error = gone.error;
+        message.counters = f->shared.extra->counters[gone.slot];
+        r = handover_send(HANDOVER_FD, &message, NULL, 0);
+        if (r < 0)
+            return r;
+        --f->n_gone;
+    }
+    return 0;
+}
+
+/* What the keeper is to know; what does not go now goes when its socket is writable. */
+static void tell(struct forwarder *f)
+{
+    int r = tell_gone(f);
+
+    if (r == 0 && f->stats_serial)
+        r = tell_stats(f);
+    loop_set(&f->loop, &f->handover, r < 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
+}
+
+static void on_handover(struct loop_io *io, uint32_t revents)
+{
+    if (revents & (EPOLLIN | EPOLLHUP | EPOLLERR))
+        receive(the_forwarder);
+}
+
+static int forwarder_run(struct forwarder *f)
+{
+    while (!f->ended) {
+        int r = loop_round(&f->loop);
+
+        if (r < 0)
+            return r;
+        while (f->n_dead > 0)
+            bury(f, f->dead[--f->n_dead]);
+        if (f->n_gone || f->stats_serial)
+            tell(f);
+    }
+    return 0;
+}
+
+static int forwarder_prepare(struct forwarder *f)
+{
+    int r = shared_map(&f->shared, HANDOVER_MEMORY_FD);
+
+    if (r == 0)
+        r = loop_init(&f->loop);
+    if (r < 0)
+        return r;
+    if (!f->shared.extra->fdb.seed &&
+        getrandom(&f->shared.extra->fdb.seed, sizeof(f->shared.extra->fdb.seed), 0) < 0)
+        return -errno;
+    fdb_init(&f->vswitch.fdb, &f->shared.extra->fdb);
+    f->batch.shared = &f->shared;
+    f->batch.vswitch = &f->vswitch;
+    f->batch.on_dead = on_dead;
+    f->batch.on_queued = on_queued;
+    wire_init(&f->wire, &f->loop, &f->batch, 0);
+    f->wire.on_resume = on_resume;
+    f->trim.on_timer = on_trim;
+    f->handover.on_io = on_handover;
+    r = loop_add(&f->loop, &f->handover, HANDOVER_FD, EPOLLIN);
+    return r < 0 ? r : sandbox_enter_forwarder();
+}
+
+/* The keeper decides what a signal to the whole group means, and ends us with itself. */
+static void signals_prepare(void)
+{
+    signal(SIGINT, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
+    prctl(PR_SET_NAME, "netrelay-fwd");
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* also where a stopped one cannot see the end of file */
+}
+
+int forwarder_main(const char *network)
+{
+    int r;
+
+    signals_prepare();
+    the_forwarder = calloc(1, sizeof(*the_forwarder));
+    r = the_forwarder ? forwarder_prepare(the_forwarder) : -ENOMEM;
+    if (r == 0)
+        r = forwarder_run(the_forwarder);
+    if (r < 0)
+        log_error("the forwarder cannot go on: %s", strerror(-r));
+    return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

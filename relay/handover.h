@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What keeper and forwarder say to each other over their socket pair, a packet a message. A new
+ * forwarder gets CONFIG, a PORT with its descriptors for each port, READY; then it recovers what a
+ * predecessor left and says RUNNING. Each PORT is answered, sooner or later, by exactly one GONE,
+ * after which the forwarder has no descriptor of it. End of file: the other one is dead.
+ */
+#ifndef NR_RELAY_HANDOVER_H
+#define NR_RELAY_HANDOVER_H
+
+#include <stdint.h>
+#include "relay/shared.h"
+
+#define HANDOVER_FD        3 /* the forwarder's end, and */
+#define HANDOVER_MEMORY_FD 4 /* the memory, in its hands from the start */
+#define HANDOVER_FDS_MAX   2
+
+enum handover_type {
+    HANDOVER_CONFIG = 1, /* keeper: mode, stall_ms, log_level, crashed */
+    HANDOVER_PORT,       /* keeper: slot, id, kind; one descriptor, or one each way */
+    HANDOVER_READY,      /* keeper */
+    HANDOVER_CLOSE,      /* keeper: slot, id */
+    HANDOVER_STATS,      /* keeper: serial */
+    HANDOVER_RUNNING,    /* forwarder */
+    HANDOVER_GONE,       /* forwarder: slot, id, error, counters */
+    HANDOVER_COUNTERS,   /* forwarder: slot, id, counters, queued */
+    HANDOVER_STATS_END,  /* forwarder: serial */
+};
+
+struct handover {
+    uint32_t type;
+    uint32_t slot;
+    uint32_t id;
+    uint32_t kind; /* enum port_kind */
+    int32_t error; /* 0: closed because it was asked for; or negative errno */
+    uint32_t mode; /* enum vswitch_mode */
+    uint32_t stall_ms;
+    uint32_t log_level;
+    uint32_t crashed; /* the predecessor died of its own doing */
+    uint32_t reserved;
+    uint64_t serial;
+    uint64_t queued;
+    struct port_counters counters;
+};
+
+/* fds stay the caller's. 0 or negative errno; -EAGAIN: full. */
+int handover_send(int sock, const struct handover *message, const int *fds, unsigned n_fds);
+/* fds: -1, or close-on-exec ones that are the caller's. 0; -EAGAIN: nothing there; -EPIPE: the
+ * other one is gone; -EPROTO. Descriptors that did not fit into this process are -1. */
+int handover_recv(int sock, struct handover *message, int fds[HANDOVER_FDS_MAX]);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A port as the keeper has it: its descriptors, which outlast any forwarder, and what is told of
+ * it. Frames are none of its business. */
+#ifndef NR_RELAY_HOLDING_H
+#define NR_RELAY_HOLDING_H
+
+#include <stdint.h>
+#include "common/ctl-proto.h"
+#include "relay/inet.h"
+#include "relay/port.h"
+
+enum holding_state {
+    HOLDING_NEW,     /* this forwarder has not got it yet */
+    HOLDING_PASSED,  /* it has */
+    HOLDING_CLOSING, /* it is to be told to close it */
+    HOLDING_TOLD,    /* it has been told; GONE will come */
+};
+
+struct attachment;
+
+struct holding {
+    uint32_t slot;
+    uint32_t id;
+    enum port_kind kind;
+    enum holding_state state;
+    int rfd;
+    int wfd;
+    struct attachment *attachment; /* NULL once its listener is detached */
+    uint32_t endpoint_id;
+    char label[CTL_LABEL_MAX + 1];
+    char local[INET_TEXT_MAX];
+    char peer[INET_TEXT_MAX];
+    char detail[32];
+    uint64_t since_s;
+    struct port_counters counters; /* as last told */
+    uint64_t queued;
+};
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "relay/inet.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include "net/sockdiag.h"
+
+void inet_any(struct inet_address *ret, int family, uint16_t l4_port)
+{
+    *ret = (struct inet_address){ .storage.ss_family = (sa_family_t)family };
+    if (family == AF_INET6) {
+        ((struct sockaddr_in6 *)&ret->storage)->sin6_port = htons(l4_port);
+        ret->len = sizeof(struct sockaddr_in6);
+    } else {
+        ((struct sockaddr_in *)&ret->storage)->sin_port = htons(l4_port);
+        ret->len = sizeof(struct sockaddr_in);
+    }
+}
+
+int inet_parse(struct inet_address *ret, const struct endpoint_address *address)
+{
+    struct in_addr v4;
+
+    if (inet_pton(AF_INET, address->host, &v4) == 1) {
+        inet_any(ret, AF_INET, address->l4_port);
+        ((struct sockaddr_in *)&ret->storage)->sin_addr = v4;
+        return 0;
+    }
+    inet_any(ret, AF_INET6, address->l4_port);
+    if (!*address->host)
+        return 0;
+    if (inet_pton(AF_INET6, address->host, &((struct sockaddr_in6 *)&ret->storage)->sin6_addr) == 1)
+        return 0;
+    return -EINVAL;
+}
+
+const char *inet_format(const struct inet_address *address, char buf[INET_TEXT_MAX])
+{
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)&address->storage;
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&address->storage;
+    char host[INET6_ADDRSTRLEN] = "";
+
+    buf[0] = '\0';
+    if (address->storage.ss_family == AF_INET) {
+        inet_ntop(AF_INET, &v4->sin_addr, host, sizeof(host));
+        snprintf(buf, INET_TEXT_MAX, "%s:%u", v4->sin_addr.s_addr ? host : "*",
+                 ntohs(v4->sin_port));
+    } else if (address->storage.ss_family == AF_INET6) {
+        if (IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr)) {
+            snprintf(buf, INET_TEXT_MAX, "*:%u", ntohs(v6->sin6_port));
+        } else if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
+            inet_ntop(AF_INET, v6->sin6_addr.s6_addr + 12, host, sizeof(host));
+            snprintf(buf, INET_TEXT_MAX, "%s:%u", host, ntohs(v6->sin6_port));
+        } else {
+            inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof(host));
+            snprintf(buf, INET_TEXT_MAX, "[%s]:%u", host, ntohs(v6->sin6_port));
+        }
+    }
+    return buf;
+}
+
+void inet_names(int fd, char local[INET_TEXT_MAX], char peer[INET_TEXT_MAX])
+{
+    struct inet_address address = { .len = sizeof(address.storage) };
+
+    local[0] = peer[0] = '\0';
+    if (getsockname(fd, (struct sockaddr *)&address.storage, &address.len) == 0)
+        inet_format(&address, local);
+    address.len = sizeof(address.storage);
+    if (getpeername(fd, (struct sockaddr *)&address.storage, &address.len) == 0)
+        inet_format(&address, peer);
+}
+
+bool inet_is_local(const struct inet_address *address)
+{
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)&address->storage;
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&address->storage;
+
+    if (address->storage.ss_family == AF_INET)
+        return ntohl(v4->sin_addr.s_addr) >> 24 == 127;
+    return address->storage.ss_family == AF_INET6 &&
+           (IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr) ||
+            (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr) && v6->sin6_addr.s6_addr[12] == 127));
+}
+
+void inet_in_use(int protocol, const struct inet_address *address, char *buf, size_t size)
+{
+    struct sockdiag_owner owner;
+    char text[INET_TEXT_MAX], name[16];
+    pid_t pid;
+
+    inet_format(address, text);
+    if (sockdiag_bound(protocol, (const struct sockaddr *)&address->storage, &owner) < 0)
+        snprintf(buf, size, "%s is in use", text);
+    else if (sockdiag_process(owner.inode, &pid, name) < 0)
+        snprintf(buf, size, "%s is in use by a process of user %u", text, (unsigned)owner.uid);
+    else
+        snprintf(buf, size, "%s is in use by %s (pid %d)", text, name, (int)pid);
+}

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "relay/keeper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include "common/scope.h"
+#include "relay/sandbox.h"
+
+#define container(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
+
+#define EXIT_USAGE 2
+
+uint64_t keeper_clock_s(void)
+{
+    return (uint64_t)time(NULL);
+}
+
+bool keeper_has_room(const struct keeper *keeper)
+{
+    return keeper->n_holdings < keeper->max_holdings;
+}
+
+struct holding *keeper_find_port(struct keeper *keeper, uint32_t id)
+{
+    for (uint32_t slot = 0; slot < keeper->n_slots; ++slot)
+        if (keeper->holdings[slot] && keeper->holdings[slot]->id == id)
+            return keeper->holdings[slot];
+    return NULL;
+}
+
+struct attachment *keeper_find_attachment(struct keeper *keeper, uint32_t id)
+{
+    struct attachment *attachment = keeper->attachments;
+
+    while (attachment && attachment->id != id)
+        attachment = attachment->next;
+    return attachment;
+}
+
+static int free_slot(const struct keeper *keeper)
+{
+    for (int slot = 0; slot < SHARED_PORTS; ++slot)
+        if (!keeper->holdings[slot])
+            return slot;
+    return -ENOSPC;
+}
+
+int keeper_hold(struct keeper *keeper, struct attachment *attachment, enum port_kind kind, int rfd,
+                int wfd, const char *detail)
+{
+    int slot = keeper_has_room(keeper) ? free_slot(keeper) : -EMFILE;
+    struct holding *holding;
+
+    if (slot < 0)
+        return slot;
+    holding = calloc(1, sizeof(*holding));
+    if (!holding)
+        return -ENOMEM;
+    holding->slot = (uint32_t)slot;
+    holding->id = ++keeper->last_port_id;
+    holding->kind = kind;
+    holding->rfd = rfd;
+    holding->wfd = wfd;
+    holding->attachment = attachment;
+    holding->endpoint_id = attachment->id;
+    holding->since_s = keeper_clock_s();
+    inet_names(rfd, holding->local, holding->peer);
+    snprintf(holding->detail, sizeof(holding->detail), "%s", detail);
+    keeper->holdings[slot] = holding;
+    if (holding->slot >= keeper->n_slots)
+        keeper->n_slots = holding->slot + 1;
+    ++keeper->n_holdings;
+    ++attachment->n_ports;
+    keeper->forwarder.dirty = true;
+    log_info("port %u: %s%s%s", holding->id, attachment->text, *holding->peer ? " with " : "",
+             holding->peer);
+    control_port_changed(&keeper->control, holding);
+    return 0;
+}
+
+void keeper_close_port(struct keeper *keeper, struct holding *holding)
+{
+    if (holding->state == HOLDING_CLOSING || holding->state == HOLDING_TOLD)
+        return;
+    if (holding->state == HOLDING_NEW) { /* no forwarder has it */
+        keeper_port_gone(keeper, holding, 0);
+        return;
+    }
+    holding->state = HOLDING_CLOSING;
+    keeper->forwarder.dirty = true;
+    control_port_changed(&keeper->control, holding);
+}
+
+/* A peer hears of the end by shutdown() even while somebody else has the descriptor; and where the
+ * last one closes, the address is free. */
+static void close_descriptors(const struct holding *holding)
+{
+    shutdown(holding->rfd, SHUT_RDWR);
+    if (holding->wfd != holding->rfd)
+        close(holding->wfd);
+    close(holding->rfd);
+}
+
+void keeper_port_gone(struct keeper *keeper, struct holding *holding, int error)
+{
+    struct attachment *attachment = holding->attachment;
+
+    close_descriptors(holding);
+    keeper->holdings[holding->slot] = NULL;
+    --keeper->n_holdings;
+    log_info("port %u is gone%s%s", holding->id, error ? ": " : "", error ? strerror(-error) : "");
+    control_port_gone(&keeper->control, holding);
+    free(holding);
+    if (attachment) {
+        --attachment->n_ports;
+        if (attachment->ops->port_gone)
+            attachment->ops->port_gone(attachment);
+    }
+    for (attachment = keeper->attachments; attachment; attachment = attachment->next)
+        if (attachment->waiting && attachment->ops->room)
+            attachment->ops->room(attachment);
+}
+
+void keeper_end(struct keeper *keeper, int exit_status)
+{
+    keeper->ended = true;
+    keeper->exit_status = exit_status;
+}
+
+static void reap(struct keeper *keeper)
+{
+    int status;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+        forwarder_proc_reaped(&keeper->forwarder, pid, status);
+}
+
+static void on_signal(struct loop_io *io, uint32_t revents)
+{
+    struct keeper *keeper = container(io, struct keeper, signals);
+    struct signalfd_siginfo info;
+
+    while (read(io->fd, &info, sizeof(info)) == sizeof(info)) {
+        if (info.ssi_signo == SIGCHLD)
+            reap(keeper);
+        else
+            keeper_end(keeper, EXIT_SUCCESS);
+    }
+}
+
+/* A manager's relay is ended by its manager, not by a terminal. */
+static int signals_open(struct keeper *keeper)
+{
+    sigset_t set;
+    int fd;
+
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGCHLD);
+    if (keeper->config->managed) {
+        signal(SIGHUP, SIG_IGN);
+        signal(SIGINT, SIG_IGN);
+    } else {
+        sigaddset(&set, SIGHUP);
+        sigaddset(&set, SIGINT);
+    }
+    if (sigprocmask(SIG_SETMASK, &set, NULL) < 0)
+        return -errno;
+    fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    keeper->signals.on_io = on_signal;
+    return loop_add(&keeper->loop, &keeper->signals, fd, EPOLLIN);
+}
+
+/* As many ports as descriptors and slots allow, with some kept for what must never fail. */
+static uint32_t limit_ports(void)
+{
+    struct rlimit limit;
+    uint64_t fds = 1024;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) < 0 && getrlimit(RLIMIT_NOFILE, &limit) < 0)
+            return 64;
+        fds = limit.rlim_cur;
+    }
+    fds = fds > 2 * KEEPER_FDS_RESERVED ? fds - KEEPER_FDS_RESERVED - 8 : 8;
+    return fds < SHARED_PORTS ? (uint32_t)fds : SHARED_PORTS;
+}
+
+/* An exit status; what was asked for in vain is named, once. */
+static int attach_endpoints(struct keeper *keeper)
+{
+    const struct keeper_config *config = keeper->config;
+
+    for (unsigned i = 0; i < config->n_endpoints; ++i) {
+        char error[ATTACHMENT_TEXT_MAX];
+        struct attachment *attachment;
+        int r = attachment_new(&attachment, keeper, &config->endpoints[i], "", -1, true, error);
+
+        if (r < 0) {
+            log_error("%s", error);
+            return r == -EINVAL || r == -ENODEV || r == -ENOTSUP ? EXIT_USAGE : EXIT_FAILURE;
+        }
+    }
+    return EXIT_SUCCESS;
+}
+
+static bool needs_net_admin(const struct keeper_config *config)
+{
+    for (unsigned i = 0; i < config->n_endpoints; ++i)
+        if (*config->endpoints[i].ifname)
+            return true;
+    return false;
+}
+
+static int keeper_open(struct keeper *keeper)
+{
+    const struct keeper_config *config = keeper->config;
+    int r = loop_init(&keeper->loop);
+
+    if (r < 0)
+        return r;
+    keeper->memory_fd = shared_create(config->queue_bound);
+    if (keeper->memory_fd < 0)
+        return keeper->memory_fd;
+    r = signals_open(keeper);
+    if (r < 0)
+        return r;
+    keeper->max_holdings = limit_ports();
+    forwarder_proc_init(&keeper->forwarder, keeper);
+    return control_open(&keeper->control, keeper, config->control_fd, config->control_path);
+}
+
+static int keeper_run(struct keeper *keeper)
+{
+    int r = sandbox_enter_keeper(needs_net_admin(keeper->config));
+
+    if (r == 0)
+        r = forwarder_proc_start(&keeper->forwarder);
+    while (r == 0 && !keeper->ended) {
+        r = loop_round(&keeper->loop);
+        forwarder_proc_flush(&keeper->forwarder);
+    }
+    forwarder_proc_end(&keeper->forwarder);
+    return r;
+}
+
+int keeper_main(const struct keeper_config *config)
+{
+    static struct keeper keeper;
+    int r, status;
+
+    keeper.config = config;
+    keeper.links.fd = -1;
+    prctl(PR_SET_NAME, "netrelay");
+    r = keeper_open(&keeper);
+    if (r < 0) {
+        log_error("%s: %s", config->control_path ? config->control_path : "cannot start",
+                  strerror(-r));
+        return EXIT_FAILURE;
+    }
+    status = attach_endpoints(&keeper);
+    if (status == EXIT_SUCCESS) {
+        r = keeper_run(&keeper);
+        status = keeper.exit_status;
+    }
+    control_close(&keeper.control);
+    if (r < 0) {
+        log_error("cannot go on: %s", strerror(-r));
+        status = EXIT_FAILURE;
+    }
+    return status;
+}

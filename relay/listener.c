@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Ports by accepting. A wire's listener takes one at a time, as QEMU's own does. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "common/scope.h"
+#include "relay/attachment.h"
+#include "relay/keeper.h"
+
+#define BACKLOG     8192 /* cut to net.core.somaxconn by the kernel */
+#define ACCEPT_TURN 256
+#define REST_MS     1000
+
+#define container(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
+
+static void set_option(int fd, int level, int option, int value)
+{
+    if (setsockopt(fd, level, option, &value, sizeof(value)) < 0)
+        log_debug("socket option %d of level %d: %s", option, level, strerror(errno));
+}
+
+static bool may_accept(const struct attachment *a)
+{
+    return keeper_has_room(a->keeper) &&
+           (a->keeper->config->mode != VSWITCH_WIRE || a->n_ports == 0);
+}
+
+static void listener_rest(struct attachment *a, const char *why)
+{
+    loop_set(&a->keeper->loop, &a->io, 0);
+    if (!why)
+        return; /* a wire's other client: not worth a word */
+    loop_timer_in(&a->keeper->loop, &a->timer, REST_MS);
+    if (!a->waiting)
+        log_limited(LOG_LEVEL_WARNING, "%s: %s; new connections wait", a->text, why);
+    a->waiting = true;
+}
+
+static void listener_resume(struct attachment *a)
+{
+    if (a->io.fd >= 0 && may_accept(a))
+        loop_set(&a->keeper->loop, &a->io, EPOLLIN);
+    else if (a->io.fd >= 0 && a->waiting)
+        loop_timer_in(&a->keeper->loop, &a->timer, REST_MS);
+}
+
+static void on_rested(struct loop_timer *timer)
+{
+    listener_resume(container(timer, struct attachment, timer));
+}
+
+static int take(struct attachment *a, int accepted)
+{
+    _cleanup_(closep) int fd = accepted;
+    struct inet_address peer = { .len = sizeof(peer.storage) };
+    int r;
+
+    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    /* Urgent data out of line would falsify the kernel's count of what is unread. */
+    set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1);
+    if (getpeername(fd, (struct sockaddr *)&peer.storage, &peer.len) < 0)
+        return 0; /* gone already */
+    /* A guest's link is never cut by a timer; only a vanished host is noticed, after hours. */
+    if (!inet_is_local(&peer))
+        set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    r = keeper_hold(a->keeper, a, PORT_TCP, fd, fd, "");
+    if (r == 0)
+        steal_fd(&fd);
+    return r;
+}
+
+static bool is_exhausted(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+static void on_accept(struct loop_io *io, uint32_t revents)
+{
+    struct attachment *a = container(io, struct attachment, io);
+
+    for (int i = 0; i < ACCEPT_TURN; ++i) {
+        int fd, r;
+
+        if (!may_accept(a)) {
+            listener_rest(a, keeper_has_room(a->keeper) ? NULL : "no more ports can be had");
+            return;
+        }
+        fd = accept4(io->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0 && is_exhausted(errno)) {
+            listener_rest(a, strerror(errno));
+            return;
+        }
+        if (fd < 0 && errno == EAGAIN)
+            return;
+        if (fd < 0)
+            continue; /* one that went away while it waited */
+        r = take(a, fd);
+        if (r < 0) {
+            listener_rest(a, strerror(-r));
+            return;
+        }
+        a->waiting = false;
+    }
+}
+
+static int describe(const struct inet_address *address, int r, char error[ATTACHMENT_TEXT_MAX])
+{
+    char text[INET_TEXT_MAX];
+
+    inet_format(address, text);
+    if (r == -EADDRINUSE)
+        inet_in_use(IPPROTO_TCP, address, error, ATTACHMENT_TEXT_MAX);
+    else if (r == -EADDRNOTAVAIL)
+        snprintf(error, ATTACHMENT_TEXT_MAX, "%s is not an address of this host", text);
+    else
+        snprintf(error, ATTACHMENT_TEXT_MAX, "%s cannot be listened on: %s", text, strerror(-r));
+    return r;
+}
+
+static int listener_socket(struct attachment *a)
+{
+    bool any = !*a->endpoint.local.host;
+    int fd = socket(a->local.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd < 0 && any && errno == EAFNOSUPPORT) { /* a host without IPv6 */
+        inet_any(&a->local, AF_INET, a->endpoint.local.l4_port);
+        fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    }
+    if (fd < 0)
+        return -errno;
+    if (a->local.storage.ss_family == AF_INET6)
+        set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, !any);
+    set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1); /* inherited before any data is there */
+    return fd;
+}
+
+static int listener_open(struct attachment *a, char error[ATTACHMENT_TEXT_MAX])
+{
+    _cleanup_(closep) int fd = listener_socket(a);
+    int r;
+
+    if (fd < 0)
+        return describe(&a->local, fd, error);
+    if (bind(fd, (struct sockaddr *)&a->local.storage, a->local.len) < 0 || listen(fd, BACKLOG) < 0)
+        return describe(&a->local, -errno, error);
+    a->io.on_io = on_accept;
+    r = loop_add(&a->keeper->loop, &a->io, fd, EPOLLIN);
+    if (r < 0) {
+        a->io.fd = -1;
+        return describe(&a->local, r, error);
+    }
+    steal_fd(&fd);
+    log_info("%s listens", a->text);
+    attachment_set_state(a, CTL_ENDPOINT_LISTENING, "");
+    return 0;
+}
+
+static void on_resolved(struct resolver *resolver)
+{
+    struct attachment *a = container(resolver, struct attachment, resolver);
+    char error[ATTACHMENT_TEXT_MAX];
+    int r = -EADDRNOTAVAIL;
+
+    if (resolver->n > 0) {
+        a->local = resolver->address[0];
+        r = listener_open(a, error);
+    } else {
+        snprintf(error, sizeof(error), "%s cannot be resolved: %s", a->endpoint.local.host,
+                 resolver->error);
+    }
+    attachment_started(a, r, error);
+}
+
+static int listener_start(struct attachment *a, int passed_fd, char error[ATTACHMENT_TEXT_MAX])
+{
+    int r;
+
+    a->timer.on_timer = on_rested;
+    if (inet_parse(&a->local, &a->endpoint.local) == 0)
+        return listener_open(a, error);
+    a->resolver.on_resolved = on_resolved;
+    r = resolver_ask(&a->resolver, &a->endpoint.local);
+    if (r < 0)
+        snprintf(error, ATTACHMENT_TEXT_MAX, "%s cannot be resolved: %s", a->endpoint.local.host,
+                 strerror(-r));
+    return r < 0 ? r : ATTACHMENT_PENDING;
+}
+
+static void listener_stop(struct attachment *a)
+{
+    /* attachment_free() closes the socket */
+}
+
+const struct attachment_ops listener_ops = {
+    .ports_stay = true,
+    .start = listener_start,
+    .stop = listener_stop,
+    .port_gone = listener_resume,
+    .room = listener_resume,
+};

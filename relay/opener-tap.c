@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Kernel TAPs: one by its name, or one of ours in a bridge. By hand we open or make it, and again
+ * whenever it went away; for a manager it is handed over, and the manager sees to it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "common/scope.h"
+#include "net/bridge.h"
+#include "net/link.h"
+#include "net/tap.h"
+#include "relay/attachment.h"
+#include "relay/keeper.h"
+
+#define LOOK_AGAIN_MS 100 /* after a change of devices, which come in swarms */
+
+#define container(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
+
+static int hold(struct attachment *a, int fd, char error[ATTACHMENT_TEXT_MAX])
+{
+    int r = keeper_hold(a->keeper, a, PORT_TAP, fd, fd, a->ifname);
+
+    if (r < 0) {
+        snprintf(error, ATTACHMENT_TEXT_MAX, "%s: %s", a->text, strerror(-r));
+        return r;
+    }
+    a->up_ms = a->keeper->loop.now_ms;
+    attachment_set_state(a, CTL_ENDPOINT_UP, a->ifname);
+    return 0;
+}
+
+/* A descriptor that somebody else opened: a TAP, or it is refused. */
+static int hold_passed(struct attachment *a, int passed_fd, char error[ATTACHMENT_TEXT_MAX])
+{
+    int flags = fcntl(passed_fd, F_GETFL), r = tap_name(passed_fd, a->ifname);
+
+    if (r < 0 || flags < 0 || fcntl(passed_fd, F_SETFL, flags | O_NONBLOCK) < 0) {
+        snprintf(error, ATTACHMENT_TEXT_MAX, "%s: what was handed over is not a TAP", a->text);
+        return -EINVAL;
+    }
+    return hold(a, passed_fd, error);
+}
+
+static int refuse(const struct attachment *a, int r, const char *what,
+                  char error[ATTACHMENT_TEXT_MAX])
+{
+    const char *name = a->endpoint.ifname;
+
+    if (r == -ENODEV)
+        snprintf(error, ATTACHMENT_TEXT_MAX, "%s: there is no such %s", name, what);
+    else if (r == -ENOTSUP || r == -EINVAL)
+        snprintf(error, ATTACHMENT_TEXT_MAX, "%s is not a %s", name, what);
+    else if (r == -EBUSY)
+        snprintf(error, ATTACHMENT_TEXT_MAX, "%s is in use by somebody else", name);
+    else if (r == -EPERM || r == -EACCES)
+        snprintf(error, ATTACHMENT_TEXT_MAX, "%s: CAP_NET_ADMIN is needed for a %s", name, what);
+    else
+        snprintf(error, ATTACHMENT_TEXT_MAX, "%s: %s", name, strerror(-r));
+    return r;
+}
+
+static int tap_reopen(struct attachment *a, char error[ATTACHMENT_TEXT_MAX])
+{
+    _cleanup_(closep) int fd = tap_open(a->endpoint.ifname);
+    int r;
+
+    if (fd < 0)
+        return refuse(a, fd, "TAP", error);
+    snprintf(a->ifname, sizeof(a->ifname), "%s", a->endpoint.ifname);
+    r = hold(a, fd, error);
+    if (r == 0)
+        steal_fd(&fd);
+    return r;
+}
+
+static int bridge_reopen(struct attachment *a, char error[ATTACHMENT_TEXT_MAX])
+{
+    _cleanup_(closep) int fd = bridge_tap_create(a->endpoint.ifname, a->ifname);
+    int r;
+
+    if (fd < 0)
+        return refuse(a, fd, "bridge", error);
+    r = hold(a, fd, error);
+    if (r == 0)
+        steal_fd(&fd);
+    return r;
+}
+
+/* Our TAP stays when its bridge is removed; back into it once it is made again. */
+static void look_after(struct attachment *a)
+{
+    struct link_state bridge, tap;
+
+    if (a->ops != &bridge_ops || !a->by_hand || !a->n_ports ||
+        link_get(a->endpoint.ifname, &bridge) < 0 || !bridge.bridge ||
+        link_get(a->ifname, &tap) < 0 || tap.master == bridge.ifindex)
+        return;
+    if (bridge_enslave(a->endpoint.ifname, a->ifname) == 0)
+        log_notice("%s is back in bridge %s", a->ifname, a->endpoint.ifname);
+}
+
+static void on_links_timer(struct loop_timer *timer)
+{
+    struct keeper *keeper = container(timer, struct keeper, links_timer);
+
+    for (struct attachment *a = keeper->attachments; a; a = a->next)
+        look_after(a);
+}
+
+static void on_links(struct loop_io *io, uint32_t revents)
+{
+    struct keeper *keeper = container(io, struct keeper, links);
+
+    link_monitor_drain(io->fd);
+    if (!keeper->links_timer.armed)
+        loop_timer_in(&keeper->loop, &keeper->links_timer, LOOK_AGAIN_MS);
+}
+
+static void watch_links(struct keeper *keeper)
+{
+    int fd;
+
+    if (keeper->links.fd >= 0)
+        return;
+    fd = link_monitor_open();
+    if (fd < 0)
+        return;
+    keeper->links.on_io = on_links;
+    keeper->links_timer.on_timer = on_links_timer;
+    if (loop_add(&keeper->loop, &keeper->links, fd, EPOLLIN) < 0) {
+        keeper->links.fd = -1;
+        close(fd);
+    }
+}
+
+static void retry(struct attachment *a, int (*reopen)(struct attachment *, char *))
+{
+    char error[ATTACHMENT_TEXT_MAX];
+
+    if (reopen(a, error) < 0)
+        attachment_retry_later(a, error);
+    else
+        log_notice("%s is attached again", a->text);
+}
+
+static void on_tap_retry(struct loop_timer *timer)
+{
+    retry(container(timer, struct attachment, timer), tap_reopen);
+}
+
+static void on_bridge_retry(struct loop_timer *timer)
+{
+    retry(container(timer, struct attachment, timer), bridge_reopen);
+}
+
+static int tap_start(struct attachment *a, int passed_fd, char error[ATTACHMENT_TEXT_MAX])
+{
+    a->timer.on_timer = on_tap_retry;
+    return passed_fd >= 0 ? hold_passed(a, passed_fd, error) : tap_reopen(a, error);
+}
+
+static int bridge_start(struct attachment *a, int passed_fd, char error[ATTACHMENT_TEXT_MAX])
+{
+    a->timer.on_timer = on_bridge_retry;
+    if (passed_fd >= 0)
+        return hold_passed(a, passed_fd, error);
+    if (!a->by_hand) {
+        snprintf(error, ATTACHMENT_TEXT_MAX, "%s: its TAP has to be handed over", a->text);
+        return -EINVAL;
+    }
+    watch_links(a->keeper);
+    return bridge_reopen(a, error);
+}
+
+static void tap_stop(struct attachment *a)
+{
+    /* the descriptor is a port's */
+}
+
+static void tap_port_gone(struct attachment *a)
+{
+    if (!a->by_hand) {
+        attachment_set_state(a, CTL_ENDPOINT_ENDED, "its TAP is gone");
+        return;
+    }
+    if (a->keeper->loop.now_ms - a->up_ms >= ATTACHMENT_STEADY_MS)
+        a->retry_ms = ATTACHMENT_RETRY_MIN;
+    attachment_retry_later(a, "its TAP is gone");
+}
+
+const struct attachment_ops tap_ops = {
+    .takes_fd = true,
+    .start = tap_start,
+    .stop = tap_stop,
+    .port_gone = tap_port_gone,
+};
+
+const struct attachment_ops bridge_ops = {
+    .takes_fd = true,
+    .start = bridge_start,
+    .stop = tap_stop,
+    .port_gone = tap_port_gone,
+};

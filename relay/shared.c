@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "relay/shared.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "common/scope.h"
+
+#define EXTRA_VERSION 1
+
+static uint64_t page_up(uint64_t n)
+{
+    return (n + SHARED_PAGE - 1) / SHARED_PAGE * SHARED_PAGE;
+}
+
+static uint64_t work_offset(void)
+{
+    return page_up(sizeof(struct shared_core));
+}
+
+static uint64_t extra_offset(void)
+{
+    return work_offset() + SHARED_WORK;
+}
+
+static uint64_t carry_offset(uint32_t slot)
+{
+    return extra_offset() + page_up(sizeof(struct shared_extra)) + (uint64_t)slot * SHARED_CARRY;
+}
+
+static uint64_t queue_offset(uint64_t queue_size, uint32_t slot)
+{
+    return carry_offset(SHARED_PORTS) + slot * queue_size;
+}
+
+int shared_create(uint64_t queue_bound)
+{
+    _cleanup_(closep) int fd = memfd_create("netrelay", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    struct {
+        uint64_t magic;
+        uint32_t version, n_ports;
+        uint64_t queue_bound, queue_size;
+    } head = {
+        .magic = SHARED_MAGIC,
+        .version = SHARED_VERSION,
+        .n_ports = SHARED_PORTS,
+        .queue_bound = queue_bound,
+        /* One cut frame goes in whatever the bound says. */
+        .queue_size = page_up(queue_bound + FRAMING_MAX),
+    };
+
+    _Static_assert(offsetof(struct shared_core, batch) == sizeof(head), "head of the core");
+    if (fd < 0)
+        return -errno;
+    if (ftruncate(fd, (off_t)queue_offset(head.queue_size, SHARED_PORTS)) < 0)
+        return -errno;
+    if (pwrite(fd, &head, sizeof(head), 0) != sizeof(head))
+        return -EIO;
+    if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+        return -errno;
+    return steal_fd(&fd);
+}
+
+static int core_check(const struct shared_core *core)
+{
+    if (core->magic != SHARED_MAGIC)
+        return -EPROTO;
+    if (core->version != SHARED_VERSION)
+        return -EPROTONOSUPPORT;
+    if (core->n_ports != SHARED_PORTS || core->queue_bound > SHARED_QUEUE_MAX ||
+        core->queue_size != page_up(core->queue_bound + FRAMING_MAX))
+        return -EPROTO;
+    return 0;
+}
+
+int shared_map(struct shared *shared, int fd)
+{
+    size_t size = carry_offset(0);
+    uint8_t *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    int r;
+
+    if (base == MAP_FAILED)
+        return -errno;
+    r = core_check((struct shared_core *)base);
+    if (r < 0) {
+        munmap(base, size);
+        return r;
+    }
+    shared->fd = fd;
+    shared->core = (struct shared_core *)base;
+    shared->work = base + work_offset();
+    shared->extra = (struct shared_extra *)(base + extra_offset());
+    shared->extra->version = EXTRA_VERSION;
+    return 0;
+}
+
+static uint8_t *map_twice(int fd, uint64_t offset, size_t size)
+{
+    uint8_t *base = mmap(NULL, 2 * size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (base == MAP_FAILED)
+        return NULL;
+    for (int i = 0; i < 2; ++i) {
+        uint8_t *half = base + (size_t)i * size;
+
+        if (mmap(half, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, (off_t)offset) ==
+            MAP_FAILED) {
+            munmap(base, 2 * size);
+            return NULL;
+        }
+    }
+    return base;
+}
+
+uint8_t *shared_map_carry(const struct shared *shared, uint32_t slot)
+{
+    return map_twice(shared->fd, carry_offset(slot), SHARED_CARRY);
+}
+
+uint8_t *shared_map_queue(const struct shared *shared, uint32_t slot)
+{
+    size_t size = shared->core->queue_size;
+
+    return map_twice(shared->fd, queue_offset(size, slot), size);
+}
+
+void shared_unmap_carry(uint8_t *ring)
+{
+    if (ring)
+        munmap(ring, 2 * SHARED_CARRY);
+}
+
+void shared_unmap_queue(const struct shared *shared, uint8_t *ring)
+{
+    if (ring)
+        munmap(ring, 2 * shared->core->queue_size);
+}
+
+static void punch(int fd, uint64_t offset, uint64_t size)
+{
+    if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)size) < 0)
+        return; /* it stays allocated, which is no more than it may be */
+}
+
+void shared_punch_carry(const struct shared *shared, uint32_t slot)
+{
+    punch(shared->fd, carry_offset(slot), SHARED_CARRY);
+}
+
+void shared_punch_queue(const struct shared *shared, uint32_t slot)
+{
+    size_t size = shared->core->queue_size;
+
+    punch(shared->fd, queue_offset(size, slot), size);
+}

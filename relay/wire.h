@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A wire pushes back: while one end has something in its queue the other is not read, so that
+ * nothing is lost. But no longer than its patience, or the sender's guest would take its NIC for
+ * dead; then, until the queue is empty again, it is read and what does not fit is dropped.
+ */
+#ifndef NR_RELAY_WIRE_H
+#define NR_RELAY_WIRE_H
+
+#include <stdbool.h>
+#include "relay/batch.h"
+
+struct wire {
+    struct loop *loop;
+    struct batch *batch;
+    struct loop_timer timer; /* patience runs out */
+    uint64_t stall_ms;
+    uint64_t full_since_ms[SHARED_PORTS]; /* by slot; 0: its queue is empty */
+    void (*on_resume)(struct wire *wire, struct port *port);
+};
+
+void wire_init(struct wire *wire, struct loop *loop, struct batch *batch, uint64_t stall_ms);
+/* False: the port is paused from here on; on_resume() tells the end of it. */
+bool wire_may_read(struct wire *wire, struct port *in);
+/* A port's queue has become empty, or the port is going. */
+void wire_drained(struct wire *wire, struct port *port);
+/* How much may be read at once so that nothing needs to be dropped. */
+size_t wire_room(const struct wire *wire, const struct port *in, size_t room);
+
+#endif
