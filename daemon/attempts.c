@@ -174,6 +174,26 @@ void nr_attempts_keep(NrAttempts *attempts, const NrDesired *desired)
             g_hash_table_iter_remove(&iter);
 }
 
+void nr_attempts_settle(NrAttempts *attempts, const NrActual *actual)
+{
+    if (g_hash_table_size(attempts->by_key) == 0)
+        return;
+    for (guint i = 0; i < actual->networks->len; i++) {
+        const NrActualNetwork *network = actual->networks->pdata[i];
+        NrAttempt *start = lookup(attempts, network->name, "");
+
+        if (start)
+            start->error = 0; /* its back-off counts on, should it die again soon */
+        for (guint j = 0; j < network->endpoints->len; j++) {
+            const NrActualEndpoint *endpoint = network->endpoints->pdata[j];
+            g_autofree char *key = key_new(network->name, endpoint->text);
+
+            if (!endpoint->astray && endpoint->state != CTL_ENDPOINT_ENDED)
+                g_hash_table_remove(attempts->by_key, key);
+        }
+    }
+}
+
 void nr_attempts_retry(NrAttempts *attempts, const char *network, const char *endpoint)
 {
     NrAttempt *attempt = lookup(attempts, network, endpoint);

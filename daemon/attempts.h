@@ -47,6 +47,8 @@ gboolean nr_attempts_is_foreign(const NrAttempts *attempts, const char *network,
                                 const NrDesiredEndpoint *endpoint);
 /* Forgets what is not desired any more. */
 void nr_attempts_keep(NrAttempts *attempts, const NrDesired *desired);
+/* Forgets what is there by now, however it came about. */
+void nr_attempts_settle(NrAttempts *attempts, const NrActual *actual);
 /* Due now, unless foreign. */
 void nr_attempts_retry(NrAttempts *attempts, const char *network, const char *endpoint);
 void nr_attempts_retry_bridges(NrAttempts *attempts);

@@ -340,7 +340,12 @@ static void on_all_stopped(gpointer data)
 {
     Manager *manager = data;
 
-    manager->status = nr_relays_count(manager->world.relays) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    if (nr_relays_count(manager->world.relays) > 0) {
+        manager->status = EXIT_FAILURE;
+    } else {
+        (void)unlinkat(manager->runtime->fd, PATHS_RELAYS, AT_REMOVEDIR);
+        (void)rmdir(manager->runtime->path); /* not while something of others is in it */
+    }
     g_main_loop_quit(manager->loop);
 }
 

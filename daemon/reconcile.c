@@ -6,6 +6,7 @@
  */
 #include "daemon/reconcile.h"
 
+#include <errno.h>
 #include "daemon/execute.h"
 #include "daemon/log.h"
 #include "net/address.h"
@@ -242,9 +243,9 @@ static gboolean is_left_alone(const NrReconcile *reconcile, const NrDesiredNetwo
     return network->endpoints->len > 0;
 }
 
-static GPtrArray *compute_plan(NrReconcile *reconcile, const NrDesired *desired)
+static GPtrArray *compute_plan(const NrReconcile *reconcile, const NrDesired *desired,
+                               const NrActual *actual)
 {
-    g_autoptr(NrActual) actual = nr_relays_snapshot(reconcile->world->relays);
     g_autoptr(GPtrArray) networks = g_ptr_array_new();
     NrDesired ours = { .networks = networks, .bindings = desired->bindings };
     GPtrArray *actions;
@@ -260,8 +261,9 @@ static GPtrArray *compute_plan(NrReconcile *reconcile, const NrDesired *desired)
 GPtrArray *nr_reconcile_plan(NrReconcile *reconcile)
 {
     g_autoptr(NrDesired) desired = compute_desired(reconcile->world);
+    g_autoptr(NrActual) actual = nr_relays_snapshot(reconcile->world->relays);
 
-    return compute_plan(reconcile, desired);
+    return compute_plan(reconcile, desired, actual);
 }
 
 /* The pass */
@@ -281,6 +283,8 @@ static void on_result(const NrAction *action, int error, const char *text, gpoin
         nr_log(NR_LOG_WARNING, "%s: %s", what, text);
         return;
     }
+    if (error == -ENOTCONN && nr_attempts_find(reconcile->attempts, action->network, ""))
+        return; /* the relay's own failure says it */
     if (!nr_attempts_failed(reconcile->attempts, action, error, text, now_ms()))
         return; /* said before */
     attempt = nr_attempts_find(reconcile->attempts, action->network, action->endpoint);
@@ -334,6 +338,7 @@ static const NrExecuteEvents execute_events = {
 
 static void begin_pass(NrReconcile *reconcile)
 {
+    g_autoptr(NrActual) actual = NULL;
     Waiter *waiter;
 
     while ((waiter = g_queue_pop_head(&reconcile->waiting)))
@@ -346,8 +351,10 @@ static void begin_pass(NrReconcile *reconcile)
     reconcile->desired = compute_desired(reconcile->world);
     complain(reconcile);
     nr_attempts_keep(reconcile->attempts, reconcile->desired);
+    actual = nr_relays_snapshot(reconcile->world->relays);
+    nr_attempts_settle(reconcile->attempts, actual);
     retry_guests(reconcile);
-    nr_execute(reconcile->world->relays, compute_plan(reconcile, reconcile->desired),
+    nr_execute(reconcile->world->relays, compute_plan(reconcile, reconcile->desired, actual),
                &execute_events, reconcile);
 }
 
