@@ -129,7 +129,10 @@ start_manager_with_systemd()
     quietly systemctl daemon-reload || die "systemd could not read the new units"
     quietly systemctl enable netrelayd.socket netrelayd.service ||
         die "systemctl could not enable netrelayd"
-    quietly systemctl restart netrelayd.socket netrelayd.service ||
+    # systemd does not make a socket for a service that runs already.
+    systemctl --quiet is-active netrelayd.socket || quietly systemctl stop netrelayd.service || :
+    quietly systemctl start netrelayd.socket || die "systemctl could not start netrelayd.socket"
+    quietly systemctl restart netrelayd.service ||
         die "systemctl could not start netrelayd; see: journalctl -u netrelayd"
     say "netrelayd.service is enabled and active; its log: journalctl -u netrelayd"
 }
