@@ -187,7 +187,6 @@ NrControlApi *nr_control_api_new(int dir_fd, const NrControlParts *parts, GError
     g_autofree char *guid = g_dbus_generate_guid();
     g_autofree char *address =
         g_strdup_printf("unix:path=/proc/self/fd/%d/%s", dir_fd, PATHS_CONTROL_SOCKET);
-    mode_t mask = umask(0177);
 
     api->parts = parts;
     api->dir_fd = dir_fd;
@@ -198,7 +197,6 @@ NrControlApi *nr_control_api_new(int dir_fd, const NrControlParts *parts, GError
     g_signal_connect(observer, "authorize-authenticated-peer", G_CALLBACK(on_authorize), NULL);
     api->server =
         g_dbus_server_new_sync(address, G_DBUS_SERVER_FLAGS_NONE, guid, observer, NULL, error);
-    umask(mask);
     if (!api->server) {
         nr_control_api_free(api);
         return NULL;

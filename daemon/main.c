@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "common/hook-proto.h"
 #include "common/paths.h"
@@ -426,6 +427,7 @@ static int run(Manager *manager)
 {
     g_autoptr(GError) error = NULL;
 
+    umask(077); /* before there are threads: libvirt's worker makes directories of its own */
     manager->loop = g_main_loop_new(NULL, FALSE);
     g_unix_signal_add(SIGTERM, on_end, manager);
     g_unix_signal_add(SIGINT, on_end, manager);

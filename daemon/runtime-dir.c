@@ -116,11 +116,11 @@ static int socket_new(void)
     return fd < 0 ? -errno : fd;
 }
 
+/* Only its owner may use it: main() set the umask, once, since other threads make files too. */
 int nr_runtime_bind(int dir_fd, const char *name)
 {
     _cleanup_(closep) int fd = socket_new();
     struct sockaddr_un address;
-    mode_t mask;
     int r;
 
     if (fd < 0)
@@ -130,9 +130,7 @@ int nr_runtime_bind(int dir_fd, const char *name)
         return r;
     if (unlinkat(dir_fd, name, 0) < 0 && errno != ENOENT)
         return -errno;
-    mask = umask(0177);
     r = bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
-    umask(mask);
     return r < 0 ? r : steal_fd(&fd);
 }
 
