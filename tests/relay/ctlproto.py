@@ -59,7 +59,7 @@ def decode(data):
         raw = data[at + 4:at + 4 + size]
         assert len(raw) == size, "an attribute longer than its message"
         name, form = NAMES.get(number, (number, "s"))
-        found[name] = raw.decode() if form == "s" else int.from_bytes(raw, "little")
+        found[name] = raw.decode(errors="surrogateescape") if form == "s" else int.from_bytes(raw, "little")
         at += 4 + size + -size % 4
     return TYPES[kind - 1], serial, found
 
@@ -153,13 +153,13 @@ class Control:
                           deadline, f"endpoint {endpoint_id} has a port")
 
     def event(self, kind, deadline=DEADLINE, **wanted):
-        """Waits for an event with these attributes; it and those before it are taken away."""
+        """Waits for an event with these attributes, and takes it out of `events`."""
         end = time.monotonic() + deadline
         while True:
-            while self.events:
-                got, found = self.events.pop(0)
-                if got == kind and all(found.get(key) == value for key, value in wanted.items()):
-                    return found
+            for event in self.events:
+                if event[0] == kind and wanted.items() <= event[1].items():
+                    self.events.remove(event)
+                    return event[1]
             got = self.next(end - time.monotonic())
             assert got, "the connection ended in place of an event"
             self.note(*got)

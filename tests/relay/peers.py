@@ -18,7 +18,7 @@ import frames
 TUNSETIFF = 0x400454ca
 IFF_TAP, IFF_NO_PI = 0x0002, 0x1000
 DEADLINE = 5
-GREETING = frames.BROADCAST + b"\0" * 6 + frames.ETHERTYPE.to_bytes(2, "big") + b"greeting"
+GREETING = frames.BROADCAST + frames.mac(0xfefefe) + frames.ETHERTYPE.to_bytes(2, "big") + b"greeting"
 
 
 class Peer:
@@ -31,7 +31,9 @@ class Peer:
 
     def gather(self, seconds):
         """Reads once, waiting for at most so long; False when nothing came."""
-        if self.ended or not select.select([self], [], [], max(0, seconds))[0]:
+        poll = select.poll()
+        poll.register(self, select.POLLIN)
+        if self.ended or not poll.poll(max(0, seconds) * 1000):
             return False
         found = self.read()
         if found is None:
@@ -291,10 +293,7 @@ def tcp_pair():
 
 
 def meet(*several, deadline=DEADLINE):
-    """Waits until a broadcast of the first one reaches all others; returns them all.
-
-    Its source is zero, which no switch learns.
-    """
+    """Waits until a broadcast of the first one reaches all others; returns them all."""
     end = time.monotonic() + deadline
     number = 0
     while not number or any(peer.greeted != number for peer in several[1:]):

@@ -89,7 +89,8 @@ def test_F7_drops_of_one_port_are_the_frames_it_missed():
         control.attach("listen:127.0.0.1:12345")
         relay.listening(12345)
         sleeper, source = meet(dial(12345), dial(12345))
-        before, = (p for p in control.ports().values() if p["tx_frames"])
+        name = "127.0.0.1:%d" % sleeper.sock.getsockname()[1]
+        before = next(p for p in control.ports().values() if p["peer"] == name)
         number = before["port_id"]
         pile_up(source, 0, 10000)
         eventually(lambda: settled(control.ports(), 10000), 5, "all of the pile is dealt with")

@@ -136,9 +136,9 @@ def test_frames_are_padded_for_a_bridge_only():
 
 def test_the_bridge_stays_as_it_was():
     """its MTU of 9000 and its address: with the TAP in it, and after"""
-    before = bridge(mtu=9000)
-    links.ip("link", "add", "dummy0", "mtu", "9000", "type", "dummy")
-    links.ip("link", "set", "dummy0", "address", "fc:00:00:00:00:01", "master", "br0", "up")
+    bridge(mtu=9000)
+    older = member("older")
+    links.ip("link", "set", "older", "address", "fc:00:00:00:00:01")
     before = devices()
     was = links.read("br0", "mtu"), links.read("br0", "address")
     assert was[0] == "9000"
@@ -150,6 +150,7 @@ def test_the_bridge_stays_as_it_was():
         relay.term()
     assert (links.read("br0", "mtu"), links.read("br0", "address")) == was
     assert devices() == before
+    older.close()
 
 
 def test_A9_jumbo_frames_on_a_bridge():
@@ -245,9 +246,9 @@ def test_F12_a_tap_set_down_and_up():
 def test_F22_a_bridge_that_is_none():
     """a device that is no bridge, and one that is not there: refused by name, nothing created"""
     quiet_kernel()
-    links.ip("link", "add", "dummy0", "type", "dummy")
+    TapPeer("nobridge")
     before = devices()
-    for name in ("dummy0", "nosuchbr"):
+    for name in ("nobridge", "nosuchbr"):
         with Relay("-l", "12345", name) as relay:
             code = relay.process.wait(2)
             assert code in (1, 2) and name in relay.text(), f"exit {code}: {relay.text()}"

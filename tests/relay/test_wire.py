@@ -53,7 +53,12 @@ class Forms:
         def argument():
             server.append(Server(l4_port, host))
             return f"{text}:{l4_port}"
-        return argument, lambda _: server[-1].accept()
+
+        def peer(_):
+            one = server[-1].accept()
+            server[-1].close()
+            return one
+        return argument, peer
 
     @staticmethod
     def udp(argument, ours, host, theirs):
