@@ -74,7 +74,8 @@ static void answer_status(Pending *pending)
     g_autoptr(NrActual) actual = nr_relays_snapshot(api->parts->world->relays);
     GVariant *rows;
 
-    rows = desired ? nr_status_rows(desired, actual, nr_reconcile_attempts(api->parts->reconcile))
+    rows = desired ? nr_status_rows(desired, actual, nr_reconcile_attempts(api->parts->reconcile),
+                                    api->parts->world->policy->hooked)
                    : g_variant_new("aa{sv}", NULL);
     nr_dbus_manager1_complete_status(api->manager, g_steal_pointer(&pending->invocation), rows,
                                      summary_variant(api, desired));

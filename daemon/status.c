@@ -22,6 +22,7 @@ typedef struct {
     const NrDesired *desired;
     const NrActual *actual;
     const NrAttempts *attempts;
+    gboolean hooked;
     GVariantBuilder rows;
     GHashTable *labelled; /* label -> Place */
     GHashTable *shown;    /* NrActualPort, and "network\nendpoint" of listeners with a row */
@@ -194,9 +195,8 @@ static gboolean binding_shows(const Status *status, const NrBinding *binding)
 
     if (nr_guest_is_active(binding->guest))
         return TRUE;
-    if (binding->kind != NR_BINDING_SERVED || !binding->network || !binding->endpoint)
-        return FALSE;
-    if (nr_guest_is_active(binding->guest) || binding->nic->kind != NR_NIC_DIALS)
+    if (status->hooked || binding->kind != NR_BINDING_SERVED || !binding->network ||
+        !binding->endpoint || binding->nic->kind != NR_NIC_DIALS)
         return FALSE;
     network = nr_desired_network_find(status->desired, binding->network);
     if (!network || network->origin == NR_ORIGIN_FILE)
@@ -342,9 +342,11 @@ static void add_rows(Status *status)
 }
 
 GVariant *nr_status_rows(const NrDesired *desired, const NrActual *actual,
-                         const NrAttempts *attempts)
+                         const NrAttempts *attempts, gboolean hooked)
 {
-    Status status = { .desired = desired, .actual = actual, .attempts = attempts };
+    Status status = {
+        .desired = desired, .actual = actual, .attempts = attempts, .hooked = hooked
+    };
     GVariant *rows;
 
     g_variant_builder_init(&status.rows, G_VARIANT_TYPE("aa{sv}"));

@@ -7,9 +7,12 @@
 #include "daemon/attempts.h"
 #include "daemon/desired.h"
 
-/* aa{sv} as manager-dbus.xml describes it; floating. */
+/*
+ * aa{sv} as manager-dbus.xml describes it; floating. Where a hook serves the connection a guest that
+ * does not run has no row: nothing is there for it before it starts.
+ */
 GVariant *nr_status_rows(const NrDesired *desired, const NrActual *actual,
-                         const NrAttempts *attempts);
+                         const NrAttempts *attempts, gboolean hooked);
 /* "UUID/MAC": the label of a NIC's port. New string. */
 char *nr_port_label(const NrGuest *guest, const NrNic *nic);
 
