@@ -253,8 +253,8 @@ static int keeper_run(struct keeper *keeper)
     if (r == 0)
         r = forwarder_proc_start(&keeper->forwarder);
     while (r == 0 && !keeper->ended) {
+        forwarder_proc_flush(&keeper->forwarder); /* before waiting: there may be no event */
         r = loop_round(&keeper->loop);
-        forwarder_proc_flush(&keeper->forwarder);
     }
     forwarder_proc_end(&keeper->forwarder);
     return r;
