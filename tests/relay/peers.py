@@ -20,6 +20,8 @@ IFF_TAP, IFF_NO_PI = 0x0002, 0x1000
 DEADLINE = 5
 GREETING = frames.BROADCAST + frames.mac(0xfefefe) + frames.ETHERTYPE.to_bytes(2, "big") + b"greeting"
 
+IGMP = bytes.fromhex("01005e000016")    # a kernel's bridge says so much by itself
+
 
 class Peer:
     """What all kinds have in common: read() returns the frames that are there, or None at the end."""
@@ -42,7 +44,7 @@ class Peer:
         for one in found:
             if one.startswith(GREETING):
                 self.greeted = int.from_bytes(one[22:26], "big")
-            else:
+            elif not one.startswith(IGMP):
                 self.waiting.append(one)
         return True
 
