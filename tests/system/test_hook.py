@@ -33,6 +33,12 @@ def listener(port, address="127.0.0.1", kind=socket.SOCK_STREAM):
     return holder
 
 
+def own_name():
+    """What the kernel calls this process."""
+    with open("/proc/self/comm") as text:
+        return text.read().strip()
+
+
 def one_sentence(stderr):
     """What the hook said: the one line of it that libvirt shows behind the exit status."""
     match = re.search(r"unexpected exit status \d+: (.*)", stderr, re.DOTALL)
@@ -70,7 +76,8 @@ def test_hook_port_taken(host):
     host.write_network("lab", LAB)
     with listener(PORT):
         host.netrelayd()
-        refused(client(host, 1), "vm1", mac(1), f"127.0.0.1:{PORT}", "python3", str(os.getpid()))
+        refused(client(host, 1), "vm1", mac(1), f"127.0.0.1:{PORT}", own_name(),
+                f"pid {os.getpid()}")
     # Free again: the next start is served, without a restart of anything.
     eventually(lambda: host.guests[0].try_start().rc == 0, 60, "the guest starts")
 
@@ -150,7 +157,7 @@ def test_hook_foreign_listener(host):
         server.settimeout(20)
         server.accept()[0].close()
         row = lab.expect_row(host, guest="vm1", state="foreign")
-        assert "python3" in row["reason"], row
+        assert own_name() in row["reason"], row
 
 
 def test_hook_foreign_listener_restarts(host):
@@ -189,7 +196,7 @@ def test_hook_wrong_addresses(host):
         starts(host.guest(f"vm{number}", [nic])).destroy()
         refused(host.guest(f"named{number}", [nic]), f"named{number}", word)
     # QEMU itself does not start with these; the reason is ours where we are asked.
-    for number, (where, word) in enumerate([("", "empty"), ("::1", "IPv4")], 5):
+    for number, (where, word) in enumerate([("", "address ''"), ("::1", "IPv4")], 5):
         refused(host.guest(f"named{number}", [client_nic(PORT, mac(number), address=where)]),
                 f"named{number}", word)
 
