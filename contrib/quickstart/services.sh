@@ -152,6 +152,17 @@ start_manager()
     show_hook_to_libvirt
 }
 
+# Whoever runs one has it for guests of the own.
+name_session_managers()
+{
+    for directory in /proc/[0-9]*; do
+        if is_process "${directory#/proc/}" /usr/sbin/netrelayd; then
+            say "user $(stat -c %U "$directory") runs a manager too (pid ${directory#/proc/});" \
+                "it is left to them"
+        fi
+    done
+}
+
 remove_manager()
 {
     if has_systemd; then
@@ -164,4 +175,5 @@ remove_manager()
     rm -rf /run/netrelay
     rm -f "$log" "$pid_file"
     say "netrelayd and its relays have ended"
+    name_session_managers
 }
