@@ -45,6 +45,7 @@ struct forwarder {
     uint64_t stats_serial; /* 0: none asked for */
     uint32_t stats_slot;   /* next to tell */
     bool crashed;
+    bool ready; /* a predecessor's work is finished: frames may move */
     bool ended;
 };
 
@@ -118,7 +119,8 @@ static void on_port_out(struct loop_io *io, uint32_t revents)
 
 static void on_queued(struct batch *batch, struct port *port)
 {
-    port_interest(the_forwarder, port);
+    if (the_forwarder->ready)
+        port_interest(the_forwarder, port);
 }
 
 static void on_resume(struct wire *wire, struct port *port)
@@ -165,13 +167,15 @@ static void on_trim(struct loop_timer *timer)
             port_trim(f->batch.ports[slot]);
 }
 
+/* Until all ports are there and the batch of a predecessor is finished none may be read: it would
+ * overwrite that batch. */
 static int port_listen(struct forwarder *f, struct port *port)
 {
     int r;
 
     port->in.on_io = on_port_in;
     port->out.on_io = on_port_out;
-    r = loop_add(&f->loop, &port->in, port->rfd, EPOLLIN);
+    r = loop_add(&f->loop, &port->in, port->rfd, f->ready ? EPOLLIN : 0);
     if (r == 0 && port->wfd != port->rfd)
         r = loop_add(&f->loop, &port->out, port->wfd, 0);
     return r;
@@ -208,7 +212,7 @@ static int add_port(struct forwarder *f, const struct handover *message, int rfd
     f->batch.ports[port->slot] = port;
     if (port->slot >= f->batch.n_slots)
         f->batch.n_slots = port->slot + 1;
-    if (port_queued(port))
+    if (f->ready && port_queued(port))
         port_interest(f, port);
     return 0;
 }
@@ -254,6 +258,10 @@ static void handle_ready(struct forwarder *f)
             fdb_forget_port(&f->vswitch.fdb, (uint16_t)slot);
     f->vswitch.now_s = (uint32_t)(f->loop.now_ms / 1000);
     batch_recover(&f->batch, f->crashed);
+    f->ready = true;
+    for (uint32_t slot = 0; slot < f->batch.n_slots; ++slot)
+        if (f->batch.ports[slot] && !f->batch.ports[slot]->dead)
+            port_interest(f, f->batch.ports[slot]);
     if (handover_send(HANDOVER_FD, &running, NULL, 0) < 0)
         log_debug("the keeper cannot be told that the forwarder runs");
 }
