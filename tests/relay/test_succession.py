@@ -8,6 +8,7 @@ import signal
 import time
 
 import kit
+import links
 import tap
 from frames import BROADCAST, FRAME_MAX, frame, mac
 from peers import Server, UdpPeer, dial, exchange, meet
@@ -16,25 +17,20 @@ from test_slow import pile_up, whole_numbers
 from traffic import Traffic, complete
 from wait import eventually
 
-KILLS = 50
+KILLS = int(os.environ.get("KILLS", "50"))     # more of them find rarer faults
 
 
-def killed_again_and_again(relay, traffic, kills=KILLS, seed=1):
+def killed_again_and_again(relay, traffic, seed=1):
     """Kills the forwarder at moments that have nothing to do with what it does."""
     moments = random.Random(seed)
-    worst = 0
-    for _ in range(kills):
+    for _ in range(KILLS):
         was = relay.forwarder()
         time.sleep(moments.uniform(0, 0.01))        # the moment is the point
         os.kill(was, signal.SIGKILL)
         eventually(lambda: relay.forwarder() != was, 5, "another forwarder")
-        result = traffic.sample()
-        worst = max(worst, result["latency_ms"] - 2 * result["noise_ms"])
-        complete(result, show=False)
+        complete(traffic.sample(), show=False)
     traffic.flow(1000)
     complete(traffic.finish())
-    print(f"longest silence beyond noise {worst:.1f} ms")
-    return worst
 
 
 def four_guests(**details):
@@ -43,29 +39,54 @@ def four_guests(**details):
         relay.listening(12345)
         guests = [dial(12345) for _ in range(4)]
         with Traffic(*guests, rate=0, window=96 << 10, **details) as traffic:
-            return killed_again_and_again(relay, traffic)
+            killed_again_and_again(relay, traffic)
 
 
-@tap.timeout(90)
+@tap.timeout(60 + KILLS)
 def test_50_kills_small_frames():
     """four guests, 60-byte frames as fast as it goes: none lost, repeated, torn, no link ends"""
     four_guests(sizes=(60, 60))
 
 
-@tap.timeout(90)
+@tap.timeout(60 + KILLS)
 def test_50_kills_all_sizes():
     """four guests, 60 to 69,632 bytes, unicast and broadcast"""
     four_guests(sizes=(60, FRAME_MAX), broadcast=8)
 
 
-@tap.timeout(90)
+@tap.timeout(60 + KILLS)
 def test_50_kills_usual_sizes():
-    """four guests, 60 to 1,514 bytes, unicast and broadcast: and no silence is long"""
-    worst = four_guests(broadcast=8)
-    assert worst < 250, f"{worst:.0f} ms of silence"
+    """four guests, 60 to 1,514 bytes, unicast and broadcast"""
+    four_guests(broadcast=8)
 
 
-@tap.timeout(90)
+@tap.timeout(60 + KILLS)
+def test_50_kills_with_small_socket_buffers():
+    """sends are cut and the rest is queued nearly every time: frames of all sizes"""
+    for name in ("tcp_wmem", "tcp_rmem"):
+        links.write(f"/proc/sys/net/ipv4/{name}", "4096 8192 16384")
+    with Relay("-l", "12345") as relay:
+        relay.listening(12345)
+        guests = [dial(12345) for _ in range(4)]
+        with Traffic(*guests, rate=0, window=600 << 10, sizes=(60, FRAME_MAX),
+                     broadcast=8) as traffic:
+            killed_again_and_again(relay, traffic, seed=4)
+
+
+@tap.timeout(60 + KILLS)
+def test_50_kills_with_300_idle_guests_beside():
+    """the successor is given its ports one by one: none may move before all are there"""
+    with Relay("-l", "12345") as relay:
+        relay.listening(12345)
+        guests = [dial(12345) for _ in range(2)]
+        idle = [dial(12345) for _ in range(300)]
+        guests += [dial(12345) for _ in range(2)]
+        with Traffic(*guests, rate=0, window=96 << 10) as traffic:
+            killed_again_and_again(relay, traffic, seed=3)
+        assert all(not peer.ended for peer in idle)
+
+
+@tap.timeout(60 + KILLS)
 def test_50_kills_of_a_dialled_wire():
     """dialled connections count from elsewhere than accepted ones"""
     servers = [Server(2001), Server(2002)]
@@ -75,7 +96,7 @@ def test_50_kills_of_a_dialled_wire():
             killed_again_and_again(relay, traffic, seed=2)
 
 
-@tap.timeout(90)
+@tap.timeout(60 + KILLS)
 def test_kills_beside_a_guest_that_does_not_read():
     """its queue is full all the time: what it gets in the end is whole and in order"""
     with Relay("-l", "12345") as relay:
@@ -93,7 +114,7 @@ def test_kills_beside_a_guest_that_does_not_read():
         assert numbers[:300] == list(range(300)), f"the first are {numbers[:20]}"
 
 
-@tap.timeout(90)
+@tap.timeout(60 + KILLS)
 def test_kills_with_a_udp_neighbour():
     """datagrams: one call lost a kill at most, none repeated, none torn; streams complete"""
     with Relay("-l", "12345", "4001:127.0.0.1:4002") as relay:
@@ -102,7 +123,7 @@ def test_kills_with_a_udp_neighbour():
         guest = dial(12345)
         with Traffic(guest, udp, rate=2000, window=32 << 10) as traffic:
             lost = 0
-            for _ in range(10):
+            for _ in range(KILLS):
                 was = relay.forwarder()
                 os.kill(was, signal.SIGKILL)
                 eventually(lambda was=was: relay.forwarder() != was, 5, "another forwarder")
@@ -112,8 +133,32 @@ def test_kills_with_a_udp_neighbour():
             result = traffic.finish()
             assert not result["repeated"] and not result["corrupt"], result
             lost += result["lost"]
-        assert lost <= 10 * 64, f"{lost} datagrams lost in 10 kills"
+        assert lost <= KILLS * 64, f"{lost} datagrams lost in {KILLS} kills"
         exchange(guest, udp)
+
+
+def test_a_kill_is_no_long_silence():
+    """20 kills, each once frames flow again: no frame is later than 100 ms and the machine's noise"""
+    with Relay("-l", "12345") as relay:
+        relay.listening(12345)
+        guests = [dial(12345) for _ in range(4)]
+        with Traffic(*guests, rate=1000) as traffic:
+            worst = []
+            for _ in range(20):
+                was = relay.forwarder()
+                os.kill(was, signal.SIGKILL)
+                eventually(lambda was=was: relay.forwarder() != was, 5, "another forwarder")
+                late = noise = moved = 0
+                while moved < 400:
+                    result = traffic.sample()
+                    complete(result, show=False)
+                    late = max(late, result["latency_ms"])
+                    noise = max(noise, result["noise_ms"])
+                    moved += result["received"]
+                worst.append(late - 2 * noise)
+            complete(traffic.finish())
+        print(f"silences beyond noise: {', '.join(f'{one:.0f}' for one in sorted(worst))} ms")
+        assert max(worst) < 100, f"{max(worst):.0f} ms of silence"
 
 
 def test_half_a_frame_survives():
