@@ -246,6 +246,21 @@ static void client_flush(struct control_client *client)
     dump_more(client);
 }
 
+/* What is kept and shown to others must be text: UTF-8 without control characters. */
+static bool is_text(const char *text)
+{
+    for (const unsigned char *p = (const unsigned char *)text; *p; ++p) {
+        int more = *p < 0x80 ? 0 : *p >= 0xf0 && *p < 0xf5 ? 3 : *p >= 0xe0 ? 2 : 1;
+
+        if (*p < ' ' || *p == 0x7f || (*p >= 0x80 && *p < 0xc2) || *p >= 0xf5)
+            return false;
+        for (; more > 0; --more)
+            if ((*++p & 0xc0) != 0x80)
+                return false;
+    }
+    return true;
+}
+
 static void handle_hello(struct control_client *client, const struct ctl_msg *msg, int *fd)
 {
     const struct keeper *keeper = client->control->keeper;
@@ -289,7 +304,10 @@ static void handle_attach(struct control_client *client, const struct ctl_msg *m
         refuse(client, msg, -EINVAL, "an endpoint is missing");
         return;
     }
-    ctl_get_str(msg, CTL_A_LABEL, label, sizeof(label));
+    if (ctl_get_str(msg, CTL_A_LABEL, label, sizeof(label)) && !is_text(label)) {
+        refuse(client, msg, -EINVAL, "a label is not text");
+        return;
+    }
     if (endpoint_parse(&endpoint, text, &expected) < 0) {
         snprintf(error, sizeof(error), "'%s' is not an endpoint: expected %s",
                  log_printable(text, shown, sizeof(shown)), expected);
@@ -321,11 +339,14 @@ static uint32_t port_to_wait_for(struct keeper *keeper, const struct attachment 
 static void handle_detach(struct control_client *client, const struct ctl_msg *msg, int *fd)
 {
     struct keeper *keeper = client->control->keeper;
-    struct attachment *attachment = NULL;
+    struct attachment *attachment;
     uint32_t id, port_id;
 
-    if (ctl_get_u32(msg, CTL_A_ENDPOINT_ID, &id))
-        attachment = keeper_find_attachment(keeper, id);
+    if (!ctl_get_u32(msg, CTL_A_ENDPOINT_ID, &id)) {
+        refuse(client, msg, -EINVAL, "an endpoint's id is missing");
+        return;
+    }
+    attachment = keeper_find_attachment(keeper, id);
     if (!attachment) {
         refuse(client, msg, -ENOENT, "there is no such endpoint");
         return;
@@ -343,8 +364,11 @@ static struct holding *named_port(struct control_client *client, const struct ct
     struct holding *holding = NULL;
     uint32_t id;
 
-    if (ctl_get_u32(msg, CTL_A_PORT_ID, &id))
-        holding = keeper_find_port(client->control->keeper, id);
+    if (!ctl_get_u32(msg, CTL_A_PORT_ID, &id)) {
+        refuse(client, msg, -EINVAL, "a port's id is missing");
+        return NULL;
+    }
+    holding = keeper_find_port(client->control->keeper, id);
     if (!holding)
         refuse(client, msg, -ENOENT, "there is no such port");
     return holding;
@@ -372,8 +396,8 @@ static void handle_label_port(struct control_client *client, const struct ctl_ms
 
     if (!holding)
         return;
-    if (!ctl_get_str(msg, CTL_A_LABEL, label, sizeof(label))) {
-        refuse(client, msg, -EINVAL, "a label is missing, or too long");
+    if (!ctl_get_str(msg, CTL_A_LABEL, label, sizeof(label)) || !is_text(label)) {
+        refuse(client, msg, -EINVAL, "a label is missing, too long, or not text");
         return;
     }
     snprintf(holding->label, sizeof(holding->label), "%s", label);

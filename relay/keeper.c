@@ -74,6 +74,8 @@ int keeper_hold(struct keeper *keeper, struct attachment *attachment, enum port_
     holding->wfd = wfd;
     holding->attachment = attachment;
     holding->endpoint_id = attachment->id;
+    if (!attachment->ops->ports_stay) /* its only port is what the endpoint's label is about */
+        memcpy(holding->label, attachment->label, sizeof(holding->label));
     holding->since_s = keeper_clock_s();
     inet_names(rfd, holding->local, holding->peer);
     snprintf(holding->detail, sizeof(holding->detail), "%s", detail);
@@ -198,7 +200,7 @@ static uint32_t limit_ports(void)
             return 64;
         fds = limit.rlim_cur;
     }
-    fds = fds > 2 * KEEPER_FDS_RESERVED ? fds - KEEPER_FDS_RESERVED - 8 : 8;
+    fds = fds > 2 * KEEPER_FDS_RESERVED ? fds - KEEPER_FDS_RESERVED : 8;
     return fds < SHARED_PORTS ? (uint32_t)fds : SHARED_PORTS;
 }
 

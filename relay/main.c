@@ -137,11 +137,10 @@ static const struct option options[] = {
       "how long a wire may push back before it drops (2)", apply_stall },
     { "--queue", "BYTES", "bytes from 4096 to 268435456",
       "how much may wait for a slow port (1048576)", apply_queue },
-    { "--managed", NULL, NULL, "for netrelayd, with the next two", apply_managed },
-    { "--network", "NAME", "a name", "what log lines and the control socket call it",
-      apply_network },
-    { "--control-fd", "N", "the number of an open socket", "the control socket, bound",
-      apply_control_fd },
+    /* netrelayd's own, not shown */
+    { "--managed", NULL, NULL, NULL, apply_managed },
+    { "--network", "NAME", "a name", NULL, apply_network },
+    { "--control-fd", "N", "the number of an open socket", NULL, apply_control_fd },
     { "--help", NULL, NULL, "print this", apply_help },
     { "--version", NULL, NULL, "print the version", apply_version },
 };
@@ -150,22 +149,22 @@ static const struct option options[] = {
 
 static bool apply_help(struct keeper_config *config, const char *argument)
 {
-    puts("netrelay - carries Ethernet frames between QEMU's socket NICs, TAPs and other relays\n"
+    puts("netrelay - joins QEMU's socket NICs, TAPs and other relays\n"
          "\n"
          "  netrelay [OPTION...] ENDPOINT ENDPOINT             a wire\n"
          "  netrelay [OPTION...] -l [ADDR:]PORT [ENDPOINT...]  a switch\n");
     for (size_t i = 0; i < N_OPTIONS; ++i)
-        printf("  %-12s %-12s %s\n", options[i].name,
-               options[i].argument ? options[i].argument : "", options[i].help);
+        if (options[i].help)
+            printf("  %-10s %-12s %s\n", options[i].name,
+                   options[i].argument ? options[i].argument : "", options[i].help);
     puts("\nENDPOINT is one of\n"
-         "  -                          standard input and output\n"
-         "  ADDR:PORT                  TCP, dialled again and again\n"
-         "  listen:[ADDR:]PORT         TCP, listened on\n"
-         "  LPORT:ADDR:RPORT           UDP; one of the ports may be left out\n"
-         "  udp:LADDR:LPORT:ADDR:RPORT UDP, from this address of ours\n"
-         "  NAME, bridge:NAME          a TAP in this bridge (needs CAP_NET_ADMIN)\n"
-         "  tap:NAME                   this TAP\n"
-         "  fd:N                       an inherited stream socket or TAP\n"
+         "  -                           standard input and output\n"
+         "  [tcp:]ADDR:PORT             TCP, dialled again and again\n"
+         "  listen:[ADDR:]PORT          TCP, listened on\n"
+         "  LPORT:ADDR:RPORT            UDP; one of the ports may be left out\n"
+         "  udp:LADDR:LPORT:ADDR:RPORT  UDP, from this address of ours\n"
+         "  [bridge:]NAME, tap:NAME     a TAP of ours in this bridge; this TAP\n"
+         "  fd:N                        an inherited stream socket or TAP\n"
          "ADDR is an IPv4 address, an IPv6 address in brackets, or a host name.");
     exit(EXIT_SUCCESS);
 }
