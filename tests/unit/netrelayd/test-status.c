@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include "daemon/status.h"
+#include "model-fixture.h"
+
+#define NET    "127.0.0.1:12345"
+#define LISTEN "listen:127.0.0.1:12345"
+
+static const char *text_of(GVariant *row, const char *key)
+{
+    const char *text = NULL;
+
+    g_variant_lookup(row, key, "&s", &text);
+    return text;
+}
+
+/* "KIND GUEST ADDRESS PEER STATE" of each row, one a line. */
+static char *shown(const NrDesired *desired, const NrActual *actual, const NrAttempts *attempts,
+                   gboolean hooked)
+{
+    g_autoptr(GVariant) rows =
+        g_variant_ref_sink(nr_status_rows(desired, actual, attempts, hooked));
+    GString *text = g_string_new(NULL);
+
+    for (gsize i = 0; i < g_variant_n_children(rows); i++) {
+        g_autoptr(GVariant) row = g_variant_get_child_value(rows, i);
+
+        g_string_append_printf(text, "%s %s %s %s %s\n", text_of(row, "kind"),
+                               text_of(row, "guest"), text_of(row, "address"), text_of(row, "peer"),
+                               text_of(row, "state"));
+    }
+    return g_string_free(text, FALSE);
+}
+
+typedef struct {
+    NrDesired *desired;
+    NrActual *actual;
+    NrAttempts *attempts;
+    NrActualNetwork *network; /* NET with LISTEN, not yet in actual */
+} World;
+
+static World world_of(const char *guest, const char *file)
+{
+    const char *bodies[] = { file, NULL };
+    g_autoptr(GPtrArray) guests = fixture_guests(guest);
+    g_autoptr(GPtrArray) networks = fixture_networks(bodies);
+    NrPolicy policy = { 0 };
+    World world = { .desired = fixture_decide(guests, networks, &policy),
+                    .actual = nr_actual_new(),
+                    .attempts = nr_attempts_new(),
+                    .network = nr_actual_network_new(file ? "lab" : NET, 42) };
+    NrActualEndpoint *endpoint = nr_actual_endpoint_new(1, LISTEN);
+
+    endpoint->state = CTL_ENDPOINT_LISTENING;
+    g_ptr_array_add(world.network->endpoints, endpoint);
+    g_ptr_array_add(world.actual->networks, world.network);
+    return world;
+}
+
+static NrActualPort *add_port(World *world, guint32 endpoint, const char *label)
+{
+    guint32 id = world->network->ports->len + 1;
+    NrActualPort *port = nr_actual_port_new(id, endpoint);
+
+    port->label = g_strdup(label);
+    port->local = g_strdup(NET);
+    port->peer = g_strdup("127.0.0.1:50000");
+    port->state = CTL_PORT_UP;
+    g_ptr_array_add(world->network->ports, port);
+    return port;
+}
+
+static void world_expect(World *world, gboolean hooked, const char *expected)
+{
+    g_autofree char *text = shown(world->desired, world->actual, world->attempts, hooked);
+
+    g_assert_cmpstr(text, ==, expected);
+    nr_desired_free(world->desired);
+    nr_actual_free(world->actual);
+    nr_attempts_free(world->attempts);
+}
+
+static void test_defined(void)
+{
+    World world = world_of("defined - web: client 127.0.0.1:12345\n", NULL);
+
+    world_expect(&world, FALSE, "client web " NET "  listening\n");
+}
+
+/* Another guest's listener is there; the one that does not run has no row of its own. */
+static void test_defined_and_hooked(void)
+{
+    World world = world_of("defined - web: client 127.0.0.1:12345\n"
+                           "running 1 db: client 127.0.0.1:12345\n",
+                           NULL);
+
+    world_expect(&world, TRUE, "client db " NET "  waiting\n");
+}
+
+static void test_connected(void)
+{
+    World world = world_of("running 1 web: client 127.0.0.1:12345\n", NULL);
+    NrBinding *binding = world.desired->bindings->pdata[0];
+    g_autofree char *label = nr_port_label(binding->guest, binding->nic);
+
+    add_port(&world, 1, label);
+    world_expect(&world, TRUE, "client web " NET " 127.0.0.1:50000 connected\n");
+}
+
+/* Kept, and shown without a guest. */
+static void test_unidentified(void)
+{
+    World world = world_of("announced 1 web: client 127.0.0.1:12345\n", NULL);
+
+    add_port(&world, 1, NULL);
+    world_expect(&world, TRUE,
+                 "client web " NET "  waiting\n"
+                 "client  " NET " 127.0.0.1:50000 connected\n");
+}
+
+static void test_foreign(void)
+{
+    World world = world_of("running 1 web: client 127.0.0.1:12345\n", NULL);
+    NrAction action = {
+        .kind = NR_ACTION_ATTACH, .network = (char *)NET, .endpoint = (char *)LISTEN, .newest_id = 1
+    };
+
+    g_ptr_array_set_size(world.actual->networks, 0);
+    nr_attempts_failed(world.attempts, &action, -EADDRINUSE, "taken by nc", 0);
+    world_expect(&world, TRUE, "client web " NET "  foreign\n");
+}
+
+static void test_file_without_guests(void)
+{
+    World world = world_of("", "<name>lab</name><listen address='127.0.0.1' port='12345'/>");
+
+    world_expect(&world, TRUE, "client  " NET "  listening\n");
+}
+
+static void test_bridge(void)
+{
+    World world = world_of("", "<name>lab</name><bridge name='br0'/>");
+    NrActualEndpoint *endpoint = nr_actual_endpoint_new(2, "bridge:br0");
+
+    g_ptr_array_set_size(world.network->endpoints, 0);
+    endpoint->state = CTL_ENDPOINT_UP;
+    endpoint->detail = g_strdup("nrtap0");
+    g_ptr_array_add(world.network->endpoints, endpoint);
+    add_port(&world, 2, NULL);
+    world_expect(&world, TRUE, "tap  nrtap0 br0 connected\n");
+}
+
+static void test_bridge_missing(void)
+{
+    World world = world_of("", "<name>lab</name><bridge name='br0'/>");
+    NrAction action = { .kind = NR_ACTION_ATTACH,
+                        .network = (char *)"lab",
+                        .endpoint = (char *)"bridge:br0",
+                        .named = TRUE };
+
+    g_ptr_array_set_size(world.network->endpoints, 0);
+    nr_attempts_failed(world.attempts, &action, -ENODEV, "bridge br0 does not exist", 0);
+    world_expect(&world, TRUE, "tap   br0 failed\n");
+}
+
+static void test_direct(void)
+{
+    World world = world_of("running 1 web: udp 127.0.0.1:5601>127.0.0.1:5602\n"
+                           "running 2 db: udp 127.0.0.1:5602>127.0.0.1:5601\n",
+                           NULL);
+
+    g_ptr_array_set_size(world.actual->networks, 0);
+    world_expect(&world, TRUE,
+                 "udp web 127.0.0.1:5601 db direct\n"
+                 "udp db 127.0.0.1:5602 web direct\n");
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/status/defined", test_defined);
+    g_test_add_func("/status/defined-and-hooked", test_defined_and_hooked);
+    g_test_add_func("/status/connected", test_connected);
+    g_test_add_func("/status/unidentified", test_unidentified);
+    g_test_add_func("/status/foreign", test_foreign);
+    g_test_add_func("/status/file-without-guests", test_file_without_guests);
+    g_test_add_func("/status/bridge", test_bridge);
+    g_test_add_func("/status/bridge-missing", test_bridge_missing);
+    g_test_add_func("/status/direct", test_direct);
+    return g_test_run();
+}
