@@ -103,7 +103,7 @@ def test_attach_dials_and_reports():
         peer = server.accept()
         port = control.port_of(endpoint)
         assert port["peer"] == "127.0.0.1:2001", port
-        assert control.dump()[0][endpoint]["label"] == "guest"
+        assert port["label"] == "guest" == control.dump()[0][endpoint]["label"]
         eventually(lambda: control.dump()[0][endpoint]["state"] == UP, 5, "up")
         control.event("EVENT_ENDPOINT", endpoint_id=endpoint, state=UP)
         control.event("EVENT_PORT", port_id=port["port_id"])
@@ -134,7 +134,7 @@ def test_attach_a_connected_socket():
         endpoint = control.attach("fd:0", "handed over", fd=far.fileno())
         far.close()
         exchange(near, dial(12345))
-        assert control.dump()[0][endpoint]["label"] == "handed over"
+        assert control.port_of(endpoint)["label"] == "handed over"
         near.close()
         eventually(lambda: control.dump()[0][endpoint]["state"] == 3, 5, "ended")
         control.must("DETACH", endpoint_id=endpoint)

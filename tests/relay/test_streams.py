@@ -77,6 +77,21 @@ def test_F2_ends_at_every_moment():
         relay.holds_again(relay.held)
 
 
+def test_F2_frames_before_an_end_arrive():
+    """a guest that sends a thousand frames and ends at once: all of them are delivered"""
+    with Relay("-l", "12345") as relay:
+        relay.listening(12345)
+        watcher = dial(12345)
+        for turn in range(5):
+            leaver = dial(12345)
+            said = [numbered(BROADCAST, mac(turn + 1), i, 600) for i in range(1000)]
+            meet(leaver, watcher)
+            leaver.send(*said)
+            leaver.close()
+            watcher.expect(*said)
+            watcher.silent(0.05)
+
+
 def test_F2_dribbled_byte_by_byte():
     """a frame in 1,500 segments is one frame: the others unhurt"""
     with good_peers_unhurt():
@@ -273,8 +288,8 @@ def test_F26_a_million_misdeeds_make_a_bounded_log():
         assert lines < 200, f"{lines} lines, such as {relay.text()[-500:]}"
 
 
-def test_accepted_connections_are_never_cut_by_a_timer():
-    """no TCP_USER_TIMEOUT, and no keepalive within minutes, on a guest's connection"""
+def test_accepted_connections_are_as_qemu_needs_them():
+    """TCP_NODELAY, SO_OOBINLINE; never cut by a timer: no TCP_USER_TIMEOUT, keepalive after hours"""
     kit.need_root()
     from test_wire import copied_socket         # pylint: disable=import-outside-toplevel
     with Relay("-l", "12345") as relay:
@@ -289,6 +304,8 @@ def test_accepted_connections_are_never_cut_by_a_timer():
                     continue
                 found += 1
                 assert sock.getsockopt(socket.IPPROTO_TCP, 18) == 0, "TCP_USER_TIMEOUT is set"
+                assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY), "Nagle delays frames"
+                assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE), "urgent data lies"
                 if sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE):
                     idle = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
                     assert idle >= 3600, f"keepalive after {idle} s"

@@ -10,8 +10,8 @@ import time
 import kit
 import links
 import tap
-from frames import BROADCAST, FRAME_MAX, frame, mac
-from peers import Server, UdpPeer, dial, exchange, meet
+from frames import BROADCAST, FRAME_MAX, frame, mac, numbered
+from peers import Server, UdpPeer, dial, exchange, meet, talk, tcp_pair
 from relayproc import Relay
 from test_slow import pile_up, whole_numbers
 from traffic import Traffic, complete
@@ -177,6 +177,44 @@ def test_half_a_frame_survives():
             eventually(lambda was=was: relay.forwarder() != was, 5, "another forwarder")
             one.send_raw(data[cut:])
             other.expect(said)
+
+
+def test_frames_before_an_end_survive():
+    """a guest sends and ends at once, forwarders die: each of its frames arrives once, in order"""
+    with Relay("-l", "12345") as relay:
+        relay.listening(12345)
+        watcher, other = meet(dial(12345), dial(12345))
+        for turn in range(30):
+            leaver = dial(12345)
+            said = [numbered(BROADCAST, mac(30 + turn), i, 60 + 7 * i) for i in range(200)]
+            was = relay.forwarder()
+            if turn % 3 == 0:
+                os.kill(was, signal.SIGKILL)
+            leaver.send(*said)
+            leaver.close()
+            if turn % 3 == 1:
+                os.kill(was, signal.SIGKILL)
+            watcher.expect(*said)
+            other.expect(*said)
+            if turn % 3 != 2:
+                eventually(lambda was=was: relay.forwarder() != was, 5, "another forwarder")
+
+
+def test_a_connection_handed_over_in_mid_life():
+    """its counts do not start at zero, and frames wait in it: killed, and nothing is lost"""
+    near, far = tcp_pair()
+    for _ in range(3):
+        talk(near, far, size=5000)
+    early = [numbered(BROADCAST, mac(1), i) for i in range(50)]
+    near.send(*early)
+    with Relay("-l", "12345", f"fd:{far.fileno()}", pass_fds=[far.fileno()]) as relay:
+        far.close()
+        relay.listening(12345)
+        other = dial(12345)
+        meet(other, near)
+        with Traffic(near, other, rate=0, window=96 << 10) as traffic:
+            killed_again_and_again(relay, traffic, seed=5)
+        talk(near, other)
 
 
 def test_guests_that_come_while_there_is_no_forwarder():

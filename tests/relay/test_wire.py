@@ -297,6 +297,28 @@ def test_F10_a_name_that_resolves_later():
     os.unlink(hosts)
 
 
+def test_F10_a_name_server_that_never_answers():
+    """others are served at once and all the while, and it ends in time"""
+    kit.need_root()
+    resolver = "/tmp/resolver-of-a-test"
+    links.write(resolver, "nameserver 127.0.0.1\n")
+    subprocess.run(["mount", "--bind", resolver, "/etc/resolv.conf"], check=True)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mute:
+        mute.bind(("127.0.0.1", 53))
+        began = time.monotonic()
+        with Relay("-l", "12345", "never.example.test:2002", "4001:never.example.test:") as relay:
+            relay.listening(12345)
+            guests = meet(dial(12345), dial(12345))
+            assert time.monotonic() - began < 1, "it waits for an answer"
+            with Traffic(*guests) as traffic:
+                mute.settimeout(5)
+                assert b"never" in mute.recv(512), "nobody asks for the name"
+                traffic.flow(2000)
+                unhurt(traffic.finish())
+            relay.term()
+    os.unlink(resolver)
+
+
 def test_F7_a_wire_pushes_back():
     """the sink stops reading: the source is held, nothing is lost, when it reads again"""
     relay, one, other = wire_between_servers("--stall", "30")
@@ -395,6 +417,24 @@ def test_fd_endpoint_with_tcp_and_unix_sockets():
         near.send_raw(enclose(*(numbered(mac(2), mac(1), i, 700) for i in range(2000))))
         ours.expect(*(numbered(mac(2), mac(1), i, 700) for i in range(2000)))
         relay.alive()
+
+
+def test_a_wires_listener_takes_one_at_a_time():
+    """the next one waits, unserved and unharmed, until the first has gone; no CPU meanwhile"""
+    server = Server(2001)
+    with Relay("listen:127.0.0.1:12345", "127.0.0.1:2001") as relay:
+        relay.listening(12345)
+        far, first = server.accept(), dial(12345)
+        exchange(first, far)
+        second = dial(12345)
+        waiting = frame(mac(9), mac(3), b"second", size=60)
+        second.send(waiting)
+        exchange(first, far)
+        far.silent(0.1)
+        relay.calm()
+        first.close()
+        far.expect(waiting)
+        exchange(second, far)
 
 
 def test_A10_a_chain_of_relays():
