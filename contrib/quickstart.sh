@@ -140,7 +140,7 @@ undo_made()
 {
     [ -f "$made" ] || return 0
     keep=
-    if guests_run; then
+    if grep -q '^process \|^unit ' "$made" && guests_run; then
         keep=yes
         say "guests run, so libvirt is left running"
     elif grep -q '^process .*/libvirtd ' "$made"; then
@@ -151,6 +151,7 @@ undo_made()
         case $kind in
         user) quietly userdel "$what" || say "the user $what could not be removed" ;;
         build) rm -rf "$what" ;;
+        kvm) [ -n "$keep" ] || ! chgrp root "$what" || chmod 600 "$what" ;;
         unit) [ -n "$keep" ] || quietly systemctl stop "$what" || : ;;
         process)
             if [ -z "$keep" ]; then

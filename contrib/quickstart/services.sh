@@ -5,7 +5,7 @@
 
 virsh_system()
 {
-    timeout 60 virsh --quiet --connect qemu:///system "$@" </dev/null
+    timeout 120 virsh --quiet --connect qemu:///system "$@" </dev/null
 }
 
 libvirt_answers()
@@ -30,8 +30,22 @@ start_by_hand()
     say "$name started"
 }
 
+# Where udev does not run, only root may use KVM: libvirtd probes it as root, finds that QEMU's user
+# may not, and probes again at every occasion, half a minute for each definition of a guest.
+share_kvm()
+{
+    if [ -c /dev/kvm ] && [ "$(stat -c %U:%G:%a /dev/kvm)" = root:root:600 ] &&
+        getent group kvm >/dev/null; then
+        chgrp kvm /dev/kvm
+        chmod 660 /dev/kvm
+        remember "kvm /dev/kvm"
+        say "/dev/kvm is for the group kvm now, as udev would have it"
+    fi
+}
+
 start_libvirt_by_hand()
 {
+    share_kvm
     install -d -m 755 /run/dbus
     start_by_hand "the system bus" /run/dbus/system_bus_socket \
         /usr/bin/dbus-daemon /run/dbus/pid --system --fork
@@ -153,11 +167,12 @@ start_manager()
     show_hook_to_libvirt
 }
 
-# Whoever runs one has it for guests of the own.
+# Whoever runs one has it for guests of the own. Those in containers are none of ours.
 name_session_managers()
 {
     for directory in /proc/[0-9]*; do
-        if is_process "${directory#/proc/}" /usr/sbin/netrelayd; then
+        if is_process "${directory#/proc/}" /usr/sbin/netrelayd &&
+            [ "$directory/ns/mnt" -ef /proc/self/ns/mnt ]; then
             say "user $(stat -c %U "$directory") runs a manager too (pid ${directory#/proc/});" \
                 "it is left to them"
         fi
