@@ -149,7 +149,7 @@ undo_made()
     tac "$made" >"$work/made"
     while read -r kind what number file; do
         case $kind in
-        user) quietly userdel "$what" || say "the user $what could not be removed" ;;
+        user) quietly userdel --force "$what" || say "the user $what could not be removed" ;;
         build) rm -rf "$what" ;;
         kvm) [ -n "$keep" ] || ! chgrp root "$what" || chmod 600 "$what" ;;
         unit) [ -n "$keep" ] || quietly systemctl stop "$what" || : ;;

@@ -172,7 +172,7 @@ name_session_managers()
 {
     for directory in /proc/[0-9]*; do
         if is_process "${directory#/proc/}" /usr/sbin/netrelayd &&
-            [ "$directory/ns/mnt" -ef /proc/self/ns/mnt ]; then
+            [ "$(readlink "$directory/ns/mnt")" = "$(readlink /proc/self/ns/mnt)" ]; then
             say "user $(stat -c %U "$directory") runs a manager too (pid ${directory#/proc/});" \
                 "it is left to them"
         fi
