@@ -15,7 +15,6 @@ from frames import BROADCAST, FRAME_MAX, frame, mac, numbered
 from peers import Server, UdpPeer, dial, exchange, introduce, meet
 from relayproc import Relay, udp_ports
 from traffic import Traffic, complete, unhurt
-from wait import eventually
 
 OURS = ("127.0.0.1", 4001)
 THEIRS = ("127.0.0.1", 4002)
@@ -165,6 +164,8 @@ def test_F14_icmp_unreachable_and_a_peer_that_appears_later():
             for number in range(50):
                 other.send(numbered(mac(1), mac(2), number))
             peer = UdpPeer(THEIRS, OURS)
+            meet(other, peer)
+            peer.waiting.clear()            # the last of those that nobody was there for
             exchange(peer, other)
             peer.close()
         relay.calm()

@@ -186,18 +186,20 @@ def test_frames_before_an_end_survive():
         watcher, other = meet(dial(12345), dial(12345))
         for turn in range(30):
             leaver = dial(12345)
-            said = [numbered(BROADCAST, mac(30 + turn), i, 60 + 7 * i) for i in range(200)]
+            said = [numbered(BROADCAST, mac(30 + turn), i, 60 + 3 * i) for i in range(100)]
             was = relay.forwarder()
-            if turn % 3 == 0:
+            if turn % 3 == 0:       # frames and the end behind them wait for the successor
+                meet(leaver, watcher)
+                os.kill(was, signal.SIGSTOP)
+            if turn % 3 == 1:
                 os.kill(was, signal.SIGKILL)
             leaver.send(*said)
             leaver.close()
-            if turn % 3 == 1:
+            if turn % 3 != 1:
                 os.kill(was, signal.SIGKILL)
             watcher.expect(*said)
             other.expect(*said)
-            if turn % 3 != 2:
-                eventually(lambda was=was: relay.forwarder() != was, 5, "another forwarder")
+            eventually(lambda was=was: relay.forwarder() != was, 5, "another forwarder")
 
 
 def test_a_connection_handed_over_in_mid_life():
