@@ -119,6 +119,23 @@ static void test_keep_and_settle(void)
     g_assert_null(nr_attempts_find(attempts, NET, LISTEN));
 }
 
+/* A relay that did not answer at its start and does now; its back-off is not forgotten. */
+static void test_settle_relay(void)
+{
+    g_autoptr(NrAttempts) attempts = nr_attempts_new();
+    g_autoptr(NrActual) actual = nr_actual_new();
+    NrAction action = spawn();
+
+    nr_attempts_failed(attempts, &action, -ETIMEDOUT, "it does not answer", 0);
+    nr_attempts_settle(attempts, actual);
+    g_assert_nonnull(nr_attempts_find(attempts, NET, ""));
+    g_ptr_array_add(actual->networks, nr_actual_network_new(NET, 1));
+    nr_attempts_settle(attempts, actual);
+    g_assert_null(nr_attempts_find(attempts, NET, ""));
+    nr_attempts_failed(attempts, &action, -ETIMEDOUT, "it does not answer", 0);
+    g_assert_cmpint(nr_attempts_next(attempts), ==, 2 * NR_ATTEMPT_FIRST_MS);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -126,5 +143,6 @@ int main(int argc, char **argv)
     g_test_add_func("/attempts/foreign", test_foreign);
     g_test_add_func("/attempts/deaths", test_deaths);
     g_test_add_func("/attempts/keep-and-settle", test_keep_and_settle);
+    g_test_add_func("/attempts/settle-relay", test_settle_relay);
     return g_test_run();
 }
