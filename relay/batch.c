@@ -177,10 +177,28 @@ static void recover_read(struct batch *batch, bool crashed)
     extra->filled = 0;
 }
 
+/* Of a pipe, whole frames may lie in the carry ring, read and not yet processed; no event will
+ * tell of them. */
+static void recover_carried(struct batch *batch, struct port *in)
+{
+    ssize_t have;
+
+    if (in->dead || in->ops->datagrams || in->record->c0 == in->record->c1)
+        return;
+    have = port_copy_carry(in, batch->shared->work);
+    if (have > 0)
+        batch_move(batch, in, (size_t)have);
+    else
+        batch_kill_port(batch, in, (int)have);
+}
+
 void batch_recover(struct batch *batch, bool crashed)
 {
     if (batch->shared->core->batch.state == SHARED_IDLE)
         recover_read(batch, crashed);
     else
         batch_finish(batch, crashed);
+    for (uint32_t slot = 0; slot < batch->n_slots; ++slot)
+        if (batch->ports[slot])
+            recover_carried(batch, batch->ports[slot]);
 }

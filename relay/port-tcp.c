@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include "relay/port.h"
 
-#define AGREE_TRIES 100
+#define AGREE_TRIES 10000
 
 /* The kernel's numbers; <netinet/tcp.h>, which names them, does not go with <linux/tcp.h>. */
 enum {

@@ -161,7 +161,6 @@ static unsigned check_output(uint8_t to, bool complete)
     return n;
 }
 
-static struct batch *the_batch;
 static int n_dead;
 
 static void on_dead(struct batch *batch, struct port *port)
@@ -308,12 +307,11 @@ static void test_given_up(void)
         if (world->port[1].out_len > 1000)
             break;
     }
-    g_assert_true(live_in_a_child(fd, 0, true, SHARED_READ, 50000));
     world->fuse = -1;
     n_dead = 0;
-    batch = the_batch = batch_open(fd);
-    g_assert_cmpuint(batch->shared->core->batch.state, !=, SHARED_IDLE);
-    batch->shared->core->batch.state = SHARED_SEND; /* where a real crash would be */
+    batch = batch_open(fd);
+    g_assert_cmpuint(batch->shared->core->batch.state, ==, SHARED_SEND);
+    batch->shared->core->batch.tries = 1; /* another one crashed before it did anything */
     batch_recover(batch, true);
     g_assert_cmpint(n_dead, ==, 1);
     g_assert_cmpint(batch->ports[batch->shared->core->batch.in_slot]->dead, ==, -EBADMSG);
@@ -337,7 +335,7 @@ static void test_bound(void)
     begin_world();
     world->fuse = -1;
     world->port[1].capacity = world->port[2].capacity = 1000; /* cuts a frame, then takes nothing */
-    batch = the_batch = batch_open(fd);
+    batch = batch_open(fd);
     while (batch_run(batch, batch->ports[0], SHARED_READ))
         ;
     port = batch->ports[2];
@@ -365,7 +363,7 @@ static void test_bad_length(void)
     world->port[1].capacity = BYTES;
     framing_put_length(world->port[0].in + 24 + 37, FRAME_MAX + 1); /* in place of the third */
     n_dead = 0;
-    batch = the_batch = batch_open(fd);
+    batch = batch_open(fd);
     batch_run(batch, batch->ports[0], SHARED_READ);
     g_assert_cmpint(n_dead, ==, 1);
     g_assert_cmpint(batch->ports[0]->dead, ==, -EMSGSIZE);

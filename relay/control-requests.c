@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a client may ask for: a table of requests. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "relay/control-client.h"
+#include "relay/keeper.h"
+
+typedef void handler(struct control_client *client, const struct ctl_msg *msg, int *fd);
+
+static void refuse(struct control_client *client, const struct ctl_msg *msg, int r,
+                   const char *text)
+{
+    client_reply(client, ctl_msg_serial(msg), r, text, 0);
+}
+
+/* What is kept and shown to others must be text: UTF-8 without control characters. */
+static bool is_text(const char *text)
+{
+    for (const unsigned char *p = (const unsigned char *)text; *p; ++p) {
+        int more = *p < 0x80 ? 0 : *p >= 0xf0 && *p < 0xf5 ? 3 : *p >= 0xe0 ? 2 : 1;
+
+        if (*p < ' ' || *p == 0x7f || (*p >= 0x80 && *p < 0xc2) || *p >= 0xf5)
+            return false;
+        for (; more > 0; --more)
+            if ((*++p & 0xc0) != 0x80)
+                return false;
+    }
+    return true;
+}
+
+static void handle_hello(struct control_client *client, const struct ctl_msg *msg, int *fd)
+{
+    const struct keeper *keeper = client->control->keeper;
+    struct ctl_msg answer;
+    uint32_t version = CTL_VERSION;
+
+    if (ctl_get_u32(msg, CTL_A_VERSION, &version) && version < 1) {
+        refuse(client, msg, -EPROTONOSUPPORT, "this version is not spoken here");
+        return;
+    }
+    ctl_msg_begin(&answer, CTL_WELCOME, ctl_msg_serial(msg));
+    ctl_put_u32(&answer, CTL_A_VERSION, CTL_VERSION);
+    ctl_put_str(&answer, CTL_A_NETWORK, keeper->config->network);
+    ctl_put_u32(&answer, CTL_A_PID, (uint32_t)getpid());
+    ctl_msg_end(&answer);
+    client->greeted = true;
+    client_put(client, &answer);
+}
+
+static void handle_dump(struct control_client *client, const struct ctl_msg *msg, int *fd)
+{
+    if (client->dump != DUMP_NONE) {
+        refuse(client, msg, -EBUSY, "a dump is under way");
+        return;
+    }
+    client->dump = DUMP_COUNTERS;
+    client->dump_serial = ctl_msg_serial(msg);
+    forwarder_proc_ask_stats(&client->control->keeper->forwarder);
+}
+
+static void handle_attach(struct control_client *client, const struct ctl_msg *msg, int *fd)
+{
+    char text[ENDPOINT_TEXT_MAX], label[CTL_LABEL_MAX + 1] = "", error[ATTACHMENT_TEXT_MAX];
+    char shown[160];
+    struct attachment *attachment;
+    const char *expected = "an endpoint";
+    struct endpoint endpoint;
+    int r;
+
+    if (!ctl_get_str(msg, CTL_A_ENDPOINT, text, sizeof(text))) {
+        refuse(client, msg, -EINVAL, "an endpoint is missing");
+        return;
+    }
+    if (ctl_get_str(msg, CTL_A_LABEL, label, sizeof(label)) && !is_text(label)) {
+        refuse(client, msg, -EINVAL, "a label is not text");
+        return;
+    }
+    if (endpoint_parse(&endpoint, text, &expected) < 0) {
+        snprintf(error, sizeof(error), "'%s' is not an endpoint: expected %s",
+                 log_printable(text, shown, sizeof(shown)), expected);
+        refuse(client, msg, -EINVAL, error);
+        return;
+    }
+    r = attachment_new(&attachment, client->control->keeper, &endpoint, label, *fd, false, error);
+    if (r >= 0)
+        *fd = -1;
+    if (r < 0)
+        refuse(client, msg, r, error);
+    else if (r == ATTACHMENT_PENDING)
+        client_wait_for(client, ctl_msg_serial(msg), 0, attachment->id);
+    else
+        client_reply(client, ctl_msg_serial(msg), 0, NULL, attachment->id);
+}
+
+/* A port that its endpoint takes along, or 0. */
+static uint32_t port_to_wait_for(struct keeper *keeper, const struct attachment *a)
+{
+    if (a->ops->ports_stay)
+        return 0;
+    for (uint32_t slot = 0; slot < keeper->n_slots; ++slot)
+        if (keeper->holdings[slot] && keeper->holdings[slot]->attachment == a)
+            return keeper->holdings[slot]->id;
+    return 0;
+}
+
+static void handle_detach(struct control_client *client, const struct ctl_msg *msg, int *fd)
+{
+    struct keeper *keeper = client->control->keeper;
+    struct attachment *attachment;
+    uint32_t id, port_id;
+
+    if (!ctl_get_u32(msg, CTL_A_ENDPOINT_ID, &id)) {
+        refuse(client, msg, -EINVAL, "an endpoint's id is missing");
+        return;
+    }
+    attachment = keeper_find_attachment(keeper, id);
+    if (!attachment) {
+        refuse(client, msg, -ENOENT, "there is no such endpoint");
+        return;
+    }
+    port_id = port_to_wait_for(keeper, attachment);
+    attachment_detach(attachment);
+    if (port_id && keeper_find_port(keeper, port_id))
+        client_wait_for(client, ctl_msg_serial(msg), port_id, 0);
+    else
+        client_reply(client, ctl_msg_serial(msg), 0, NULL, 0);
+}
+
+static struct holding *named_port(struct control_client *client, const struct ctl_msg *msg)
+{
+    struct holding *holding = NULL;
+    uint32_t id;
+
+    if (!ctl_get_u32(msg, CTL_A_PORT_ID, &id)) {
+        refuse(client, msg, -EINVAL, "a port's id is missing");
+        return NULL;
+    }
+    holding = keeper_find_port(client->control->keeper, id);
+    if (!holding)
+        refuse(client, msg, -ENOENT, "there is no such port");
+    return holding;
+}
+
+static void handle_close_port(struct control_client *client, const struct ctl_msg *msg, int *fd)
+{
+    struct holding *holding = named_port(client, msg);
+    uint32_t id;
+
+    if (!holding)
+        return;
+    id = holding->id;
+    keeper_close_port(client->control->keeper, holding);
+    if (keeper_find_port(client->control->keeper, id))
+        client_wait_for(client, ctl_msg_serial(msg), id, 0);
+    else
+        client_reply(client, ctl_msg_serial(msg), 0, NULL, 0);
+}
+
+static void handle_label_port(struct control_client *client, const struct ctl_msg *msg, int *fd)
+{
+    struct holding *holding = named_port(client, msg);
+    char label[CTL_LABEL_MAX + 1];
+
+    if (!holding)
+        return;
+    if (!ctl_get_str(msg, CTL_A_LABEL, label, sizeof(label)) || !is_text(label)) {
+        refuse(client, msg, -EINVAL, "a label is missing, too long, or not text");
+        return;
+    }
+    snprintf(holding->label, sizeof(holding->label), "%s", label);
+    client_reply(client, ctl_msg_serial(msg), 0, NULL, 0);
+    control_port_changed(client->control, holding);
+}
+
+static void handle_stop(struct control_client *client, const struct ctl_msg *msg, int *fd)
+{
+    log_info("told to stop");
+    client_reply(client, ctl_msg_serial(msg), 0, NULL, 0);
+    keeper_end(client->control->keeper, EXIT_SUCCESS);
+}
+
+static const struct {
+    enum ctl_type type;
+    handler *handle;
+} handlers[] = {
+    { CTL_HELLO, handle_hello },
+    { CTL_DUMP, handle_dump },
+    { CTL_ATTACH, handle_attach },
+    { CTL_DETACH, handle_detach },
+    { CTL_CLOSE_PORT, handle_close_port },
+    { CTL_LABEL_PORT, handle_label_port },
+    { CTL_STOP, handle_stop },
+};
+
+void control_handle(struct control_client *client, const struct ctl_msg *msg, int *fd)
+{
+    for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]); ++i)
+        if (handlers[i].type == ctl_msg_type(msg)) {
+            handlers[i].handle(client, msg, fd);
+            return;
+        }
+    refuse(client, msg, -EOPNOTSUPP, "this request is not known here");
+}
