@@ -151,7 +151,7 @@ undo_made()
         case $kind in
         user) quietly userdel --force "$what" || say "the user $what could not be removed" ;;
         build) rm -rf "$what" ;;
-        kvm) [ -n "$keep" ] || ! chgrp root "$what" || chmod 600 "$what" ;;
+        kvm) [ -n "$keep" ] || ! chgrp "$number" "$what" || chmod "$file" "$what" ;;
         unit) [ -n "$keep" ] || quietly systemctl stop "$what" || : ;;
         process)
             if [ -z "$keep" ]; then

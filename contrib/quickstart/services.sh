@@ -34,13 +34,16 @@ start_by_hand()
 # may not, and probes again at every occasion, half a minute for each definition of a guest.
 share_kvm()
 {
-    if [ -c /dev/kvm ] && [ "$(stat -c %U:%G:%a /dev/kvm)" = root:root:600 ] &&
-        getent group kvm >/dev/null; then
+    [ -c /dev/kvm ] && getent group kvm >/dev/null || return 0
+    case $(stat -c %G:%a /dev/kvm) in
+    kvm:?6? | *:??6) ;;
+    *)
+        remember "kvm $(stat -c '/dev/kvm %g %a' /dev/kvm)"
         chgrp kvm /dev/kvm
         chmod 660 /dev/kvm
-        remember "kvm /dev/kvm"
         say "/dev/kvm is for the group kvm now, as udev would have it"
-    fi
+        ;;
+    esac
 }
 
 start_libvirt_by_hand()
