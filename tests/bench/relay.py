@@ -29,8 +29,10 @@ def blast(source, sink, size, batch=None):
 
 
 def show(what, size, frames, relay=None, before=0):
-    used = f"  relay {10 * (cpu_ticks(relay) - before) / (frames * SECONDS) * 1e6:7.0f} ns a frame" \
-        if relay else ""
+    used = ""
+    if relay:
+        ticks = cpu_ticks(relay) - before
+        used = f"  relay {ticks * 1e7 / (frames * SECONDS):7.0f} ns a frame"
     print(f"{what:28} {size:6} bytes  {frames:12,.0f} frames/s  "
           f"{frames * size * 8 / 1e9:6.2f} Gbit/s{used}", flush=True)
 

@@ -44,8 +44,8 @@ def attribute(number, raw):
 
 
 def message(kind, serial, body=b"", version=VERSION, length=None):
-    return struct.pack("=HHII", version, kind, serial, 12 + len(body) if length is None else length) \
-        + body
+    length = 12 + len(body) if length is None else length
+    return struct.pack("=HHII", version, kind, serial, length) + body
 
 
 def decode(data):
@@ -59,7 +59,8 @@ def decode(data):
         raw = data[at + 4:at + 4 + size]
         assert len(raw) == size, "an attribute longer than its message"
         name, form = NAMES.get(number, (number, "s"))
-        found[name] = raw.decode(errors="surrogateescape") if form == "s" else int.from_bytes(raw, "little")
+        found[name] = raw.decode(errors="surrogateescape") if form == "s" \
+            else int.from_bytes(raw, "little")
         at += 4 + size + -size % 4
     return TYPES[kind - 1], serial, found
 
@@ -100,7 +101,7 @@ class Control:
             self.note(*got)
 
     def note(self, kind, serial, attributes):
-        assert serial == 0 and kind.startswith("EVENT"), f"unasked for: {kind} {serial} {attributes}"
+        assert serial == 0 and kind.startswith("EVENT"), f"unasked for: {kind} {attributes}"
         self.events.append((kind, attributes))
 
     def answers(self, kind, fd=None, **attributes):

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Stations that talk to one another through the relay under test, in one process and one thread, so
- * that it always knows what is on its way. Every frame carries sender, receiver, its number in that
- * flow, its length, and the time; its filling follows from these, so a frame that is lost, repeated,
- * out of order, changed, cut or sent to the wrong station is seen.
+ * Stations that talk to one another through the relay under test, in one process and one thread,
+ * so that it always knows what is on its way. Every frame carries sender, receiver, its number in
+ * that flow, its length, and the time; its filling follows from these, so a frame that is lost,
+ * repeated, out of order, changed, cut or sent to the wrong station is seen.
  *
  *   load [--rate N] [--window BYTES] [--sizes MIN:MAX] [--broadcast N] [--hub]
  *        [--group N] s:FD|d:FD...
@@ -13,9 +13,9 @@
  * answered with the counts since the last one; end of file stops the senders, waits for what is on
  * its way, and prints the last counts.
  *
- * Latency is measured from before the send to after the receive, less the time in which this process
- * itself did not run. A child that only echoes bytes is pinged all the time: what it is late by is
- * the machine's noise ("noise_ms"), not the relay's.
+ * Latency is measured from before the send to after the receive, less the time in which this
+ * process itself did not run. A child that only echoes bytes is pinged all the time: what it is
+ * late by is the machine's noise ("noise_ms"), not the relay's.
  */
 #include <errno.h>
 #include <fcntl.h>

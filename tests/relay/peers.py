@@ -2,8 +2,8 @@
 """The far ends of a relay's ports, each speaking as QEMU or the kernel would.
 
 All have send(frame), receive(count), expect(frame...), silent() and fileno(). What comes is kept in
-order, so a frame that nobody expected is found by the next expect(). Only the greetings of meet() are
-taken out of the way: a connection is there before the relay serves it.
+order, so a frame that nobody expected is found by the next expect(). Only the greetings of meet()
+are taken out of the way: a connection is there before the relay serves it.
 """
 
 import fcntl
@@ -18,13 +18,13 @@ import frames
 TUNSETIFF = 0x400454ca
 IFF_TAP, IFF_NO_PI = 0x0002, 0x1000
 DEADLINE = 5
-GREETING = frames.BROADCAST + frames.mac(0xfefefe) + frames.ETHERTYPE.to_bytes(2, "big") + b"greeting"
+GREETING = frames.frame(frames.BROADCAST, frames.mac(0xfefefe), b"greeting")
 
 IGMP = bytes.fromhex("01005e000016")    # a kernel's bridge says so much by itself
 
 
 class Peer:
-    """What all kinds have in common: read() returns the frames that are there, or None at the end."""
+    """What all kinds have in common; read() returns the frames that are there, None at the end."""
 
     def __init__(self):
         self.waiting = []           # frames nobody has asked for yet
@@ -54,7 +54,7 @@ class Peer:
         while len(self.waiting) < count and not self.ended and time.monotonic() < end:
             self.gather(end - time.monotonic())
         if len(self.waiting) < count:
-            raise AssertionError(f"{self}: {len(self.waiting)} of {count} frames within {deadline} s"
+            raise AssertionError(f"{self}: {len(self.waiting)} of {count} frames in {deadline} s"
                                  + (", and the end" if self.ended else ""))
         found, self.waiting = self.waiting[:count], self.waiting[count:]
         return found

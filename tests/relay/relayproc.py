@@ -48,7 +48,8 @@ class Relay:
             return log.read()
 
     def alive(self):
-        assert self.process.poll() is None, f"the relay ended: {self.process.returncode}\n{self.text()}"
+        assert self.process.poll() is None, \
+            f"the relay ended: {self.process.returncode}\n{self.text()}"
         return self
 
     def listening(self, *l4_ports, deadline=DEADLINE):
@@ -128,7 +129,8 @@ def run(*arguments, deadline=5, **details):
     """Runs it to its end: for wrong arguments, help, and addresses that are taken."""
     began = time.monotonic()
     result = subprocess.run([kit.netrelay(), *map(str, arguments)], stdin=subprocess.DEVNULL,
-                            capture_output=True, text=True, timeout=deadline, check=False, **details)
+                            capture_output=True, text=True, timeout=deadline, check=False,
+                            **details)
     result.seconds = time.monotonic() - began
     return result
 

@@ -187,8 +187,8 @@ def test_F24_stdin_ends_while_it_runs():
 
 def without_stderr(redirection):
     """Run so that writing to standard error fails, made to log, and still served."""
-    command = ["/bin/sh", "-c", f'exec "$0" "$@" {redirection}', kit.netrelay(), "-v", "-l", "12345",
-               "127.0.0.1:2001"]
+    command = ["/bin/sh", "-c", f'exec "$0" "$@" {redirection}', kit.netrelay(), "-v",
+               "-l", "12345", "127.0.0.1:2001"]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
     process.stderr.close()
     try:

@@ -289,7 +289,7 @@ def test_F26_a_million_misdeeds_make_a_bounded_log():
 
 
 def test_accepted_connections_are_as_qemu_needs_them():
-    """TCP_NODELAY, SO_OOBINLINE; never cut by a timer: no TCP_USER_TIMEOUT, keepalive after hours"""
+    """TCP_NODELAY, SO_OOBINLINE; no TCP_USER_TIMEOUT, which would cut it; keepalive after hours"""
     kit.need_root()
     from test_wire import copied_socket         # pylint: disable=import-outside-toplevel
     with Relay("-l", "12345") as relay:
@@ -304,7 +304,7 @@ def test_accepted_connections_are_as_qemu_needs_them():
                     continue
                 found += 1
                 assert sock.getsockopt(socket.IPPROTO_TCP, 18) == 0, "TCP_USER_TIMEOUT is set"
-                assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY), "Nagle delays frames"
+                assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY), "Nagle delays"
                 assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE), "urgent data lies"
                 if sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE):
                     idle = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)

@@ -42,12 +42,12 @@ def member(name="other"):
 def new_device(before):
     """The device that the relay made; in the bridge, and forwarding."""
     name = eventually(lambda: next(iter(devices() - before), None), 5, "the relay makes its TAP")
-    eventually(lambda: links.read(name, "brport/state") == "3", 5, f"{name} is in the bridge and up")
+    eventually(lambda: links.read(name, "brport/state") == "3", 5, f"{name} is up in the bridge")
     return name
 
 
 def arp(kind, sender_mac, sender, target):
-    return struct.pack("!HHBBH6s4s6s4s", 1, 0x0800, 6, 4, kind, sender_mac, sender, b"\0" * 6, target)
+    return struct.pack("!HHBBH6s4s6s4s", 1, 0x0800, 6, 4, kind, sender_mac, sender, b"", target)
 
 
 def checksum(data):

@@ -333,7 +333,7 @@ def test_F7_a_wire_pushes_back():
 
 
 def pushed_until_blocked(peer, most=64 << 20):
-    """Numbered frames of 1000 bytes until nothing is taken for 0.5 s; returns how many went whole."""
+    """Numbered frames of 1000 bytes until nothing is taken for 0.5 s; how many went whole."""
     peer.sock.settimeout(0.5)
     whole = 0
     while whole * 1004 < most:
@@ -461,7 +461,7 @@ def test_wire_sockets_are_as_qemu_expects():
         for number in os.listdir(f"/proc/{relay.keeper}/fd"):
             sock = copied_socket(relay.keeper, int(number))
             if sock and sock.family == socket.AF_INET and sock.type == socket.SOCK_STREAM:
-                assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY), "Nagle delays frames"
+                assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY), "Nagle delays"
                 assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE), "urgent data lies"
                 found += 1
         assert found == 2, f"{found} connections in the keeper"

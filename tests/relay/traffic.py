@@ -14,7 +14,8 @@ SILENCE_MS = 50                     # what "unhurt" allows, on top of the machin
 class Traffic:
     """Stations on these peers exchange numbered frames until finish().
 
-    Two at once are told apart by their `group`. `rate` is frames a second for each station, 0 for as fast as the window allows.
+    Two at once are told apart by their `group`. `rate` is frames a second for each station, 0 for
+    as fast as the window allows.
     """
 
     def __init__(self, *peers, rate=1000, window=None, sizes=None, broadcast=None, hub=False,
