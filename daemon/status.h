@@ -8,8 +8,8 @@
 #include "daemon/desired.h"
 
 /*
- * aa{sv} as manager-dbus.xml describes it; floating. Where a hook serves the connection a guest that
- * does not run has no row: nothing is there for it before it starts.
+ * aa{sv} as manager-dbus.xml describes it; floating. Where a hook serves the connection a guest
+ * that does not run has no row: nothing is there for it before it starts.
  */
 GVariant *nr_status_rows(const NrDesired *desired, const NrActual *actual,
                          const NrAttempts *attempts, gboolean hooked);

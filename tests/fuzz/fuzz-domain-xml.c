@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Any bytes as domain XML, with our metadata in it. Build: clang -fsanitize=fuzzer,address,undefined;
+/* Any bytes as domain XML, with our metadata in it. Build: clang -fsanitize=fuzzer,address;
  * seeds: tests/data/xml. */
 #include <stddef.h>
 #include <stdint.h>

@@ -107,7 +107,7 @@ def test_bridge_of_metadata(host):
 
 @tap.timeout(60)
 def test_bridge_policy_refuses(host):
-    """D12: in system mode metadata may name no bridge by default; the refusal has the line to add"""
+    """D12: in system mode metadata may name no bridge; the refusal has the line to add"""
     host.libvirtd()
     add_br0()
     daemon = host.netrelayd()

@@ -19,7 +19,8 @@ from wait import eventually
 
 HOOK = "/etc/libvirt/hooks/qemu.d/50-netrelay"
 LAB = f"<network><name>lab</name><listen address='127.0.0.1' port='{PORT}'/></network>"
-LAB_BRIDGE = "<network><name>lab</name><bridge name='br9'/><match domain='vm1' type='client'/></network>"
+LAB_BRIDGE = """<network><name>lab</name>
+<bridge name='br9'/><match domain='vm1' type='client'/></network>"""
 # Starting a guest without any network of ours takes some 1.5 s here; libvirt's own work.
 UNDELAYED = 8
 
@@ -188,7 +189,8 @@ def test_hook_conflict_of_two_guests(host):
 def test_hook_wrong_addresses(host):
     """Addresses that cannot be served: explained; refused only where somebody names the NIC"""
     host.libvirtd()
-    host.write_network("lab", "<network><name>lab</name><match domain='named*' type='client'/></network>")
+    host.write_network("lab", "<network><name>lab</name>"
+                              "<match domain='named*' type='client'/></network>")
     host.netrelayd()
     for number, (where, port, word) in enumerate([("127.0.0.1", 70000, "70000"),
                                                   ("127.0.0.1", 0, "port 0")], 1):

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""README command one, run in a private host: what it shows, that it can run twice, what it leaves."""
+"""README command one, in a private host: what it shows, that it can run twice, what it leaves."""
 
 import os
 import sys

@@ -160,7 +160,8 @@ def test_restart_relay_killed(host):
                for name in ("lab", "other")}
     os.kill(keepers["lab"], signal.SIGKILL)
     eventually(lambda: [row for row in lab.rows(host, network="lab", state="listening")
-                        if row["relay_pid"] != keepers["lab"]], 2, "another relay serves the network")
+                        if row["relay_pid"] != keepers["lab"]],
+               2, "another relay serves the network")
     assert lab.expect_row(host, network="other")["relay_pid"] == keepers["other"]
 
 

@@ -55,7 +55,8 @@ def test_status_without_manager(host):
 
 def test_plan_of_a_file(host):
     """plan --xml says what each NIC would get, without libvirt and without a manager"""
-    host.write_network("lab", "<network><name>lab</name><match domain='vm*' type='server'/></network>")
+    host.write_network("lab", "<network><name>lab</name>"
+                              "<match domain='vm*' type='server'/></network>")
     nics = [client_nic(PORT, mac(1)), server_nic(23456, mac(2)), udp_nic(5601, 5602, mac(3))]
     guest = host.guest("vm1", nics, define=False)
     with host.file_with(guest.xml) as path:

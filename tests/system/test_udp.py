@@ -64,7 +64,8 @@ def test_udp_shared_source(host):
 def test_udp_named_by_a_file(host):
     """A file names one guest's source; it talks to a guest that dials the same network"""
     host.libvirtd()
-    host.write_network("lab", f"<network><name>lab</name><listen address='127.0.0.1' port='{PORT}'/>"
+    host.write_network("lab", f"<network><name>lab</name>"
+                              f"<listen address='127.0.0.1' port='{PORT}'/>"
                               f"<udp address='127.0.0.1' port='{SOURCE}'/></network>")
     host.netrelayd()
     guests = {1: lab.numbered(host, 1, client_nic(PORT, mac(1))),
