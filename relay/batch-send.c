@@ -12,7 +12,8 @@ void batch_index_runs(struct batch *batch)
 
     batch->share.is_flood = false;
     batch->index.n_flood = 0;
-    memset(batch->index.head, 0, batch->n_slots * sizeof(batch->index.head[0]));
+    while (batch->index.n_targets > 0)
+        batch->index.head[batch->index.target[--batch->index.n_targets]] = 0;
     for (uint32_t i = 0; i < core->batch.n_runs; ++i) {
         uint16_t verdict = core->run[i].verdict;
 
@@ -20,10 +21,12 @@ void batch_index_runs(struct batch *batch)
             batch->index.flood[batch->index.n_flood++] = i;
         } else if (verdict < batch->n_slots) {
             batch->index.next[i] = 0;
-            if (batch->index.head[verdict])
+            if (batch->index.head[verdict]) {
                 batch->index.next[batch->index.tail[verdict]] = i + 1;
-            else
+            } else {
                 batch->index.head[verdict] = i + 1;
+                batch->index.target[batch->index.n_targets++] = verdict;
+            }
             batch->index.tail[verdict] = i;
         }
     }

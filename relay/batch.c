@@ -60,10 +60,13 @@ static size_t read_frames(struct batch *batch, struct port *in, size_t have, int
     return at;
 }
 
-static void add_member(struct batch *batch, const struct port *port)
+static void add_member(struct batch *batch, const struct port *in, uint32_t slot)
 {
     struct shared_core *core = batch->shared->core;
+    const struct port *port = batch->ports[slot];
 
+    if (!port || port == in || port->dead)
+        return;
     core->member[core->batch.n_members++] = (struct shared_member){
         .slot = port->slot,
         .id = port->id,
@@ -74,13 +77,12 @@ static void add_member(struct batch *batch, const struct port *port)
 static void note_members(struct batch *batch, const struct port *in)
 {
     batch->shared->core->batch.n_members = 0;
-    for (uint32_t slot = 0; slot < batch->n_slots; ++slot) {
-        const struct port *port = batch->ports[slot];
-
-        if (port && port != in && !port->dead &&
-            (batch->index.n_flood > 0 || batch->index.head[slot]))
-            add_member(batch, port);
-    }
+    if (batch->index.n_flood > 0)
+        for (uint32_t slot = 0; slot < batch->n_slots; ++slot)
+            add_member(batch, in, slot);
+    else
+        for (uint32_t i = 0; i < batch->index.n_targets; ++i)
+            add_member(batch, in, batch->index.target[i]);
 }
 
 /* After the last store nobody can take it back. */

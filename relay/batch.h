@@ -34,7 +34,9 @@ struct batch {
         uint32_t n_flood;
         uint32_t flood[SHARED_RUNS];
         uint32_t next[SHARED_RUNS];
-        uint32_t head[SHARED_PORTS]; /* run + 1 */
+        uint32_t n_targets;
+        uint32_t target[SHARED_PORTS]; /* slots that have a head */
+        uint32_t head[SHARED_PORTS];   /* run + 1 */
         uint32_t tail[SHARED_PORTS];
     } index;
     struct batch_share share;

@@ -99,7 +99,6 @@ static int send_config(struct forwarder_proc *proc)
         .type = HANDOVER_CONFIG,
         .mode = config->mode,
         .stall_ms = config->stall_ms,
-        .log_level = config->log_level,
         .crashed = proc->crashed,
     };
     int r = handover_send(proc->io.fd, &message, NULL, 0);

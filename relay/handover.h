@@ -16,7 +16,7 @@
 #define HANDOVER_FDS_MAX   2
 
 enum handover_type {
-    HANDOVER_CONFIG = 1, /* keeper: mode, stall_ms, log_level, crashed */
+    HANDOVER_CONFIG = 1, /* keeper: mode, stall_ms, crashed */
     HANDOVER_PORT,       /* keeper: slot, id, kind; one descriptor, or one each way */
     HANDOVER_READY,      /* keeper */
     HANDOVER_CLOSE,      /* keeper: slot, id */
@@ -35,9 +35,7 @@ struct handover {
     int32_t error; /* 0: closed because it was asked for; or negative errno */
     uint32_t mode; /* enum vswitch_mode */
     uint32_t stall_ms;
-    uint32_t log_level;
     uint32_t crashed; /* the predecessor died of its own doing */
-    uint32_t reserved;
     uint64_t serial;
     uint64_t queued;
     struct port_counters counters;

@@ -31,6 +31,7 @@ static const int allowed[] = {
     SCMP_SYS(epoll_wait),
     SCMP_SYS(epoll_pwait),
     SCMP_SYS(poll),
+    SCMP_SYS(ppoll),
     SCMP_SYS(clock_gettime),
     SCMP_SYS(restart_syscall),
     /* rings and heap; mmap and mprotect have rules of their own below */

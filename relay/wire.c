@@ -50,7 +50,7 @@ bool wire_may_read(struct wire *wire, struct port *in)
         return true;
     since = &wire->full_since_ms[other->slot];
     if (!*since)
-        *since = now;
+        *since = now; /* the clock began with the machine: never 0 */
     if (now >= *since + wire->stall_ms)
         return true;
     in->paused = true;
@@ -60,6 +60,8 @@ bool wire_may_read(struct wire *wire, struct port *in)
 
 void wire_drained(struct wire *wire, struct port *port)
 {
+    if (!wire->full_since_ms[port->slot])
+        return; /* nobody was paused for it */
     wire->full_since_ms[port->slot] = 0;
     resume_all(wire);
 }

@@ -196,6 +196,16 @@ static struct batch *batch_open(int fd)
     return batch;
 }
 
+static void batch_close(struct batch *batch)
+{
+    for (uint32_t slot = 0; slot < N_PORTS; ++slot)
+        port_free(batch->ports[slot]);
+    close(batch->shared->fd);
+    g_free(batch->vswitch);
+    g_free(batch->shared);
+    g_free(batch);
+}
+
 /* A forwarder's life: takes over, moves all there is while the sockets take more and more. */
 static void live(int fd, bool crashed, size_t room, size_t step)
 {
@@ -321,6 +331,7 @@ static void test_given_up(void)
         g_assert_cmpint(port_drain(batch->ports[slot]), ==, 0);
         check_output((uint8_t)slot, false);
     }
+    batch_close(batch);
     close(fd);
 }
 
@@ -349,6 +360,7 @@ static void test_bound(void)
     g_assert_cmpuint(port->counters->tx_frames, ==, n);
     g_assert_cmpuint(batch->ports[0]->counters->rx_frames, ==, frames_of_a_sender());
     g_assert_cmpuint(batch->ports[0]->counters->drop_runt, ==, N_FRAMES / 5);
+    batch_close(batch);
     close(fd);
 }
 
@@ -369,6 +381,7 @@ static void test_bad_length(void)
     g_assert_cmpint(batch->ports[0]->dead, ==, -EMSGSIZE);
     g_assert_cmpuint(check_output(1, true), ==, 2);
     g_assert_cmpuint(batch->shared->core->batch.state, ==, SHARED_IDLE);
+    batch_close(batch);
     close(fd);
 }
 

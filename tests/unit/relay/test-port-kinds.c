@@ -76,7 +76,7 @@ static void tcp_positions_of(bool dialled)
     send_all(theirs, bytes, 5000, 0);
     wait_readable(ours);
     expect(port, 0, sent); /* unread is not consumed */
-    g_assert_cmpint(port->ops->fill(port, g_malloc(SHARED_WORK), 4000), >, 0);
+    g_assert_cmpint(port->ops->fill(port, shared.work, 4000), >, 0);
     expect(port, 0, sent); /* nor is what was only looked at */
     g_assert_cmpint(port->ops->consume(port, 1234), ==, 0);
     expect(port, 1234, sent);
@@ -210,7 +210,7 @@ static void test_udp_out(void)
     close(theirs);
     for (int i = 0; i < 3; ++i)
         g_assert_cmpint(port->ops->send(port, &iov, 1), ==, (ssize_t)n);
-    g_assert_cmpint(port->ops->fill(port, g_malloc(SHARED_WORK), 1000), ==, 0);
+    g_assert_cmpint(port->ops->fill(port, shared.work, 1000), ==, 0);
     g_assert_cmpuint(port->sent, ==, 4 * n);
     port_free(port);
 }
