@@ -15,7 +15,8 @@
  *
  * Latency is measured from before the send to after the receive, less the time in which this
  * process itself did not run. A child that only echoes bytes is pinged all the time: what it is
- * late by is the machine's noise ("noise_ms"), not the relay's.
+ * late by is the machine's noise ("noise_ms"), not the relay's; so is the longest time that this
+ * process itself was not let run ("pause_ms").
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -70,7 +71,8 @@ struct station {
 };
 
 struct counts {
-    uint64_t sent, received, bytes, lost, repeated, corrupt, stray, latency_ns, noise_ns, stolen_ns;
+    uint64_t sent, received, bytes, lost, repeated, corrupt, stray;
+    uint64_t latency_ns, noise_ns, pause_ns, stolen_ns;
 };
 
 static struct station stations[STATIONS_MAX];
@@ -371,12 +373,14 @@ static void report(bool last)
     }
     printf("{\"sent\": %llu, \"received\": %llu, \"bytes\": %llu, \"lost\": %llu, "
            "\"repeated\": %llu, \"corrupt\": %llu, \"stray\": %llu, \"closed\": %u, "
-           "\"latency_ms\": %.2f, \"noise_ms\": %.2f, \"stolen_ms\": %.2f, \"seconds\": %.3f}\n",
+           "\"latency_ms\": %.2f, \"noise_ms\": %.2f, \"pause_ms\": %.2f, \"stolen_ms\": %.2f, "
+           "\"seconds\": %.3f}\n",
            (unsigned long long)counts.sent, (unsigned long long)counts.received,
            (unsigned long long)counts.bytes, (unsigned long long)lost,
            (unsigned long long)counts.repeated, (unsigned long long)counts.corrupt,
            (unsigned long long)counts.stray, closed, (double)counts.latency_ns / 1e6,
-           (double)counts.noise_ns / 1e6, (double)(stolen_ns - counts.stolen_ns) / 1e6,
+           (double)counts.noise_ns / 1e6, (double)counts.pause_ns / 1e6,
+           (double)(stolen_ns - counts.stolen_ns) / 1e6,
            (double)((last ? sent_until_ns : now) - counted_since_ns) / 1e9);
     fflush(stdout);
     counts = (struct counts){ .stolen_ns = stolen_ns };
@@ -426,6 +430,8 @@ static void echo_ping(void)
 /* Time beyond what a round may need was taken from this process. */
 static void count_stolen(uint64_t took_ns)
 {
+    if (took_ns > counts.pause_ns)
+        counts.pause_ns = took_ns;
     if (took_ns > LATE)
         stolen_ns += took_ns - LATE;
 }

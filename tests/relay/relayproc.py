@@ -185,6 +185,19 @@ def cpu_ticks(pid):
     return int(fields[11]) + int(fields[12]) if fields else 0
 
 
+def cpu_waits():
+    """{pid: milliseconds for which each relay process here was ready to run and had no CPU}."""
+    found = {}
+    for entry in os.listdir("/proc"):
+        try:
+            if entry.isdigit() and os.readlink(f"/proc/{entry}/exe").endswith("/netrelay"):
+                with open(f"/proc/{entry}/schedstat") as text:
+                    found[int(entry)] = int(text.read().split()[1]) / 1e6
+        except OSError:
+            pass                    # gone meanwhile
+    return found
+
+
 def table(name, state):
     """Local port numbers of one of the kernel's socket tables."""
     found = set()
