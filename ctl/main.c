@@ -15,8 +15,8 @@ static const NrCommand commands[] = {
       NR_OPTIONS_ASKING | NR_OPTION_JSON, 0, G_MAXUINT, nr_status_run },
     { "plan", "", "show what the manager would do now, or what a guest would get (--xml)",
       NR_OPTIONS_ASKING | NR_OPTION_JSON | NR_OPTION_XML, 0, 0, nr_plan_run },
-    { "reload", "", "read network files and libvirt's list of guests anew", NR_OPTIONS_ASKING, 0, 0,
-      nr_reload_run },
+    { "reload", "", "read settings, network files and libvirt's list of guests anew",
+      NR_OPTIONS_ASKING, 0, 0, nr_reload_run },
     { "hook", "prepare|release|reconnect -- GUEST",
       "what libvirt's hook calls, with the guest's XML on standard input", NR_OPTION_SOCKET, 2, 2,
       nr_hook_run },
@@ -150,7 +150,8 @@ static gboolean check_call(const NrCommand *command, const NrCall *call)
     }
     if (call->operand_count < command->operands_min ||
         call->operand_count > command->operands_max) {
-        nr_complain("usage: netrelayctl %s %s", command->name, command->operands);
+        nr_complain("usage: netrelayctl %s%s%s; see netrelayctl help", command->name,
+                    *command->operands ? " " : "", command->operands);
         return FALSE;
     }
     if ((call->options & NR_OPTIONS_PLACE) == NR_OPTIONS_PLACE) {

@@ -39,10 +39,12 @@ const char *nr_manager_cure(uid_t uid, gboolean running)
 {
     static const char *const cures[2][2][2] = {
         /* by hand, by systemd; not running, running */
-        { { "start it as that user: netrelayd", "end it and start it again: netrelayd" },
+        { { "start it as that user: " NR_NETRELAYD " &",
+            "end it and start it again: " NR_NETRELAYD " &" },
           { "start it with: systemctl --user start netrelayd",
             "restart it with: systemctl --user restart netrelayd" } },
-        { { "start it as root: netrelayd", "end it and start it again as root: netrelayd" },
+        { { "start it as root: " NR_NETRELAYD " &",
+            "end it and start it again as root: " NR_NETRELAYD " &" },
           { "start it with: systemctl start netrelayd",
             "restart it with: systemctl restart netrelayd" } },
     };

@@ -95,17 +95,43 @@ static gboolean is_wanted(GVariant *row, const NrCall *call)
     return call->operand_count == 0;
 }
 
+/* By name, and what has none comes last. */
+static int compare_texts(GVariant *a, GVariant *b, const char *key)
+{
+    const char *x = text_of(a, key), *y = text_of(b, key);
+
+    if (!*x || !*y)
+        return !*x - !*y;
+    return strcmp(x, y);
+}
+
+/* Networks together, and the rows of a guest in an order that the next call has, too. */
+static int compare_rows(gconstpointer a, gconstpointer b)
+{
+    static const char *const keys[] = { "network", "guest", "nic", "kind", "address" };
+    GVariant *const *x = a, *const *y = b;
+    int r = 0;
+
+    for (guint i = 0; r == 0 && i < G_N_ELEMENTS(keys); i++)
+        r = compare_texts(*x, *y, keys[i]);
+    return r;
+}
+
 /* The rows that were asked for. */
 static GVariant *choose_rows(GVariant *all, const NrCall *call)
 {
     g_auto(GVariantBuilder) builder = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("aa{sv}"));
+    g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func((GDestroyNotify)g_variant_unref);
 
     for (gsize i = 0; i < g_variant_n_children(all); i++) {
         g_autoptr(GVariant) row = g_variant_get_child_value(all, i);
 
         if (is_wanted(row, call))
-            g_variant_builder_add_value(&builder, row);
+            g_ptr_array_add(rows, g_steal_pointer(&row));
     }
+    g_ptr_array_sort(rows, compare_rows);
+    for (guint i = 0; i < rows->len; i++)
+        g_variant_builder_add_value(&builder, rows->pdata[i]);
     return g_variant_ref_sink(g_variant_builder_end(&builder));
 }
 
@@ -129,7 +155,7 @@ static void print_summary(GVariant *summary)
     }
 }
 
-static void print_people(GVariant *rows, GVariant *summary)
+static void print_people(GVariant *rows, GVariant *summary, gboolean chosen)
 {
     g_autoptr(NrTable) table = nr_table_new(columns);
 
@@ -138,7 +164,10 @@ static void print_people(GVariant *rows, GVariant *summary)
 
         add_row(table, row);
     }
-    if (g_variant_n_children(rows) == 0)
+    if (g_variant_n_children(rows) == 0 && chosen)
+        puts("nothing is there by that name: no network, and no active guest with a NIC of type "
+             "client, server or udp");
+    else if (g_variant_n_children(rows) == 0)
         puts("nothing is there: no network, and no guest's NIC of type client, server or udp");
     else
         nr_table_print(table);
@@ -164,6 +193,6 @@ NrExit nr_status_run(const NrCall *call)
         nr_json_print(
             g_variant_new_parsed("{'rows': <%@aa{sv}>, 'summary': <%@a{sv}>}", rows, summary));
     else
-        print_people(rows, summary);
+        print_people(rows, summary, call->operand_count > 0);
     return NR_EXIT_DONE;
 }
