@@ -216,6 +216,7 @@ static void add_binding(Status *status, const NrBinding *binding)
         nr_address_format(nic->kind == NR_NIC_LISTENS ? &nic->theirs : &nic->ours);
     g_autofree char *theirs = nic->kind == NR_NIC_UDP ? nr_address_format(&nic->theirs) : NULL;
     const Place *place = g_hash_table_lookup(status->labelled, label);
+    g_autofree char *moved = NULL;
     Row row = { .network = binding->network,
                 .guest = binding->guest,
                 .nic = nic,
@@ -230,6 +231,12 @@ static void add_binding(Status *status, const NrBinding *binding)
         row.port = place->port;
         row.peer = place->port->peer ? place->port->peer : row.peer;
         row.state = "connected";
+        if (binding->network && !g_str_equal(binding->network, row.network)) {
+            moved = g_strdup_printf("its network is %s now, and it is still connected to %s, apart "
+                                    "from that; stop and start the guest to move it",
+                                    binding->network, row.network);
+            row.reason = moved;
+        }
     } else if (binding->kind == NR_BINDING_SERVED) {
         served_state(status, binding, &row);
     } else {

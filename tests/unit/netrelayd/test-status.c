@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
+#include <string.h>
 #include "daemon/status.h"
 #include "model-fixture.h"
 
@@ -107,6 +108,29 @@ static void test_connected(void)
     world_expect(&world, TRUE, "client web " NET " 127.0.0.1:50000 connected\n");
 }
 
+/* A network file came while it ran: its connection stays where it was made, and the row says so. */
+static void test_moved(void)
+{
+    World world = world_of("running 1 web: client 127.0.0.1:12345\n",
+                           "<name>lab</name><listen address='127.0.0.1' port='12345'/>");
+    NrBinding *binding = world.desired->bindings->pdata[0];
+    g_autofree char *label = nr_port_label(binding->guest, binding->nic);
+    g_autoptr(GVariant) rows = NULL;
+    g_autoptr(GVariant) row = NULL;
+
+    g_free(world.network->name);
+    world.network->name = g_strdup(NET);
+    add_port(&world, 1, label);
+    rows = g_variant_ref_sink(nr_status_rows(world.desired, world.actual, world.attempts, TRUE));
+    row = g_variant_get_child_value(rows, 0);
+    g_assert_cmpstr(text_of(row, "state"), ==, "connected");
+    g_assert_cmpstr(text_of(row, "network"), ==, NET);
+    g_assert_nonnull(strstr(text_of(row, "reason"), "lab"));
+    nr_desired_free(world.desired);
+    nr_actual_free(world.actual);
+    nr_attempts_free(world.attempts);
+}
+
 /* Kept, and shown without a guest. */
 static void test_unidentified(void)
 {
@@ -181,6 +205,7 @@ int main(int argc, char **argv)
     g_test_add_func("/status/defined", test_defined);
     g_test_add_func("/status/defined-and-hooked", test_defined_and_hooked);
     g_test_add_func("/status/connected", test_connected);
+    g_test_add_func("/status/moved", test_moved);
     g_test_add_func("/status/unidentified", test_unidentified);
     g_test_add_func("/status/foreign", test_foreign);
     g_test_add_func("/status/file-without-guests", test_file_without_guests);
