@@ -28,11 +28,13 @@ static void run(Execution *execution);
 /* In use by whom: the manager sees more than an unprivileged relay. */
 static char *explain(const NrAction *action, int error, const char *text)
 {
-    char *seen = NULL;
+    g_autofree char *seen = NULL;
 
     if (error == -EADDRINUSE && action->kind == NR_ACTION_ATTACH)
         seen = nr_holder_describe(action->endpoint);
-    return seen ? seen : g_strdup(text ? text : g_strerror(-error));
+    if (seen)
+        return g_strdup_printf("%s; end that process, or take another address", seen);
+    return g_strdup(text ? text : g_strerror(-error));
 }
 
 static void on_answer(int error, const char *text, gpointer data)
@@ -60,7 +62,10 @@ static char *bridge_sentence(const char *bridge, int error)
     case -EPERM:
     case -EACCES:
         if (geteuid() != 0)
-            return g_strdup_printf("bridge %s: a bridge needs the system manager (root)", bridge);
+            return g_strdup_printf(
+                "bridge %s: bridges need the system's manager; use qemu:///system, or "
+                "take the bridge out of the network",
+                bridge);
         return g_strdup_printf("bridge %s: the manager lacks CAP_NET_ADMIN, or /dev/net/tun",
                                bridge);
     default:
