@@ -17,12 +17,13 @@ typedef struct {
 static GMutex lock;
 static GHashTable *sentences; /* text -> Sentence; under lock */
 static gboolean debugging;
-static gboolean to_terminal;
+static gboolean to_journal, to_terminal;
 
 void nr_log_open(gboolean debug)
 {
     debugging = debug;
     to_terminal = isatty(STDERR_FILENO);
+    to_journal = g_getenv("JOURNAL_STREAM") != NULL;
     sentences = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 }
 
@@ -51,14 +52,30 @@ static gboolean sentence_due(const char *text, guint *ret_before)
     return TRUE;
 }
 
+/* The journal has a time of its own, and reads the level; a file has neither. */
+static void write_prefix(NrLogLevel level)
+{
+    g_autoptr(GDateTime) now = NULL;
+    g_autofree char *time = NULL;
+
+    if (to_terminal)
+        return;
+    if (to_journal) {
+        fprintf(stderr, "<%d>", (int)level);
+        return;
+    }
+    now = g_date_time_new_now_local();
+    time = g_date_time_format(now, "%F %T");
+    fprintf(stderr, "%s ", time);
+}
+
 static void write_line(NrLogLevel level, const char *text, guint before)
 {
     g_autofree char *printable = nr_printable(text);
 
-    if (!to_terminal)
-        fprintf(stderr, "<%d>", (int)level);
+    write_prefix(level);
     if (before > 0)
-        fprintf(stderr, "netrelayd: %s (and %u times before)\n", printable, before);
+        fprintf(stderr, "netrelayd: %s (and %u times in the minute before)\n", printable, before);
     else
         fprintf(stderr, "netrelayd: %s\n", printable);
 }
