@@ -142,7 +142,7 @@ undo_made()
     keep=
     if grep -q '^process \|^unit ' "$made" && guests_run; then
         keep=yes
-        say "guests run, so libvirt is left running"
+        say "guests run, so libvirt is left running; stop them, and call --remove again"
     elif grep -q '^process .*/libvirtd ' "$made"; then
         stop_libvirt_networks
     fi
@@ -161,6 +161,18 @@ undo_made()
             ;;
         esac
     done <"$work/made"
+    # What is left is for the next --remove, when no guest runs any more.
+    rm -f "$made"
+    [ -z "$keep" ] || tac "$work/made" | grep '^process \|^unit \|^kvm ' >"$made" || :
+}
+
+# They run on, but will not be connected again before they are started again.
+name_guests_that_lose()
+{
+    names=$(timeout 15 /usr/bin/netrelayctl status --json 2>/dev/null |
+        sed -n 's/^ *"guest" : "\(.*\)",$/guest \1/p; s/^ *"state" : "connected",$/connected/p' |
+        sed -n '/^guest ./{N;s/^guest \(.*\)\nconnected$/\1/p}' | sort -u | tr '\n' ' ')
+    [ -z "$names" ] || say "these guests run, and lose their networks now: ${names% }"
 }
 
 remove_all()
@@ -169,11 +181,16 @@ remove_all()
     if libvirt_answers >/dev/null 2>&1; then
         demo_clean_up
     fi
+    name_guests_that_lose
     remove_manager
     step "remove what was installed, made and started"
     remove_files
     undo_made
-    rm -rf "$state"
+    if [ -s "$made" ]; then
+        rm -rf "$demo_dir" "$manifest"
+    else
+        rm -rf "$state"
+    fi
     say "done; Debian packages were left as they are"
 }
 
