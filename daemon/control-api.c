@@ -164,6 +164,9 @@ static void on_closed(GDBusConnection *connection, gboolean by_peer, GError *err
 {
     NrControlApi *api = data;
 
+    /* The export holds a reference too, and with it the descriptor. */
+    g_dbus_interface_skeleton_unexport_from_connection(G_DBUS_INTERFACE_SKELETON(api->manager),
+                                                       connection);
     g_ptr_array_remove_fast(api->connections, connection);
 }
 
