@@ -53,6 +53,20 @@ def test_status_without_manager(host):
     assert len(answer.stderr.splitlines()) == 1, answer.stderr
 
 
+def test_status_keeps_no_descriptor(host):
+    """D10: asking a hundred times leaves the manager as it was"""
+    daemon = host.netrelayd()
+    lab.report(host)
+
+    def descriptors():
+        return len(os.listdir(f"/proc/{daemon.pid}/fd"))
+
+    before = descriptors()
+    for _ in range(100):
+        lab.report(host)
+    eventually(lambda: descriptors() <= before, 5, "the connections' descriptors are closed")
+
+
 def test_plan_of_a_file(host):
     """plan --xml says what each NIC would get, without libvirt and without a manager"""
     host.write_network("lab", "<network><name>lab</name>"
