@@ -73,6 +73,7 @@ static gint64 now_ms(void)
 typedef struct {
     NrGuestSource *source;
     GPtrArray *guests; /* of all */
+    GPtrArray *unread; /* of all */
     char *uuid;        /* of one */
     NrGuest *running, *defined;
     char *state;
@@ -83,6 +84,7 @@ static void answer_free(gpointer p)
     Answer *answer = p;
 
     g_clear_pointer(&answer->guests, g_ptr_array_unref);
+    g_clear_pointer(&answer->unread, g_ptr_array_unref);
     g_clear_pointer(&answer->running, nr_guest_unref);
     g_clear_pointer(&answer->defined, nr_guest_unref);
     g_free(answer->uuid);
@@ -101,7 +103,7 @@ static gboolean on_answer(gpointer data)
     if (answer->state)
         events->state(answer->state, answer->source->data);
     else if (answer->guests)
-        events->all(answer->guests, answer->source->data);
+        events->all(answer->guests, answer->unread, answer->source->data);
     else
         events->one(answer->uuid, answer->running, answer->defined, answer->source->data);
     return G_SOURCE_REMOVE;
@@ -219,7 +221,7 @@ static NrGuest *guest_read(NrGuestSource *source, virDomainPtr domain, unsigned 
     NrGuest *guest;
 
     if (!xml)
-        return NULL; /* it vanished, or the connection did: the next list tells */
+        return NULL;
     guest = nr_domain_xml_parse(xml, strlen(xml), &error);
     free(xml);
     if (guest)
@@ -231,15 +233,22 @@ static NrGuest *guest_read(NrGuestSource *source, virDomainPtr domain, unsigned 
     return NULL;
 }
 
-/* Its live XML, if it is active: that of a guest which has just ended has no id. */
-static NrGuest *guest_running(NrGuestSource *source, virDomainPtr domain)
+/* Its live XML, if it is active: that of a guest which has just ended has no id. FALSE: it may well
+ * run, and cannot be read. Its network must not go for that. */
+static gboolean guest_running(NrGuestSource *source, virDomainPtr domain, NrGuest **ret)
 {
     g_autoptr(NrGuest) guest = NULL;
+    int active;
 
-    if (virDomainIsActive(domain) != 1)
-        return NULL;
-    guest = guest_read(source, domain, 0);
-    return guest && guest->id >= 0 ? nr_guest_copy(guest, NR_GUEST_RUNNING) : NULL;
+    virResetLastError();
+    active = virDomainIsActive(domain);
+    if (active == 1)
+        guest = guest_read(source, domain, 0);
+    if (active != 0 && !guest)
+        return virGetLastErrorCode() == VIR_ERR_NO_DOMAIN; /* it vanished meanwhile */
+    if (guest && guest->id >= 0)
+        *ret = nr_guest_copy(guest, NR_GUEST_RUNNING);
+    return TRUE;
 }
 
 static NrGuest *guest_defined(NrGuestSource *source, virDomainPtr domain)
@@ -253,25 +262,40 @@ static void look_at_one(NrGuestSource *source, const char *uuid)
 {
     virDomainPtr domain = virDomainLookupByUUIDString(source->connection, uuid);
     g_autoptr(NrGuest) running = NULL, defined = NULL;
+    gboolean known = TRUE;
 
     if (domain) {
         defined = guest_defined(source, domain);
-        running = guest_running(source, domain); /* last: the one that ages */
+        known = guest_running(source, domain, &running); /* last: the one that ages */
         virDomainFree(domain);
     } else if (virGetLastErrorCode() != VIR_ERR_NO_DOMAIN) {
         return;
     }
     /* Without a connection "not there" means nothing: a guest must not be swept by that. */
-    if (virConnectIsAlive(source->connection) != 1)
+    if (!known || virConnectIsAlive(source->connection) != 1)
         return;
     answer_send(source, (Answer){ .uuid = g_strdup(uuid),
                                   .running = g_steal_pointer(&running),
                                   .defined = g_steal_pointer(&defined) });
 }
 
+static void list_one(NrGuestSource *source, virDomainPtr domain, GPtrArray *guests,
+                     GPtrArray *unread)
+{
+    NrGuest *defined = guest_defined(source, domain), *running = NULL;
+    char uuid[VIR_UUID_STRING_BUFLEN];
+
+    if (!guest_running(source, domain, &running) && virDomainGetUUIDString(domain, uuid) == 0)
+        g_ptr_array_add(unread, g_strdup(uuid));
+    if (running)
+        g_ptr_array_add(guests, running);
+    if (defined)
+        g_ptr_array_add(guests, defined);
+}
+
 static void look_at_all(NrGuestSource *source)
 {
-    GPtrArray *guests;
+    g_autoptr(GPtrArray) guests = NULL, unread = NULL;
     virDomainPtr *domains = NULL;
     int count = virConnectListAllDomains(source->connection, &domains, 0);
 
@@ -280,21 +304,15 @@ static void look_at_all(NrGuestSource *source)
         return;
     }
     guests = g_ptr_array_new_with_free_func((GDestroyNotify)nr_guest_unref);
+    unread = g_ptr_array_new_with_free_func(g_free);
     for (int i = 0; i < count; i++) {
-        NrGuest *defined = guest_defined(source, domains[i]);
-        NrGuest *running = guest_running(source, domains[i]);
-
-        if (running)
-            g_ptr_array_add(guests, running);
-        if (defined)
-            g_ptr_array_add(guests, defined);
+        list_one(source, domains[i], guests, unread);
         virDomainFree(domains[i]);
     }
     free(domains);
-    if (virConnectIsAlive(source->connection) == 1)
-        answer_send(source, (Answer){ .guests = guests });
-    else
-        g_ptr_array_unref(guests); /* lost on the way: half a list is no list */
+    if (virConnectIsAlive(source->connection) == 1) /* else half a list, which is no list */
+        answer_send(source, (Answer){ .guests = g_steal_pointer(&guests),
+                                      .unread = g_steal_pointer(&unread) });
 }
 
 /* The connection */

@@ -120,6 +120,8 @@ void nr_inventory_announce(NrInventory *inventory, NrGuest *guest, gint64 now_ms
     /* libvirt prepares no guest that runs: the run that we know of is over. */
     if (record->running && record->running->id != guest->id)
         record->stale_id = record->running->id;
+    else if (record->stale_id == guest->id)
+        record->stale_id = -1; /* a new libvirtd counts from the start: the id means this run */
     set_guest(&record->running, NULL, NR_GUEST_RUNNING);
     set_guest(&record->announced, guest, NR_GUEST_ANNOUNCED);
     record->deadline_ms = now_ms + NR_ANNOUNCED_DEADLINE_MS;
@@ -213,6 +215,14 @@ typedef struct {
     NrGuest *running, *defined; /* borrowed */
 } Listed;
 
+static gboolean has_text(const GPtrArray *texts, const char *text)
+{
+    for (guint i = 0; texts && i < texts->len; i++)
+        if (g_str_equal(g_ptr_array_index(texts, i), text))
+            return TRUE;
+    return FALSE;
+}
+
 static GHashTable *list_by_uuid(const GPtrArray *guests)
 {
     GHashTable *table = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
@@ -233,7 +243,7 @@ static GHashTable *list_by_uuid(const GPtrArray *guests)
     return table;
 }
 
-void nr_inventory_sync_all(NrInventory *inventory, const GPtrArray *guests)
+void nr_inventory_sync_all(NrInventory *inventory, const GPtrArray *guests, const GPtrArray *unread)
 {
     g_autoptr(GHashTable) table = list_by_uuid(guests);
     g_autoptr(GPtrArray) known = g_ptr_array_new_with_free_func(g_free);
@@ -243,7 +253,7 @@ void nr_inventory_sync_all(NrInventory *inventory, const GPtrArray *guests)
 
     g_hash_table_iter_init(&iter, inventory->records);
     while (g_hash_table_iter_next(&iter, &key, NULL))
-        if (!g_hash_table_contains(table, key))
+        if (!g_hash_table_contains(table, key) && !has_text(unread, key))
             g_ptr_array_add(known, g_strdup(key));
     for (guint i = 0; i < known->len; i++)
         changed |= sync_one(inventory, g_ptr_array_index(known, i), NULL, NULL);
@@ -252,7 +262,8 @@ void nr_inventory_sync_all(NrInventory *inventory, const GPtrArray *guests)
     while (g_hash_table_iter_next(&iter, &key, &value)) {
         const Listed *listed = value;
 
-        changed |= sync_one(inventory, key, listed->running, listed->defined);
+        if (!has_text(unread, key))
+            changed |= sync_one(inventory, key, listed->running, listed->defined);
     }
     tell(inventory, changed);
 }

@@ -30,8 +30,9 @@ void nr_inventory_release(NrInventory *inventory, const char *uuid);
 void nr_inventory_sync_guest(NrInventory *inventory, const char *uuid, NrGuest *running,
                              NrGuest *defined);
 /* What libvirt says of all (NrGuest, state RUNNING or DEFINED, a guest may be in it as both): those
- * not listed are gone. */
-void nr_inventory_sync_all(NrInventory *inventory, const GPtrArray *guests);
+ * not listed are gone. unread (UUIDs, or NULL): it cannot say, so they stay as they were. */
+void nr_inventory_sync_all(NrInventory *inventory, const GPtrArray *guests,
+                           const GPtrArray *unread);
 /* Forgets announced guests past their deadline; returns the time of the next one, or -1. */
 gint64 nr_inventory_expire(NrInventory *inventory, gint64 now_ms);
 /* One NrGuest (reference) for each UUID, the state that counts: running, else announced, else

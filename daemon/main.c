@@ -95,12 +95,12 @@ static void on_passed(gpointer data)
     nr_admission_look(manager->admission, FALSE);
 }
 
-static void on_all_guests(const GPtrArray *guests, gpointer data)
+static void on_all_guests(const GPtrArray *guests, const GPtrArray *unread, gpointer data)
 {
     Manager *manager = data;
 
     manager->world.policy->hooked = nr_hooked(manager->uri);
-    nr_inventory_sync_all(manager->world.inventory, guests);
+    nr_inventory_sync_all(manager->world.inventory, guests, unread);
     nr_reconcile_guests_known(manager->reconcile);
 }
 

@@ -41,7 +41,7 @@ static void sync_all(World *world, const char *lines)
 {
     g_autoptr(GPtrArray) guests = fixture_guests(lines);
 
-    nr_inventory_sync_all(world->inventory, guests);
+    nr_inventory_sync_all(world->inventory, guests, NULL);
 }
 
 static void sync_guest(World *world, const char *running, const char *defined)
@@ -139,6 +139,35 @@ static void test_announced_anew(World *world, gconstpointer data)
     expect(world, "announced 4", 0);
     announce(world, "defined 5 a: client 127.0.0.1:1", 0);
     expect(world, "announced 5", 1);
+}
+
+/* libvirtd counts its ids anew when it starts and no guest runs. */
+static void test_id_given_again(World *world, gconstpointer data)
+{
+    announce(world, "defined 3 a" NIC, 0);
+    nr_inventory_release(world->inventory, UUID);
+    announce(world, "defined 3 a" NIC, 0);
+    world->changes = 0;
+    sync_all(world, "running 3 a" NIC "\n");
+    expect(world, "running 3", 1);
+}
+
+static void test_unread(World *world, gconstpointer data)
+{
+    g_autoptr(GPtrArray) unread = g_ptr_array_new();
+    g_autoptr(GPtrArray) none = fixture_guests("");
+    g_autoptr(GPtrArray) defined = fixture_guests("defined - a" NIC "\n");
+
+    g_ptr_array_add(unread, (gpointer)UUID);
+    nr_inventory_sync_all(world->inventory, none, unread);
+    expect(world, "unknown", 0);
+    sync_all(world, "running 3 a" NIC "\n");
+    world->changes = 0;
+    nr_inventory_sync_all(world->inventory, none, unread);
+    nr_inventory_sync_all(world->inventory, defined, unread);
+    expect(world, "running 3", 0);
+    sync_all(world, "");
+    expect(world, "unknown", 1);
 }
 
 static void test_refused_start(World *world, gconstpointer data)
@@ -245,6 +274,8 @@ int main(int argc, char **argv)
     ADD("a late listing does not bring it back", test_late_listing);
     ADD("a late listing of the start before", test_late_listing_of_the_start_before);
     ADD("announced anew", test_announced_anew);
+    ADD("an id that is given again", test_id_given_again);
+    ADD("a running guest that cannot be read", test_unread);
     ADD("a refused start", test_refused_start);
     ADD("the deadline", test_deadline);
     ADD("the deadline starts anew", test_deadline_starts_anew);
