@@ -23,6 +23,7 @@
 #define REQUEST_MS   2000 /* for the request of one that has connected */
 #define REST_MS      200
 #define RESOLVING_MS 5000 /* for host names, before the guest may start all the same */
+#define LOOK_MS      50   /* between looks whether they are resolved */
 
 struct NrHookSocket {
     int sock;
@@ -39,6 +40,7 @@ typedef struct {
     int sock;
     guint watch;
     guint timer; /* before the request: its deadline; then: progress */
+    guint look;  /* PREPARE: a host name is not resolved yet */
     char *uuid;  /* PREPARE: being waited for */
     gint64 began_us;
 } Client;
@@ -54,6 +56,8 @@ static void client_free(Client *client)
         g_source_remove(client->watch);
     if (client->timer)
         g_source_remove(client->timer);
+    if (client->look)
+        g_source_remove(client->look);
     closep(&client->sock);
     g_free(client->uuid);
     g_free(client);
@@ -90,6 +94,17 @@ static void refuse(Client *client, const char *text)
     client_end(client);
 }
 
+static void on_pass_done(gpointer data);
+
+static gboolean on_look_again(gpointer data)
+{
+    Client *client = data;
+
+    client->look = 0;
+    nr_reconcile_wait(client->hooks->reconcile, on_pass_done, client);
+    return G_SOURCE_REMOVE;
+}
+
 static void on_pass_done(gpointer data)
 {
     Client *client = data;
@@ -104,7 +119,7 @@ static void on_pass_done(gpointer data)
         return;
     case NR_VERDICT_RESOLVING:
         if (waited_ms < RESOLVING_MS) {
-            nr_reconcile_wait(reconcile, on_pass_done, client);
+            client->look = g_timeout_add(LOOK_MS, on_look_again, client);
             return;
         }
         answer(client, HOOK_NOTE, "a host name of it is still being resolved");
