@@ -295,6 +295,20 @@ static void load_file(Loader *loader, const char *directory, const char *name, u
     add_fault(loader, name, error, FALSE);
 }
 
+/* Only the files that had a network already, or only the others: what is there comes first, so that
+ * a file which is added takes no name and no address from a network that runs. */
+static void load_known(Loader *loader, const char *directory, const GPtrArray *names,
+                       uid_t owner_uid, const NrNetworks *previous, gboolean known)
+{
+    for (guint i = 0; i < names->len; i++) {
+        const char *name = g_ptr_array_index(names, i);
+        g_autofree char *path = g_build_filename(directory, name, NULL);
+
+        if ((find_previous(previous, path) != NULL) == known)
+            load_file(loader, directory, name, owner_uid, previous);
+    }
+}
+
 /* --- the directory */
 
 static int compare_names(gconstpointer a, gconstpointer b)
@@ -349,8 +363,8 @@ NrNetworks *nr_networks_load(const char *directory, uid_t owner_uid, const NrNet
         keep_all(networks, previous);
         return networks;
     }
-    for (guint i = 0; i < names->len; i++)
-        load_file(&loader, directory, g_ptr_array_index(names, i), owner_uid, previous);
+    load_known(&loader, directory, names, owner_uid, previous, TRUE);
+    load_known(&loader, directory, names, owner_uid, previous, FALSE);
     g_ptr_array_sort(networks->networks, compare_networks);
     return networks;
 }

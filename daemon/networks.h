@@ -14,8 +14,8 @@ typedef struct {
 /*
  * Reads the directory (missing: empty). Refused: files that are not regular, are larger than
  * NR_NETWORK_XML_MAX, or that others than root and owner_uid own or may write; a name or an address
- * that an earlier file (in strcmp order) has. For a file that is now bad, the network `previous`
- * (may be NULL) had from that file is kept.
+ * that another file has: one that has a network in `previous` (may be NULL) comes first, then the
+ * order of file names counts. For a file that is now bad, the network it had in `previous` is kept.
  */
 NrNetworks *nr_networks_load(const char *directory, uid_t owner_uid, const NrNetworks *previous);
 void nr_networks_free(NrNetworks *networks);

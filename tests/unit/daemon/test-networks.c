@@ -158,15 +158,22 @@ static void test_address_twice(World *world, gconstpointer data)
            "f.xml|network e in e.xml");
 }
 
-/* An earlier file takes the name of one that is kept. */
-static void test_kept_gives_way(World *world, gconstpointer data)
+/* A file that is added takes no name and no address from a network that is there, whatever the order
+ * of their names, and be it one that is only kept. */
+static void test_newcomer_takes_nothing(World *world, gconstpointer data)
 {
+    const NrNetwork *lab;
+
     write_network(world, "b.xml", "lab", "<listen port='1'/>");
     expect(world, "lab", "");
-    write_file(world, "b.xml", "<");
     write_network(world, "a.xml", "lab", "<listen port='2'/>");
-    expect(world, "lab", "b.xml");
-    g_assert_null(strstr(g_ptr_array_index(world->networks->faults, 0), "stays"));
+    expect(world, "lab", "a.xml|the name lab|b.xml");
+    write_network(world, "a.xml", "other", "<listen port='1'/>");
+    expect(world, "lab", "a.xml|<listen>|network lab in b.xml");
+    write_file(world, "b.xml", "<");
+    expect(world, "lab", "b.xml|stays as it was\na.xml|network lab in b.xml");
+    lab = g_ptr_array_index(world->networks->networks, 0);
+    g_assert_cmpint(((NrAddress *)g_ptr_array_index(lab->listens, 0))->l4_port, ==, 1);
 }
 
 static void test_others_may_write(World *world, gconstpointer data)
@@ -247,7 +254,7 @@ int main(int argc, char **argv)
     ADD("a file that became bad leaves its network", test_previous_kept);
     ADD("a name twice", test_name_twice);
     ADD("an address twice", test_address_twice);
-    ADD("a kept network gives way", test_kept_gives_way);
+    ADD("a newcomer takes nothing", test_newcomer_takes_nothing);
     ADD("files that others may write", test_others_may_write);
     ADD("files of others", test_others_own);
     ADD("what is not a regular file", test_not_regular);
