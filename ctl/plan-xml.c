@@ -68,7 +68,7 @@ static void table_add(NrTable *table, const NrBinding *binding)
     nr_table_cell(table, mac_format(binding->nic->mac, mac));
     nr_table_cell(table, nr_nic_kind_name(binding->nic->kind));
     nr_table_cell(table, address);
-    nr_table_cell(table, nr_binding_kind_name(binding->kind));
+    nr_table_cell(table, nr_binding_word(binding));
     nr_table_cell(table, binding->network);
     nr_table_cell(table, binding->endpoint);
     if (binding->reason)
@@ -103,7 +103,7 @@ static void json_add(GVariantBuilder *nics, const NrBinding *binding)
         { "mac", mac_format(binding->nic->mac, mac) },
         { "kind", nr_nic_kind_name(binding->nic->kind) },
         { "address", address },
-        { "binding", nr_binding_kind_name(binding->kind) },
+        { "binding", nr_binding_word(binding) },
         { "network", binding->network },
         { "endpoint", binding->endpoint },
         { "peer_guest", binding->peer_guest },
@@ -154,6 +154,6 @@ NrExit nr_plan_xml_run(const NrCall *call)
     else
         print_people(preview);
     if (refusal)
-        nr_complain("its start would be refused: %s", refusal->reason);
+        nr_complain("virsh start would be refused");
     return refusal ? NR_EXIT_FAILED : NR_EXIT_DONE;
 }

@@ -109,7 +109,7 @@ const NrBinding *nr_preview_refusal(const NrPreview *preview)
     for (guint i = 0; i < preview->desired->bindings->len; i++) {
         const NrBinding *binding = g_ptr_array_index(preview->desired->bindings, i);
 
-        if (binding->kind == NR_BINDING_REFUSED && (binding->named || binding->conflict))
+        if (nr_binding_refuses_start(binding))
             return binding;
     }
     return NULL;

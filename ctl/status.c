@@ -27,6 +27,7 @@ static const struct {
     { "foreign", NR_TONE_BAD },       { "refused", NR_TONE_BAD },
     { "failed", NR_TONE_BAD },        { "remote", NR_TONE_QUIET },
     { "unconnected", NR_TONE_QUIET }, { "ignored", NR_TONE_QUIET },
+    { "faulty", NR_TONE_BAD },
 };
 
 static NrTone tone_of(const char *state)
@@ -64,6 +65,18 @@ static void add_number(NrTable *table, gboolean there, char *text)
     g_free(text);
 }
 
+/* Of a TAP a person wants to know the bridge. */
+static void add_address(NrTable *table, GVariant *row)
+{
+    const char *address = text_of(row, "address");
+    g_autofree char *both =
+        g_str_equal(text_of(row, "kind"), "tap")
+            ? g_strdup_printf("%s in %s", *address ? address : "(no TAP)", text_of(row, "peer"))
+            : NULL;
+
+    nr_table_cell(table, both ? both : address);
+}
+
 static void add_row(NrTable *table, GVariant *row)
 {
     const char *state = text_of(row, "state");
@@ -76,7 +89,7 @@ static void add_row(NrTable *table, GVariant *row)
     nr_table_cell(table, text_of(row, "guest"));
     nr_table_cell(table, text_of(row, "nic"));
     nr_table_cell(table, text_of(row, "kind"));
-    nr_table_cell(table, text_of(row, "address"));
+    add_address(table, row);
     nr_table_cell(table, state);
     add_number(table, has_port, nr_human_number(number_of(row, "rx_bytes")));
     add_number(table, has_port, nr_human_number(number_of(row, "tx_bytes")));
@@ -151,7 +164,7 @@ static void print_summary(GVariant *summary)
     for (guint i = 0; faults[i]; i++) {
         g_autofree char *fault = nr_printable(faults[i]);
 
-        printf("network file refused: %s\n", fault);
+        printf("refused: %s\n", fault);
     }
 }
 

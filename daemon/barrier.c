@@ -69,7 +69,7 @@ NrVerdict nr_barrier_judge(const NrDesired *desired, const NrAttempts *attempts,
         if (!g_str_equal(binding->guest->uuid, uuid))
             continue;
         resolving = resolving || binding->kind == NR_BINDING_RESOLVING;
-        if (binding->kind == NR_BINDING_REFUSED && (binding->named || binding->conflict)) {
+        if (nr_binding_refuses_start(binding)) {
             *ret_text = g_strdup(binding->reason);
             return NR_VERDICT_REFUSED;
         }

@@ -43,6 +43,9 @@ static GVariant *faults_variant(const NrControlApi *api)
     GVariantBuilder list;
 
     g_variant_builder_init(&list, G_VARIANT_TYPE_STRING_ARRAY);
+    if (api->parts->world->settings_fault)
+        g_variant_builder_add_value(&list, g_variant_new_take_string(g_utf8_make_valid(
+                                               api->parts->world->settings_fault, -1)));
     for (guint i = 0; i < faults->len; i++)
         g_variant_builder_add_value(
             &list, g_variant_new_take_string(g_utf8_make_valid(faults->pdata[i], -1)));

@@ -60,6 +60,18 @@ const char *nr_binding_kind_name(NrBindingKind kind)
     return (guint)kind < G_N_ELEMENTS(names) ? names[kind] : "?";
 }
 
+gboolean nr_binding_refuses_start(const NrBinding *binding)
+{
+    return binding->kind == NR_BINDING_REFUSED && (binding->named || binding->conflict);
+}
+
+const char *nr_binding_word(const NrBinding *binding)
+{
+    if (binding->kind == NR_BINDING_REFUSED && !nr_binding_refuses_start(binding))
+        return "faulty";
+    return nr_binding_kind_name(binding->kind);
+}
+
 /* --- segments */
 
 static void segment_free(gpointer data)

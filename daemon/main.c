@@ -167,8 +167,12 @@ static void reload(gpointer data)
     g_autoptr(GError) error = NULL;
     Manager *manager = data;
 
-    if (!load_config(manager, &error))
-        nr_log(NR_LOG_WARNING, "%s; the settings stay as they were", error->message);
+    g_clear_pointer(&manager->world.settings_fault, g_free);
+    if (!load_config(manager, &error)) {
+        manager->world.settings_fault =
+            g_strdup_printf("%s; the settings stay as they were", error->message);
+        nr_log(NR_LOG_WARNING, "%s", manager->world.settings_fault);
+    }
     load_networks(manager);
     nr_guest_source_resync(manager->source);
     nr_reconcile_request(manager->reconcile);
@@ -419,6 +423,7 @@ static void end(Manager *manager)
     nr_resolver_free(manager->world.resolver);
     nr_inventory_free(manager->world.inventory);
     nr_networks_free(manager->world.networks);
+    g_free(manager->world.settings_fault);
     nr_config_free(manager->config);
     nr_runtime_dir_free(manager->runtime);
 }

@@ -20,6 +20,7 @@ typedef struct {
     NrResolver *resolver;
     NrPolicy *policy;
     NrNetworks *networks;
+    char *settings_fault; /* what is wrong with the settings file since the last reload, or NULL */
 } NrWorld;
 
 typedef struct NrReconcile NrReconcile;

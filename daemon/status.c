@@ -170,24 +170,6 @@ static void served_state(const Status *status, const NrBinding *binding, Row *ro
     }
 }
 
-static const char *binding_state(NrBindingKind kind)
-{
-    switch (kind) {
-    case NR_BINDING_DIRECT:
-        return "direct";
-    case NR_BINDING_REMOTE:
-        return "remote";
-    case NR_BINDING_UNCONNECTED:
-        return "unconnected";
-    case NR_BINDING_IGNORED:
-        return "ignored";
-    case NR_BINDING_RESOLVING:
-        return "resolving";
-    default:
-        return "refused";
-    }
-}
-
 /* A guest that does not run has a row only where something waits for it. */
 static gboolean binding_shows(const Status *status, const NrBinding *binding)
 {
@@ -240,7 +222,7 @@ static void add_binding(Status *status, const NrBinding *binding)
     } else if (binding->kind == NR_BINDING_SERVED) {
         served_state(status, binding, &row);
     } else {
-        row.state = binding_state(binding->kind);
+        row.state = nr_binding_word(binding);
     }
     row_add(status, &row);
     if (binding->network && binding->endpoint)

@@ -53,6 +53,25 @@ def test_status_without_manager(host):
     assert len(answer.stderr.splitlines()) == 1, answer.stderr
 
 
+def test_reload_says_what_is_wrong(host):
+    """A fault in the settings, and a second file of one name: said; what was there goes on"""
+    host.netrelayd()
+    host.write_network("lab", f"<network><name>lab</name>"
+                              f"<listen address='127.0.0.1' port='{PORT}'/></network>")
+    host.netrelayctl("reload")
+    before = lab.expect_row(host, network="lab", state="listening")
+    host.write_network("dup", f"<network><name>lab</name>"
+                              f"<listen address='127.0.0.1' port='{PORT + 1}'/></network>")
+    with open("/etc/netrelay/netrelayd.conf", "w") as settings:
+        settings.write("[policy]\nbrigdes=br0\n")
+    answer = host.netrelayctl("reload", check=False)
+    assert answer.returncode == 1 and "brigdes" in answer.stderr, answer
+    assert "dup.xml" in answer.stderr, answer
+    assert lab.expect_row(host, network="lab", state="listening") == before
+    shown = host.netrelayctl("status").stdout
+    assert "brigdes" in shown and "dup.xml" in shown, shown
+
+
 def test_status_keeps_no_descriptor(host):
     """D10: asking a hundred times leaves the manager as it was"""
     daemon = host.netrelayd()
