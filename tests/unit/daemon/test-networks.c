@@ -158,8 +158,8 @@ static void test_address_twice(World *world, gconstpointer data)
            "f.xml|network e in e.xml");
 }
 
-/* A file that is added takes no name and no address from a network that is there, whatever the order
- * of their names, and be it one that is only kept. */
+/* A file that is added takes no name and no address from a network that is there, whatever the
+ * order of their names, and be it one that is only kept. */
 static void test_newcomer_takes_nothing(World *world, gconstpointer data)
 {
     const NrNetwork *lab;
