@@ -13,6 +13,7 @@
 #include "relay/keeper.h"
 #include "relay/spawn-self.h"
 
+#define RETRY_AT_ONCE    4 /* deaths in a row at the start: somebody may just be killing them */
 #define RETRY_MIN_MS     50
 #define RETRY_MAX_MS     2000
 #define STATS_TIMEOUT_MS 500 /* a stopped forwarder does not answer: old numbers must do */
@@ -291,12 +292,24 @@ static void disown_ports(struct keeper *keeper)
 
 static void tell_end(const struct forwarder_proc *proc, int status)
 {
-    if (WIFSIGNALED(status))
-        log_limited(LOG_LEVEL_WARNING, "the forwarder (pid %d) was ended by signal %d",
-                    (int)proc->pid, WTERMSIG(status));
+    int pid = (int)proc->pid;
+
+    if (is_crash(status))
+        log_limited(LOG_LEVEL_ERROR, "the forwarder (pid %d) crashed: signal %d", pid,
+                    WTERMSIG(status));
+    else if (WIFSIGNALED(status))
+        log_limited(LOG_LEVEL_WARNING, "the forwarder (pid %d) was ended by signal %d", pid,
+                    WTERMSIG(status));
     else
-        log_limited(LOG_LEVEL_WARNING, "the forwarder (pid %d) ended with status %d",
-                    (int)proc->pid, WEXITSTATUS(status));
+        log_limited(LOG_LEVEL_ERROR, "the forwarder (pid %d) ended with status %d", pid,
+                    WEXITSTATUS(status));
+}
+
+static uint64_t retry_delay_ms(unsigned failures)
+{
+    uint64_t delay_ms = (uint64_t)RETRY_MIN_MS << (failures < 8 ? failures : 8);
+
+    return delay_ms < RETRY_MAX_MS ? delay_ms : RETRY_MAX_MS;
 }
 
 bool forwarder_proc_reaped(struct forwarder_proc *proc, pid_t pid, int status)
@@ -316,11 +329,8 @@ bool forwarder_proc_reaped(struct forwarder_proc *proc, pid_t pid, int status)
     disown_ports(keeper);
     if (proc->stats_pending || proc->stats_wanted)
         stats_done(proc);
-    if (!proc->running && ++proc->failures > 1) {
-        delay_ms = RETRY_MIN_MS << (proc->failures < 8 ? proc->failures : 8);
-        if (delay_ms > RETRY_MAX_MS)
-            delay_ms = RETRY_MAX_MS;
-    }
+    if (!proc->running && ++proc->failures > RETRY_AT_ONCE)
+        delay_ms = retry_delay_ms(proc->failures - RETRY_AT_ONCE);
     if (delay_ms || forwarder_proc_start(proc) < 0)
         loop_timer_in(&keeper->loop, &proc->retry, delay_ms ? delay_ms : RETRY_MIN_MS);
     return true;
