@@ -64,10 +64,17 @@ class Relay:
                    f"binds UDP {l4_ports}")
         return self
 
-    def forwarder(self, deadline=DEADLINE):
-        """The pid of its sandboxed half, once it is sandboxed."""
-        return eventually(lambda: self.alive() and forwarder_of(self.keeper), deadline,
-                          "there is a forwarder")
+    def forwarder(self, deadline=15):
+        """The pid of its sandboxed half, once it is sandboxed.
+
+        On a machine with far more to do than it has CPUs a new process was seen to wait for 5 s.
+        """
+        try:
+            return eventually(lambda: self.alive() and forwarder_of(self.keeper), deadline,
+                              "there is a forwarder")
+        except AssertionError as error:
+            seen = {pid: (stat_of(pid)[:1], status(pid, "Seccomp")) for pid in self.processes()}
+            raise AssertionError(f"{error}; processes {seen}") from None
 
     def processes(self):
         """Keeper and forwarder, and whatever else it started."""

@@ -27,7 +27,7 @@ def killed_again_and_again(relay, traffic, seed=1):
         was = relay.forwarder()
         time.sleep(moments.uniform(0, 0.01))        # the moment is the point
         os.kill(was, signal.SIGKILL)
-        eventually(lambda: relay.forwarder() != was, 5, "another forwarder")
+        eventually(lambda: relay.forwarder() != was, 20, "another forwarder")
         complete(traffic.sample(), show=False)
     traffic.flow(1000)
     complete(traffic.finish())
@@ -108,7 +108,7 @@ def test_kills_beside_a_guest_that_does_not_read():
                 pile_up(source, 1000 * turn, 1000)
                 was = relay.forwarder()
                 os.kill(was, signal.SIGKILL)
-                eventually(lambda was=was: relay.forwarder() != was, 5, "another forwarder")
+                eventually(lambda was=was: relay.forwarder() != was, 20, "another forwarder")
             complete(traffic.finish())
         numbers = whole_numbers(sleeper)
         assert numbers[:300] == list(range(300)), f"the first are {numbers[:20]}"
@@ -126,7 +126,7 @@ def test_kills_with_a_udp_neighbour():
             for _ in range(KILLS):
                 was = relay.forwarder()
                 os.kill(was, signal.SIGKILL)
-                eventually(lambda was=was: relay.forwarder() != was, 5, "another forwarder")
+                eventually(lambda was=was: relay.forwarder() != was, 20, "another forwarder")
                 result = traffic.sample()
                 assert not result["repeated"] and not result["corrupt"], result
                 lost += result["lost"]
@@ -150,7 +150,7 @@ def test_a_kill_is_no_long_silence():
             for _ in range(20):
                 was = relay.forwarder()
                 os.kill(was, signal.SIGKILL)
-                eventually(lambda was=was: relay.forwarder() != was, 5, "another forwarder")
+                eventually(lambda was=was: relay.forwarder() != was, 20, "another forwarder")
                 late = waited = moved = 0
                 while moved < 400:
                     result = traffic.sample()
@@ -177,7 +177,7 @@ def test_half_a_frame_survives():
             one.send_raw(data[:cut])
             was = relay.forwarder()
             os.kill(was, signal.SIGKILL)
-            eventually(lambda was=was: relay.forwarder() != was, 5, "another forwarder")
+            eventually(lambda was=was: relay.forwarder() != was, 20, "another forwarder")
             one.send_raw(data[cut:])
             other.expect(said)
 
@@ -202,7 +202,7 @@ def test_frames_before_an_end_survive():
                 os.kill(was, signal.SIGKILL)
             watcher.expect(*said)
             other.expect(*said)
-            eventually(lambda was=was: relay.forwarder() != was, 5, "another forwarder")
+            eventually(lambda was=was: relay.forwarder() != was, 20, "another forwarder")
 
 
 def test_a_connection_handed_over_in_mid_life():
@@ -248,7 +248,7 @@ def test_what_was_learned_is_kept():
         third.drain(0.1)
         was = relay.forwarder()
         os.kill(was, signal.SIGKILL)
-        eventually(lambda: relay.forwarder() != was, 5, "another forwarder")
+        eventually(lambda: relay.forwarder() != was, 20, "another forwarder")
         exchange(one, other)
         third.silent(0.1)
 
@@ -263,7 +263,7 @@ def test_descriptors_do_not_grow_with_kills():
         for _ in range(30):
             was = relay.forwarder()
             os.kill(was, signal.SIGKILL)
-            eventually(lambda was=was: relay.forwarder() != was, 5, "another forwarder")
+            eventually(lambda was=was: relay.forwarder() != was, 20, "another forwarder")
         exchange(one, other)
         relay.holds_again(held)
         lines = relay.text().count("\n")
