@@ -3,6 +3,7 @@
 """The command line: wrong arguments, help, addresses that are taken, privileges."""
 
 import os
+import shutil
 import socket
 import stat
 import tempfile
@@ -176,13 +177,15 @@ def test_F25_an_unprivileged_user_runs_it():
     kit.need_root()
     links.add_bridge("br0")
     nobody = {"user": 65534, "group": 65534, "extra_groups": []}
-    result = run("-l", "12345", "br0", **nobody)
-    assert result.returncode == 1 and "br0" in result.stderr, result
-    assert len(result.stderr.splitlines()) == 1, result.stderr
-    result = run("-l", "80", **nobody)
-    links.write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "1024")
-    result = run("-l", "80", **nobody)
-    assert result.returncode == 1 and "80" in result.stderr, result
+    with tempfile.TemporaryDirectory() as place:    # the tree may be where nobody else may look
+        os.chmod(place, 0o755)
+        os.environ["NETRELAY"] = shutil.copy(kit.netrelay(), place)
+        result = run("-l", "12345", "br0", **nobody)
+        assert result.returncode == 1 and "br0" in result.stderr, result
+        assert len(result.stderr.splitlines()) == 1, result.stderr
+        links.write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "1024")
+        result = run("-l", "80", **nobody)
+        assert result.returncode == 1 and "80" in result.stderr, result
 
 
 def test_mac_addresses_are_data():
