@@ -82,11 +82,46 @@ def test_restart_manager_stopped_and_started(host):
     lab.no_relays()
 
 
-@tap.timeout(150)
+def despite_libvirtd(host, scene):
+    """Plays the scene, again where libvirtd itself ended a guest in its restart.
+
+    libvirt 9.0 now and then loses the monitor of a running QEMU when it comes back, without any
+    hook or client there. A hook of ours that made it do so would end every try.
+    """
+    for last in (False, False, True):
+        try:
+            return scene()
+        except AssertionError:
+            ended = [guest for guest in host.guests if libvirtd_ended(guest)]
+            if last or not ended:
+                raise
+            print(f"libvirtd ended {[guest.name for guest in ended]} by itself: once more")
+        for guest in host.guests:
+            guest.destroy(check=False)
+            guest.undefine()
+            os.unlink(qemu_log(guest))
+        host.guests.clear()
+        lab.no_relays()
+
+
+def qemu_log(guest):
+    return f"/var/log/libvirt/qemu/{guest.name}.log"
+
+
+def libvirtd_ended(guest):
+    with open(qemu_log(guest), errors="replace") as log:
+        return "reason=daemon" in log.read()
+
+
+@tap.timeout(300)
 def test_restart_libvirtd(host):
     """libvirtd stopped, killed, started again: nothing torn down, subscribed again"""
     libvirtd = host.libvirtd()
     host.netrelayd()
+    despite_libvirtd(host, lambda: restarts_of_libvirtd(host, libvirtd))
+
+
+def restarts_of_libvirtd(host, libvirtd):
     guests = two_guests(host)
     relays = ours("netrelay")
     flow = guests[1].start_pings(address(2))
@@ -105,11 +140,15 @@ def test_restart_libvirtd(host):
     assert ours("netrelay") == relays
 
 
-@tap.timeout(120)
+@tap.timeout(300)
 def test_restart_guest_dies_unseen(host):
-    """FACTS 4.6: a guest that dies while libvirtd is away is noticed all the same"""
+    """A guest that dies while libvirtd is away is noticed all the same"""
     libvirtd = host.libvirtd()
     host.netrelayd()
+    despite_libvirtd(host, lambda: death_of_a_guest_unseen(host, libvirtd))
+
+
+def death_of_a_guest_unseen(host, libvirtd):
     guests = two_guests(host)
     pid = int(open("/run/libvirt/qemu/vm2.pid").read())
     libvirtd.kill()
