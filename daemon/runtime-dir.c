@@ -109,42 +109,40 @@ static int socket_address(int dir_fd, const char *name, struct sockaddr_un *ret)
     return n < 0 || (size_t)n >= sizeof(ret->sun_path) ? -ENAMETOOLONG : 0;
 }
 
-static int socket_new(void)
+/* A socket, and the address that the name has below the directory. */
+static int socket_for(int dir_fd, const char *name, struct sockaddr_un *ret_address)
 {
-    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int r = socket_address(dir_fd, name, ret_address);
+    int fd;
 
+    if (r < 0)
+        return r;
+    fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     return fd < 0 ? -errno : fd;
 }
 
 /* Only its owner may use it: main() set the umask, once, since other threads make files too. */
 int nr_runtime_bind(int dir_fd, const char *name)
 {
-    _cleanup_(closep) int fd = socket_new();
     struct sockaddr_un address;
-    int r;
+    _cleanup_(closep) int fd = socket_for(dir_fd, name, &address);
 
     if (fd < 0)
         return fd;
-    r = socket_address(dir_fd, name, &address);
-    if (r < 0)
-        return r;
     if (unlinkat(dir_fd, name, 0) < 0 && errno != ENOENT)
         return -errno;
-    r = bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
-    return r < 0 ? r : steal_fd(&fd);
+    if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+        return -errno;
+    return steal_fd(&fd);
 }
 
 int nr_runtime_connect(int dir_fd, const char *name)
 {
-    _cleanup_(closep) int fd = socket_new();
     struct sockaddr_un address;
-    int r;
+    _cleanup_(closep) int fd = socket_for(dir_fd, name, &address);
 
     if (fd < 0)
         return fd;
-    r = socket_address(dir_fd, name, &address);
-    if (r < 0)
-        return r;
     if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
         return -errno;
     return steal_fd(&fd);
