@@ -99,7 +99,8 @@ def despite_libvirtd(host, scene):
         for guest in host.guests:
             guest.destroy(check=False)
             guest.undefine()
-            os.unlink(qemu_log(guest))
+            if os.path.exists(qemu_log(guest)):
+                os.unlink(qemu_log(guest))
         host.guests.clear()
         lab.no_relays()
 
@@ -109,8 +110,11 @@ def qemu_log(guest):
 
 
 def libvirtd_ended(guest):
-    with open(qemu_log(guest), errors="replace") as log:
-        return "reason=daemon" in log.read()
+    try:
+        with open(qemu_log(guest), errors="replace") as log:
+            return "reason=daemon" in log.read()
+    except FileNotFoundError:
+        return False                # it never ran
 
 
 @tap.timeout(300)
