@@ -73,6 +73,9 @@ enum ctl_attr {
     CTL_A_DROP_STRANGER, /* U: a datagram from somebody else */
     CTL_A_DROP_ERROR,    /* U: the kernel refused it */
     CTL_A_QUEUED,        /* U: bytes waiting */
+    CTL_A_DROP_FILTER,   /* U: its source address may not come in there */
+    CTL_A_DROP_LOOP,     /* U: it had gone round, or its port is blocked */
+    CTL_A_DROP_STORM,    /* U: more floods a second than the port may send */
 };
 
 enum ctl_endpoint_state {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Text is cut at the colons outside brackets, and their number says which form it is. Readers of
- * one part return NULL, or the phrase that says what they expected there.
+ * The text up to its first comma says where the port leads: it is cut at the colons outside
+ * brackets, and their number says which form it is. What follows are options. Readers return NULL,
+ * or the phrase that says what they expected.
  */
 #include "common/endpoint.h"
 
@@ -9,225 +10,46 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include "common/endpoint-read.h"
 
-#define PARTS_MAX 4 /* the most any form has */
-
-static const char expect_port[] = "a port number from 1 to 65535";
-static const char expect_host[] = "an IPv4 address, an IPv6 address in brackets, or a host name";
 static const char expect_brackets[] = "an IPv6 address in brackets, as in [::1]:80";
-static const char expect_peer[] = "the peer's address before its port";
 static const char expect_one_port[] = "a port number for one side at least";
 static const char expect_one_family[] = "two IPv4 or two IPv6 addresses, not one of each";
 static const char expect_tcp[] = "ADDR:PORT";
 static const char expect_listen[] = "[ADDR:]PORT";
-static const char expect_udp[] = "LADDR:LPORT:RADDR:RPORT or LPORT:RADDR:RPORT";
-static const char expect_ifname[] =
-    "a device name of 1 to 15 characters, without '/', ':', '%' and blanks";
+static const char expect_udp[] = "LADDR:LPORT:RADDR:RPORT or LPORT:RADDR:RPORT; a port of ours "
+                                 "alone needs the option learn";
+static const char expect_no_peer[] = "either a peer or the option learn, not both";
+static const char expect_mcast[] = "GROUP:PORT[@DEVICE or @ADDR]";
+static const char expect_group[] = "a multicast address, as in 239.0.0.1 or [ff02::1]";
+static const char expect_ttl[] = "hops from 1 to 255";
+static const char expect_dgram[] = "PATH:PEER, our socket's path and that of the peer's";
 static const char expect_fd[] = "the number of a descriptor";
 static const char expect_with_port[] = "ADDR:PORT; there is no port";
 static const char expect_not_port[] =
     "ADDR:PORT or a bridge; a port alone belongs to -l, a bridge of that name is bridge:NAME";
 static const char expect_endpoint[] =
-    "an endpoint: '-', [tcp:]ADDR:PORT, listen:[ADDR:]PORT, LPORT:ADDR:RPORT, "
-    "udp:LADDR:LPORT:RADDR:RPORT, tap:NAME, [bridge:]NAME or fd:N";
-
-struct span {
-    const char *start;
-    size_t len;
-};
-
-struct parts {
-    struct span part[PARTS_MAX];
-    size_t count; /* PARTS_MAX + 1: more than any form has */
-};
-
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-static bool is_all_digits(struct span s)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        if (!is_digit(s.start[i]))
-            return false;
-    }
-    return s.len > 0;
-}
-
-/* False where s does not fit. */
-static bool span_copy(struct span s, char *buf, size_t size)
-{
-    if (s.len >= size)
-        return false;
-    memcpy(buf, s.start, s.len);
-    buf[s.len] = '\0';
-    return true;
-}
-
-static bool is_address(int family, struct span s)
-{
-    char text[INET6_ADDRSTRLEN];
-    struct in6_addr addr;
-
-    return span_copy(s, text, sizeof(text)) && inet_pton(family, text, &addr) == 1;
-}
-
-/* The form in which inet_ntop() writes it, so that equal addresses have equal text. */
-static bool address_canonical(int family, struct span s, char host[ENDPOINT_HOST_MAX])
-{
-    char text[INET6_ADDRSTRLEN];
-    struct in6_addr addr;
-
-    return span_copy(s, text, sizeof(text)) && inet_pton(family, text, &addr) == 1 &&
-           inet_ntop(family, &addr, host, ENDPOINT_HOST_MAX);
-}
-
-/* Decimal, no sign, no blank, no leading zero (others read an octal number there). */
-static bool read_number(struct span s, long max, long *ret)
-{
-    long n = 0;
-
-    if (!is_all_digits(s) || (s.len > 1 && s.start[0] == '0'))
-        return false;
-    for (size_t i = 0; i < s.len; i++) {
-        int digit = s.start[i] - '0';
-
-        if (n > (max - digit) / 10)
-            return false;
-        n = n * 10 + digit;
-    }
-    *ret = n;
-    return true;
-}
-
-static const char *read_port(struct span s, uint16_t *ret)
-{
-    long n;
-
-    if (!read_number(s, UINT16_MAX, &n) || n == 0)
-        return expect_port;
-    *ret = (uint16_t)n;
-    return NULL;
-}
-
-static bool is_label(struct span s)
-{
-    if (s.len == 0 || s.len > 63 || s.start[0] == '-' || s.start[s.len - 1] == '-')
-        return false;
-    for (size_t i = 0; i < s.len; i++) {
-        char c = s.start[i];
-
-        if (!is_digit(c) && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && c != '-')
-            return false;
-    }
-    return true;
-}
-
-/* What inet_aton() would take for a number: "300.1.1.1" and "0x7f.1" are not names. */
-static bool is_numeric_label(struct span s)
-{
-    if (s.len >= 2 && s.start[0] == '0' && (s.start[1] == 'x' || s.start[1] == 'X'))
-        return strspn(s.start + 2, "0123456789abcdefABCDEF") >= s.len - 2;
-    return is_all_digits(s);
-}
-
-/* Letters, digits and hyphens, as RFC 1123 has it; one dot may end it. */
-static bool is_host_name(struct span s)
-{
-    struct span label = { s.start, 0 };
-    size_t len = s.len > 1 && s.start[s.len - 1] == '.' ? s.len - 1 : s.len;
-
-    for (size_t i = 0; i < len; i++) {
-        if (s.start[i] != '.') {
-            label.len++;
-            continue;
-        }
-        if (!is_label(label))
-            return false;
-        label = (struct span){ s.start + i + 1, 0 };
-    }
-    return is_label(label) && !is_numeric_label(label);
-}
-
-static const char *read_host(struct span s, char host[ENDPOINT_HOST_MAX])
-{
-    if (s.len >= 2 && s.start[0] == '[' && s.start[s.len - 1] == ']') {
-        struct span inner = { s.start + 1, s.len - 2 };
-
-        return address_canonical(AF_INET6, inner, host) ? NULL : expect_brackets;
-    }
-    if (address_canonical(AF_INET, s, host))
-        return NULL;
-    if (!is_host_name(s) || !span_copy(s, host, ENDPOINT_HOST_MAX))
-        return expect_host;
-    for (char *c = host; *c; c++) {
-        if (*c >= 'A' && *c <= 'Z')
-            *c = (char)(*c - 'A' + 'a');
-    }
-    return NULL;
-}
-
-/* Our own address may be left out, or be '*': any. */
-static const char *read_local_host(struct span s, char host[ENDPOINT_HOST_MAX])
-{
-    if (s.len == 0 || (s.len == 1 && s.start[0] == '*')) {
-        host[0] = '\0';
-        return NULL;
-    }
-    return read_host(s, host);
-}
-
-static const char *read_remote_host(struct span s, char host[ENDPOINT_HOST_MAX])
-{
-    return s.len == 0 ? expect_peer : read_host(s, host);
-}
-
-/* As the kernel judges names, and nothing that would spoil a line of a log or be a pattern. */
-static const char *read_ifname(struct span s, char name[ENDPOINT_NAME_MAX])
-{
-    if (s.len == 0 || !span_copy(s, name, ENDPOINT_NAME_MAX))
-        return expect_ifname;
-    for (const char *c = name; *c; c++) {
-        if ((unsigned char)*c <= ' ' || *c == 0x7f || strchr("/:%", *c))
-            return expect_ifname;
-    }
-    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ? expect_ifname : NULL;
-}
-
-static void split(struct span text, struct parts *ret)
-{
-    bool inside = false;
-
-    *ret = (struct parts){ .part = { { text.start, 0 } }, .count = 1 };
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.start[i];
-
-        inside = c == '[' || (inside && c != ']');
-        if (c != ':' || inside) {
-            ret->part[ret->count - 1].len++;
-        } else if (ret->count == PARTS_MAX) {
-            ret->count++;
-            return;
-        } else {
-            ret->part[ret->count++] = (struct span){ text.start + i + 1, 0 };
-        }
-    }
-}
+    "an endpoint, such as -, ADDR:PORT, listen:PORT, LPORT:ADDR:RPORT, tap:NAME or a bridge; "
+    "see --help";
+static const char expect_option[] =
+    "an option of this endpoint: pin, allow=MAC, deny=MAC, storm=FRAMES or guest; see netrelay(1)";
+static const char expect_user[] = "KEY=VALUE,... of at most 500 characters";
+static const char expect_alone[] = "no value after it";
 
 /* "::1" or "::1:80": what people write who did not think of brackets. */
 static bool is_bare_ipv6(struct span text)
 {
-    return is_address(AF_INET6, text);
+    return span_is_address(AF_INET6, text);
 }
 
 static const char *read_listen(struct endpoint *e, struct span text)
 {
     const char *expected = NULL;
-    struct parts parts;
+    struct span_parts parts;
 
-    split(text, &parts);
+    span_split(text, &parts);
     e->kind = ENDPOINT_LISTEN;
     if (parts.count > 2 || (parts.count == 2 && parts.part[0].len == 0))
         return is_bare_ipv6(text) ? expect_brackets : expect_listen;
@@ -239,9 +61,9 @@ static const char *read_listen(struct endpoint *e, struct span text)
 static const char *read_tcp(struct endpoint *e, struct span text)
 {
     const char *expected;
-    struct parts parts;
+    struct span_parts parts;
 
-    split(text, &parts);
+    span_split(text, &parts);
     e->kind = ENDPOINT_TCP;
     if (parts.count != 2)
         return is_bare_ipv6(text) ? expect_brackets : expect_tcp;
@@ -253,8 +75,8 @@ static bool is_mixed_family(const char *a, const char *b)
 {
     struct span s = { a, strlen(a) }, t = { b, strlen(b) };
 
-    return (is_address(AF_INET, s) && is_address(AF_INET6, t)) ||
-           (is_address(AF_INET6, s) && is_address(AF_INET, t));
+    return (span_is_address(AF_INET, s) && span_is_address(AF_INET6, t)) ||
+           (span_is_address(AF_INET6, s) && span_is_address(AF_INET, t));
 }
 
 /* LPORT:RADDR:RPORT; one of the ports may be empty and is the other one then. */
@@ -287,17 +109,120 @@ static const char *read_udp_four(struct endpoint *e, const struct span part[4])
     return expected;
 }
 
+/* No peer: somebody who is still to be learned. */
+static const char *read_udp_local(struct endpoint *e, const struct span *part, size_t count)
+{
+    const char *expected = count == 2 ? read_local_host(part[0], e->local.host) : NULL;
+
+    return expected ? expected : read_port(part[count - 1], &e->local.l4_port);
+}
+
 static const char *read_udp(struct endpoint *e, struct span text)
 {
-    struct parts parts;
+    struct span_parts parts;
 
-    split(text, &parts);
+    span_split(text, &parts);
     e->kind = ENDPOINT_UDP;
     if (is_bare_ipv6(text))
         return expect_brackets;
     if (parts.count == 3)
         return read_udp_three(e, parts.part);
-    return parts.count == 4 ? read_udp_four(e, parts.part) : expect_udp;
+    if (parts.count == 4)
+        return read_udp_four(e, parts.part);
+    return parts.count < 3 ? read_udp_local(e, parts.part, parts.count) : expect_udp;
+}
+
+static bool is_group(const char *host)
+{
+    struct in6_addr v6;
+    struct in_addr v4;
+
+    if (inet_pton(AF_INET, host, &v4) == 1)
+        return IN_MULTICAST(ntohl(v4.s_addr));
+    return inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_MULTICAST(&v6);
+}
+
+/* The interface: an address, or a device's name. */
+static const char *read_mcast_if(struct endpoint *e, struct span text)
+{
+    char name[ENDPOINT_NAME_MAX];
+
+    if (text.len > 0 && (text.start[0] == '[' || span_is_address(AF_INET, text)))
+        return read_host(text, e->mcast_if);
+    if (read_ifname(text, name))
+        return expect_mcast;
+    snprintf(e->mcast_if, sizeof(e->mcast_if), "%s", name);
+    return NULL;
+}
+
+static const char *read_mcast(struct endpoint *e, struct span text)
+{
+    const char *at = memchr(text.start, '@', text.len), *expected;
+    struct span group = { text.start, at ? (size_t)(at - text.start) : text.len };
+    struct span_parts parts;
+
+    e->kind = ENDPOINT_MCAST;
+    span_split(group, &parts);
+    if (parts.count != 2)
+        return is_bare_ipv6(group) ? expect_brackets : expect_mcast;
+    if (read_host(parts.part[0], e->remote.host) || !is_group(e->remote.host))
+        return expect_group;
+    expected = read_port(parts.part[1], &e->remote.l4_port);
+    if (expected || !at)
+        return expected;
+    return read_mcast_if(e, (struct span){ at + 1, text.len - group.len - 1 });
+}
+
+static const char *read_unix(struct endpoint *e, struct span text)
+{
+    e->kind = ENDPOINT_UNIX;
+    return read_path(text, e->path);
+}
+
+static const char *read_unix_listen(struct endpoint *e, struct span text)
+{
+    e->kind = ENDPOINT_UNIX_LISTEN;
+    return read_path(text, e->path);
+}
+
+static const char *read_unix_dgram(struct endpoint *e, struct span text)
+{
+    const char *expected;
+    struct span_parts parts;
+
+    e->kind = ENDPOINT_UNIX_DGRAM;
+    span_split(text, &parts);
+    if (parts.count != 2)
+        return expect_dgram;
+    expected = read_path(parts.part[0], e->path);
+    return expected ? expected : read_path(parts.part[1], e->peer_path);
+}
+
+static const char *read_vde(struct endpoint *e, struct span text)
+{
+    e->kind = ENDPOINT_VDE;
+    return read_path(text, e->path);
+}
+
+static const char *add_user(struct endpoint *e, const char *item)
+{
+    size_t have = strlen(e->user);
+    int n = snprintf(e->user + have, sizeof(e->user) - have, "%s%s", have ? "," : "", item);
+
+    return (size_t)n < sizeof(e->user) - have ? NULL : expect_user;
+}
+
+/* Its first option comes right after the scheme. */
+static const char *read_user(struct endpoint *e, struct span text)
+{
+    char item[ENDPOINT_USER_MAX];
+
+    e->kind = ENDPOINT_USER;
+    if (text.len == 0)
+        return NULL;
+    if (!span_copy(text, item, sizeof(item)) || !strchr(item, '='))
+        return expect_user;
+    return add_user(e, item);
 }
 
 static const char *read_tap(struct endpoint *e, struct span text)
@@ -332,6 +257,12 @@ static const struct {
     [ENDPOINT_LISTEN] = { "listen", read_listen },
     [ENDPOINT_TCP] = { "tcp", read_tcp },
     [ENDPOINT_UDP] = { "udp", read_udp },
+    [ENDPOINT_MCAST] = { "mcast", read_mcast },
+    [ENDPOINT_UNIX] = { "unix", read_unix },
+    [ENDPOINT_UNIX_LISTEN] = { "unix-listen", read_unix_listen },
+    [ENDPOINT_UNIX_DGRAM] = { "unix-dgram", read_unix_dgram },
+    [ENDPOINT_VDE] = { "vde", read_vde },
+    [ENDPOINT_USER] = { "user", read_user },
     [ENDPOINT_TAP] = { "tap", read_tap },
     [ENDPOINT_BRIDGE] = { "bridge", read_bridge },
     [ENDPOINT_FD] = { "fd", read_fd },
@@ -342,9 +273,9 @@ static const char *read_word(struct endpoint *e, struct span text)
 {
     if (text.len == 0)
         return expect_endpoint;
-    if (text.start[0] == '[' || is_address(AF_INET, text))
+    if (text.start[0] == '[' || span_is_address(AF_INET, text))
         return expect_with_port;
-    if (is_all_digits(text))
+    if (span_is_all_digits(text))
         return expect_not_port;
     if (text.start[0] == '-') /* an option gone astray; it is still bridge:-NAME */
         return expect_endpoint;
@@ -353,7 +284,7 @@ static const char *read_word(struct endpoint *e, struct span text)
 
 static const char *read_endpoint(struct endpoint *e, struct span text)
 {
-    struct parts parts;
+    struct span_parts parts;
 
     if (text.len == 1 && text.start[0] == '-') {
         e->kind = ENDPOINT_STDIO;
@@ -366,7 +297,7 @@ static const char *read_endpoint(struct endpoint *e, struct span text)
             memcmp(text.start, kinds[i].name, len) == 0)
             return kinds[i].read(e, (struct span){ text.start + len + 1, text.len - len - 1 });
     }
-    split(text, &parts);
+    span_split(text, &parts);
     if (parts.count == 1)
         return read_word(e, text);
     if (parts.count == 2)
@@ -376,11 +307,98 @@ static const char *read_endpoint(struct endpoint *e, struct span text)
     return is_bare_ipv6(text) ? expect_brackets : expect_endpoint;
 }
 
+static const char *add_learn(struct endpoint *e, const char *value)
+{
+    e->learn = true;
+    return value ? expect_alone : NULL;
+}
+
+static const char *add_ttl(struct endpoint *e, const char *value)
+{
+    struct span s = { value, value ? strlen(value) : 0 };
+    long n;
+
+    if (!read_number(s, UINT8_MAX, &n) || n == 0)
+        return expect_ttl;
+    e->ttl = (uint8_t)n;
+    return NULL;
+}
+
+/* Options that go with one kind. */
+static const struct {
+    enum endpoint_kind kind;
+    const char *key;
+    const char *(*add)(struct endpoint *e, const char *value);
+} kind_options[] = {
+    { ENDPOINT_UDP, "learn", add_learn },
+    { ENDPOINT_MCAST, "ttl", add_ttl },
+};
+
+static const char *read_option(struct endpoint *e, char *item)
+{
+    char whole[ENDPOINT_TEXT_MAX];
+    const char *expected;
+    char *value;
+
+    snprintf(whole, sizeof(whole), "%s", item);
+    value = strchr(item, '=');
+    if (value)
+        *value++ = '\0';
+    for (size_t i = 0; i < sizeof(kind_options) / sizeof(kind_options[0]); i++) {
+        if (kind_options[i].kind == e->kind && strcmp(kind_options[i].key, item) == 0)
+            return kind_options[i].add(e, value);
+    }
+    expected = port_options_add(&e->options, item, value);
+    if (!expected || *expected)
+        return expected;
+    return e->kind == ENDPOINT_USER && value ? add_user(e, whole) : expect_option;
+}
+
+/* The text to the next single comma, a doubled one being a comma. False where it is too long. */
+static bool next_item(const char **text, char buf[ENDPOINT_TEXT_MAX])
+{
+    const char *c = *text;
+    size_t n = 0;
+
+    for (; *c && (*c != ',' || c[1] == ','); c++) {
+        if (n == ENDPOINT_TEXT_MAX - 1)
+            return false;
+        buf[n++] = *c;
+        c += *c == ',';
+    }
+    buf[n] = '\0';
+    *text = c;
+    return true;
+}
+
+static const char *check(const struct endpoint *e)
+{
+    if (e->kind != ENDPOINT_UDP || e->learn == (e->remote.l4_port == 0))
+        return NULL;
+    return e->learn ? expect_no_peer : expect_udp;
+}
+
+static const char *read_all(const char *(*read)(struct endpoint *, struct span), struct endpoint *e,
+                            const char *text)
+{
+    char item[ENDPOINT_TEXT_MAX];
+    const char *expected;
+
+    if (!next_item(&text, item))
+        return expect_endpoint;
+    expected = read(e, (struct span){ item, strlen(item) });
+    while (!expected && *text == ',') {
+        ++text;
+        expected = next_item(&text, item) ? read_option(e, item) : expect_option;
+    }
+    return expected ? expected : check(e);
+}
+
 static int parse_by(const char *(*read)(struct endpoint *, struct span), struct endpoint *ret,
                     const char *text, const char **ret_expected)
 {
     struct endpoint e = { .fd = -1 };
-    const char *expected = read(&e, (struct span){ text, strlen(text) });
+    const char *expected = read_all(read, &e, text);
 
     if (expected) {
         *ret_expected = expected;
@@ -407,71 +425,134 @@ const char *endpoint_kind_name(enum endpoint_kind kind)
     return (unsigned)kind < ENDPOINT_KIND_COUNT ? kinds[kind].name : "?";
 }
 
+/* Text that grows; it is never longer than ENDPOINT_TEXT_MAX, and cut there if it were. */
+struct out {
+    char *buf;
+    size_t len;
+};
+
+static void put_char(struct out *out, char c)
+{
+    if (out->len < ENDPOINT_TEXT_MAX - 1)
+        out->buf[out->len++] = c;
+    out->buf[out->len] = '\0';
+}
+
+static void put(struct out *out, const char *text)
+{
+    for (; *text; text++)
+        put_char(out, *text);
+}
+
+static void put_number(struct out *out, int number)
+{
+    char text[16];
+
+    snprintf(text, sizeof(text), "%d", number);
+    put(out, text);
+}
+
+/* Commas doubled, so that none begins an option. */
+static void put_name(struct out *out, const char *name)
+{
+    for (; *name; name++) {
+        if (*name == ',')
+            put_char(out, ',');
+        put_char(out, *name);
+    }
+}
+
+static void put_host(struct out *out, const char *host)
+{
+    bool is_v6 = strchr(host, ':');
+
+    put(out, is_v6 ? "[" : "");
+    put_name(out, *host ? host : "*");
+    put(out, is_v6 ? "]" : "");
+}
+
+static void put_address(struct out *out, const struct endpoint_address *address)
+{
+    put_host(out, address->host);
+    put_char(out, ':');
+    put_number(out, address->l4_port);
+}
+
+static void put_mcast(struct out *out, const struct endpoint *e)
+{
+    put_address(out, &e->remote);
+    if (*e->mcast_if) {
+        put_char(out, '@');
+        put_host(out, e->mcast_if);
+    }
+    if (e->ttl) {
+        put(out, ",ttl=");
+        put_number(out, e->ttl);
+    }
+}
+
+/* What stands behind the scheme. */
+static void put_rest(struct out *out, const struct endpoint *e)
+{
+    if (e->kind != ENDPOINT_STDIO)
+        put_char(out, ':');
+    switch (e->kind) {
+    case ENDPOINT_LISTEN:
+        put_address(out, &e->local);
+        break;
+    case ENDPOINT_TCP:
+        put_address(out, &e->remote);
+        break;
+    case ENDPOINT_UDP:
+        put_address(out, &e->local);
+        put(out, e->learn ? ",learn" : ":");
+        if (!e->learn)
+            put_address(out, &e->remote);
+        break;
+    case ENDPOINT_MCAST:
+        put_mcast(out, e);
+        break;
+    case ENDPOINT_UNIX_DGRAM:
+        put_name(out, e->path);
+        put_char(out, ':');
+        put_name(out, e->peer_path);
+        break;
+    case ENDPOINT_UNIX:
+    case ENDPOINT_UNIX_LISTEN:
+    case ENDPOINT_VDE:
+        put_name(out, e->path);
+        break;
+    case ENDPOINT_USER: /* its commas are between options */
+        put(out, e->user);
+        break;
+    case ENDPOINT_TAP:
+    case ENDPOINT_BRIDGE:
+        put_name(out, e->ifname);
+        break;
+    case ENDPOINT_FD:
+        put_number(out, e->fd);
+        break;
+    default:
+        break;
+    }
+}
+
 const char *endpoint_address_format(const struct endpoint_address *address,
                                     char buf[ENDPOINT_TEXT_MAX])
 {
-    const char *host = address->host[0] ? address->host : "*";
+    struct out out = { .buf = buf };
 
-    snprintf(buf, ENDPOINT_TEXT_MAX, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host,
-             (unsigned)address->l4_port);
+    put_address(&out, address);
     return buf;
 }
 
 const char *endpoint_format(const struct endpoint *endpoint, char buf[ENDPOINT_TEXT_MAX])
 {
-    const char *name = endpoint_kind_name(endpoint->kind);
-    char local[ENDPOINT_TEXT_MAX], remote[ENDPOINT_TEXT_MAX];
-    int n = snprintf(buf, ENDPOINT_TEXT_MAX, "%s", name);
-    char *rest = buf + n;
-    size_t room = (size_t)(ENDPOINT_TEXT_MAX - n);
+    char options[PORT_OPTIONS_TEXT_MAX];
+    struct out out = { .buf = buf };
 
-    endpoint_address_format(&endpoint->local, local);
-    endpoint_address_format(&endpoint->remote, remote);
-    switch (endpoint->kind) {
-    case ENDPOINT_LISTEN:
-        snprintf(rest, room, ":%s", local);
-        break;
-    case ENDPOINT_TCP:
-        snprintf(rest, room, ":%s", remote);
-        break;
-    case ENDPOINT_UDP:
-        snprintf(rest, room, ":%.*s:%.*s", 300, local, 300, remote);
-        break;
-    case ENDPOINT_TAP:
-    case ENDPOINT_BRIDGE:
-        snprintf(rest, room, ":%s", endpoint->ifname);
-        break;
-    case ENDPOINT_FD:
-        snprintf(rest, room, ":%d", endpoint->fd);
-        break;
-    default:
-        break;
-    }
+    put(&out, endpoint_kind_name(endpoint->kind));
+    put_rest(&out, endpoint);
+    put(&out, port_options_format(&endpoint->options, options));
     return buf;
-}
-
-static bool address_equal(const struct endpoint_address *a, const struct endpoint_address *b)
-{
-    return a->l4_port == b->l4_port && strcmp(a->host, b->host) == 0;
-}
-
-bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
-{
-    if (a->kind != b->kind)
-        return false;
-    switch (a->kind) {
-    case ENDPOINT_LISTEN:
-        return address_equal(&a->local, &b->local);
-    case ENDPOINT_TCP:
-        return address_equal(&a->remote, &b->remote);
-    case ENDPOINT_UDP:
-        return address_equal(&a->local, &b->local) && address_equal(&a->remote, &b->remote);
-    case ENDPOINT_TAP:
-    case ENDPOINT_BRIDGE:
-        return strcmp(a->ifname, b->ifname) == 0;
-    case ENDPOINT_FD:
-        return a->fd == b->fd;
-    default:
-        return true;
-    }
 }

@@ -55,10 +55,15 @@ int attachment_new(struct attachment **ret, struct keeper *keeper, const struct 
     struct attachment *attachment;
     int r;
 
-    if (passed_fd >= 0 && !ops_of[endpoint->kind]->takes_fd) {
+    if (passed_fd >= 0 && ops_of[endpoint->kind] && !ops_of[endpoint->kind]->takes_fd) {
         snprintf(error, ATTACHMENT_TEXT_MAX, "a %s endpoint takes no descriptor",
                  endpoint_kind_name(endpoint->kind));
         return -EINVAL;
+    }
+    if (!ops_of[endpoint->kind]) {
+        snprintf(error, ATTACHMENT_TEXT_MAX, "this netrelay was built without %s endpoints",
+                 endpoint_kind_name(endpoint->kind));
+        return -ENOTSUP;
     }
     attachment = calloc(1, sizeof(*attachment));
     snprintf(error, ATTACHMENT_TEXT_MAX, "there is no memory left");

@@ -40,12 +40,16 @@ static void put_counters(struct ctl_msg *msg, const struct port_counters *c)
     ctl_put_u64(msg, CTL_A_TX_FRAMES, c->tx_frames);
     ctl_put_u64(msg, CTL_A_TX_BYTES, c->tx_bytes);
     ctl_put_u64(msg, CTL_A_DROPS,
-                c->drop_queue + c->drop_runt + c->drop_size + c->drop_stranger + c->drop_error);
+                c->drop_queue + c->drop_runt + c->drop_size + c->drop_stranger + c->drop_error +
+                    c->drop_filter + c->drop_loop + c->drop_storm);
     ctl_put_u64(msg, CTL_A_DROP_QUEUE, c->drop_queue);
     ctl_put_u64(msg, CTL_A_DROP_RUNT, c->drop_runt);
     ctl_put_u64(msg, CTL_A_DROP_SIZE, c->drop_size);
     ctl_put_u64(msg, CTL_A_DROP_STRANGER, c->drop_stranger);
     ctl_put_u64(msg, CTL_A_DROP_ERROR, c->drop_error);
+    ctl_put_u64(msg, CTL_A_DROP_FILTER, c->drop_filter);
+    ctl_put_u64(msg, CTL_A_DROP_LOOP, c->drop_loop);
+    ctl_put_u64(msg, CTL_A_DROP_STORM, c->drop_storm);
 }
 
 void control_put_port(struct ctl_msg *msg, enum ctl_type type, uint32_t serial,

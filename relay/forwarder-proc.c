@@ -115,6 +115,7 @@ static int send_port(struct forwarder_proc *proc, struct holding *holding)
         .slot = holding->slot,
         .id = holding->id,
         .kind = holding->kind,
+        .options = holding->options,
     };
     int fds[HANDOVER_FDS_MAX] = { holding->rfd, holding->wfd };
     int r = handover_send(proc->io.fd, &message, fds, holding->rfd == holding->wfd ? 1 : 2);

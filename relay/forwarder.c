@@ -203,6 +203,7 @@ static int add_port(struct forwarder *f, const struct handover *message, int rfd
                  is_tail_open(f, message->slot, message->id));
     if (r < 0)
         return r;
+    port->options = message->options;
     r = port_listen(f, port);
     if (r < 0) {
         port->rfd = port->wfd = -1; /* the caller closes them */

@@ -9,6 +9,7 @@
 #define NR_RELAY_HANDOVER_H
 
 #include <stdint.h>
+#include "common/port-options.h"
 #include "relay/shared.h"
 
 #define HANDOVER_FD        3 /* the forwarder's end, and */
@@ -17,7 +18,7 @@
 
 enum handover_type {
     HANDOVER_CONFIG = 1, /* keeper: mode, stall_ms, crashed */
-    HANDOVER_PORT,       /* keeper: slot, id, kind; one descriptor, or one each way */
+    HANDOVER_PORT,       /* keeper: slot, id, kind, options; one descriptor, or one each way */
     HANDOVER_READY,      /* keeper */
     HANDOVER_CLOSE,      /* keeper: slot, id */
     HANDOVER_STATS,      /* keeper: serial */
@@ -39,6 +40,7 @@ struct handover {
     uint64_t serial;
     uint64_t queued;
     struct port_counters counters;
+    struct port_options options; /* PORT */
 };
 
 /* fds stay the caller's. 0 or negative errno; -EAGAIN: full. */

@@ -23,6 +23,7 @@ struct holding {
     uint32_t id;
     enum port_kind kind;
     enum holding_state state;
+    struct port_options options;
     int rfd;
     int wfd;
     struct attachment *attachment; /* NULL once its listener is detached */

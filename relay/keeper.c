@@ -74,6 +74,7 @@ int keeper_hold(struct keeper *keeper, struct attachment *attachment, enum port_
     holding->wfd = wfd;
     holding->attachment = attachment;
     holding->endpoint_id = attachment->id;
+    holding->options = attachment->endpoint.options;
     if (!attachment->ops->ports_stay) /* its only port is what the endpoint's label is about */
         memcpy(holding->label, attachment->label, sizeof(holding->label));
     holding->since_s = keeper_clock_s();

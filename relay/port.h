@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include "common/port-options.h"
 #include "relay/loop.h"
 #include "relay/shared.h"
 
@@ -58,6 +59,7 @@ struct port {
     uint8_t *queue;
     bool carry_used; /* pages to be given back once empty */
     bool queue_used;
+    struct port_options options;
     bool paused;       /* a wire's other end is full: not read */
     uint64_t consumed; /* C, where the kernel is its witness */
     uint64_t sent;     /* H */

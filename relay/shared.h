@@ -106,6 +106,7 @@ struct shared_core {
 struct port_counters {
     uint64_t rx_frames, rx_bytes, tx_frames, tx_bytes;
     uint64_t drop_queue, drop_runt, drop_size, drop_stranger, drop_error;
+    uint64_t drop_filter, drop_loop, drop_storm;
 };
 
 /* Not frozen. */

@@ -22,7 +22,8 @@ ATTRIBUTES = {                      # name: (number, kind)
         ("local", "s"), ("peer", "s"), ("detail", "s"), ("since", "U"), ("rx_frames", "U"),
         ("rx_bytes", "U"), ("tx_frames", "U"), ("tx_bytes", "U"), ("drops", "U"),
         ("drop_queue", "U"), ("drop_runt", "U"), ("drop_size", "U"), ("drop_stranger", "U"),
-        ("drop_error", "U"), ("queued", "U")], 1)}
+        ("drop_error", "U"), ("queued", "U"), ("drop_filter", "U"), ("drop_loop", "U"),
+        ("drop_storm", "U")], 1)}
 NAMES = {number: (name, kind) for name, (number, kind) in ATTRIBUTES.items()}
 LISTENING, DIALLING, UP, ENDED = range(4)
 PORT_UP, PORT_CLOSING = range(2)
