@@ -204,12 +204,22 @@ static const char *read_vde(struct endpoint *e, struct span text)
     return read_path(text, e->path);
 }
 
+/* A comma inside an option stays doubled. */
 static const char *add_user(struct endpoint *e, const char *item)
 {
-    size_t have = strlen(e->user);
-    int n = snprintf(e->user + have, sizeof(e->user) - have, "%s%s", have ? "," : "", item);
+    size_t n = strlen(e->user);
 
-    return (size_t)n < sizeof(e->user) - have ? NULL : expect_user;
+    if (n > 0)
+        e->user[n++] = ',';
+    for (; *item; item++) {
+        if (n + 2 >= sizeof(e->user))
+            return expect_user;
+        if (*item == ',')
+            e->user[n++] = ',';
+        e->user[n++] = *item;
+    }
+    e->user[n] = '\0';
+    return NULL;
 }
 
 /* Its first option comes right after the scheme. */

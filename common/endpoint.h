@@ -69,10 +69,10 @@ struct endpoint {
     char path[ENDPOINT_PATH_MAX];      /* UNIX*, VDE */
     char peer_path[ENDPOINT_PATH_MAX]; /* UNIX_DGRAM */
     char mcast_if[ENDPOINT_HOST_MAX];  /* MCAST: a device, or an address of ours; "": the route's */
-    char user[ENDPOINT_USER_MAX];      /* USER: its options, joined by commas */
-    uint8_t ttl;                       /* MCAST: 0 is not given */
-    bool learn;                        /* UDP: there is no peer yet */
-    int fd;                            /* FD: a number, not owned */
+    char user[ENDPOINT_USER_MAX]; /* USER: its options, a comma between; those inside doubled */
+    uint8_t ttl;                  /* MCAST: 0 is not given */
+    bool learn;                   /* UDP: there is no peer yet */
+    int fd;                       /* FD: a number, not owned */
     struct port_options options;
 };
 

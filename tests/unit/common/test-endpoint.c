@@ -78,6 +78,7 @@ static const struct {
     { .text = "vde:/run/vde.ctl", .canonical = "vde:/run/vde.ctl" },
     { .text = "user:", .canonical = "user:" },
     { .text = "user:net=10.0.2.0/24", .canonical = "user:net=10.0.2.0/24" },
+    { .text = "user:tftp=/a,,b,net=1", .canonical = "user:tftp=/a,,b,net=1" },
     { .text = "user:,tftp=/srv,storm=0", .canonical = "user:tftp=/srv,storm=0" },
     { .text = "user:hostfwd=tcp::2222-:22,hostfwd=udp::1-:1",
       .canonical = "user:hostfwd=tcp::2222-:22,hostfwd=udp::1-:1" },
