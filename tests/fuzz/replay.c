@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Runs a fuzz target without a fuzzer: on each *.xml under the folders of its arguments, as it is,
- * cut off at many places, and with single bytes changed. TAP, a line for each folder. */
+/* Runs a fuzz target without a fuzzer: on each file in the folders of its arguments, as it is, cut
+ * off at many places, and with single bytes changed. TAP, a line for each folder. */
 #include <glib.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -47,7 +47,7 @@ static guint run_folder(const char *folder)
     while (dir && (name = g_dir_read_name(dir))) {
         g_autofree char *path = g_build_filename(folder, name, NULL);
 
-        if (g_str_has_suffix(name, ".xml")) {
+        if (g_file_test(path, G_FILE_TEST_IS_REGULAR)) {
             run_file(path, random);
             files++;
         }
