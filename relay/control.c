@@ -104,24 +104,44 @@ static void on_rested(struct loop_timer *timer)
     loop_set(&control->keeper->loop, &control->io, EPOLLIN);
 }
 
-/* Bound so that only we may connect, from the first moment. A socket that nobody listens on is one
- * of a relay that was killed, and is replaced. */
+static int bind_owned(int fd, const struct sockaddr_un *address)
+{
+    mode_t mask = umask(0177); /* only we may connect, from the first moment */
+    int r = bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
+
+    umask(mask);
+    return r;
+}
+
+/* A socket that nobody listens on is one of a relay that was killed, and makes room. Anything else
+ * stays: connect() refuses a plain file with the same words. */
+static int remove_stale(int fd, const struct sockaddr_un *address)
+{
+    struct stat st;
+
+    if (lstat(address->sun_path, &st) < 0)
+        return errno == ENOENT ? 0 : -errno;
+    if (!S_ISSOCK(st.st_mode))
+        return -EEXIST;
+    if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
+        errno != ECONNREFUSED)
+        return -EADDRINUSE;
+    return unlink(address->sun_path) < 0 ? -errno : 0;
+}
+
 static int bind_path(int fd, const char *path)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
-    mode_t mask;
     int r;
 
     if (strlen(path) >= sizeof(address.sun_path))
         return -ENAMETOOLONG;
     strcpy(address.sun_path, path);
-    mask = umask(0177);
-    r = bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
-    if (r == -EADDRINUSE && connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 &&
-        errno == ECONNREFUSED && unlink(path) == 0)
-        r = bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
-    umask(mask);
-    return r;
+    r = bind_owned(fd, &address);
+    if (r != -EADDRINUSE)
+        return r;
+    r = remove_stale(fd, &address);
+    return r < 0 ? r : bind_owned(fd, &address);
 }
 
 int control_open(struct control *control, struct keeper *keeper, int inherited, const char *path)

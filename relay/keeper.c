@@ -246,7 +246,20 @@ static int keeper_open(struct keeper *keeper)
         return r;
     keeper->max_holdings = limit_ports();
     forwarder_proc_init(&keeper->forwarder, keeper);
-    return control_open(&keeper->control, keeper, config->control_fd, config->control_path);
+    return 0;
+}
+
+static int keeper_open_control(struct keeper *keeper)
+{
+    const struct keeper_config *config = keeper->config;
+    const char *name = config->control_path ? config->control_path : "--control-fd";
+    int r = control_open(&keeper->control, keeper, config->control_fd, config->control_path);
+    char shown[200];
+
+    if (r < 0)
+        log_error("%s: no control socket can be made there: %s",
+                  log_printable(name, shown, sizeof(shown)), strerror(-r));
+    return r;
 }
 
 static int keeper_run(struct keeper *keeper)
@@ -273,10 +286,11 @@ int keeper_main(const struct keeper_config *config)
     prctl(PR_SET_NAME, "netrelay");
     r = keeper_open(&keeper);
     if (r < 0) {
-        log_error("%s: %s", config->control_path ? config->control_path : "cannot start",
-                  strerror(-r));
+        log_error("cannot start: %s", strerror(-r));
         return EXIT_FAILURE;
     }
+    if (keeper_open_control(&keeper) < 0)
+        return EXIT_FAILURE;
     status = attach_endpoints(&keeper);
     if (status == EXIT_SUCCESS) {
         r = keeper_run(&keeper);
