@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A test guest: its domain XML, and what one can ask of it while it runs."""
+"""A test guest: what one can ask of it while it runs, and the domain XML of libvirt's guests."""
 
 import base64
 import collections
@@ -70,72 +70,26 @@ def udp_nic(source_port, local_port, mac, source="127.0.0.1", local="127.0.0.1",
                             f"<local address='{local}' port='{local_port}'/></source>")
 
 
-class Guest:
-    """One domain on one libvirt connection (see host.py); made by connection.guest()."""
+def kernel_command_line(number, addresses=(), run=None, more=""):
+    """What tests/guest/init reads: the guest's name, the addresses of its NICs, a command."""
+    arguments = [KERNEL_ARGUMENTS, f"nr.name=guest{number}"]
+    arguments += [f"nr.eth{i}={a}" for i, a in enumerate(addresses) if a]
+    if run is not None:
+        arguments.append("nr.run=" + base64.b64encode(run.encode()).decode())
+    return " ".join([*arguments, more]).strip()
+
+
+class Console:
+    """A guest's two serial ports: its log, and a shell in it. Whoever starts it is a subclass."""
 
     numbers = itertools.count(1)
 
-    def __init__(self, connection, name, nics=(), addresses=(), cmdline="", run=None, metadata="",
-                 directory="/run/test-guests", image="/run/test-image", uuid=None):
-        self.connection = connection
+    def __init__(self, name, directory):
         self.name = name
-        self.uuid = uuid or str(uuids.uuid4())
-        number = next(Guest.numbers)
-        self.log = f"{directory}/{number}.log"          # not the name: that may be anything
-        self.shell = f"{directory}/{number}.shell"
+        self.number = next(Console.numbers)
+        self.log = f"{directory}/{self.number}.log"         # not the name: that may be anything
+        self.shell = f"{directory}/{self.number}.shell"
         self.requests = itertools.count(1)
-        arguments = [KERNEL_ARGUMENTS, f"nr.name=guest{number}"]
-        arguments += [f"nr.eth{i}={a}" for i, a in enumerate(addresses) if a]
-        if run is not None:
-            arguments.append("nr.run=" + base64.b64encode(run.encode()).decode())
-        arguments.append(cmdline)
-        self.xml = TEMPLATE.format(
-            name=escape(name), uuid=self.uuid, log=self.log, shell=self.shell,
-            metadata=f"<metadata>{metadata}</metadata>" if metadata else "",
-            kernel=f"{image}/vmlinuz", initrd=f"{image}/initrd.img",
-            cmdline=escape(" ".join(arguments).strip()), nics="\n    ".join(nics))
-
-    # Life
-
-    def define(self):
-        """Makes it known to libvirt, again after a change of .xml."""
-        with self.connection.file_with(self.xml) as path:
-            self.connection.virsh("define", path)
-        return self
-
-    def try_start(self, deadline=60, transient=False):
-        """virsh start (or create): (rc, stderr, seconds); the guest may still be booting."""
-        self.forget_log()
-        began = time.monotonic()
-        if transient:
-            with self.connection.file_with(self.xml) as path:
-                result = self.connection.virsh("create", path, check=False, deadline=deadline)
-        else:
-            result = self.connection.virsh("start", "--domain", self.uuid, check=False,
-                                           deadline=deadline)
-        return Started(result.returncode, result.stderr, time.monotonic() - began)
-
-    def start(self, deadline=60, transient=False):
-        """Like try_start, and it must succeed."""
-        started = self.try_start(deadline, transient)
-        if started.rc != 0:
-            raise AssertionError(f"guest {self.name!r} did not start: {started.stderr}")
-        return started
-
-    def boot(self, deadline=40):
-        """Starts it and waits until its own system is up."""
-        started = self.start()
-        self.wait_up(deadline)
-        return started
-
-    def destroy(self, check=True):
-        return self.connection.virsh("destroy", "--domain", self.uuid, check=check)
-
-    def undefine(self, check=True):
-        return self.connection.virsh("undefine", "--domain", self.uuid, check=check)
-
-    def state(self):
-        return self.connection.virsh("domstate", "--domain", self.uuid).stdout.strip()
 
     # Its log: the first serial port
 
@@ -215,15 +169,72 @@ class Guest:
         eventually(lambda: self.ping_once(address, size=size), deadline,
                    f"guest {self.name!r} reaches {address}")
 
-    def ping(self, address, count=5, interval=0.2, wait=2):
+    def ping(self, address, count=5, interval=0.2, wait=2, size=56):
         """Returns (sent, received)."""
-        _, output = self.sh(f"{ping_program(address)} -c {count} -i {interval} -W {wait} {address}",
+        _, output = self.sh(f"{ping_program(address)} -c {count} -i {interval} -W {wait} "
+                            f"-s {size} {address}",
                             int(count * interval) + wait + 15)
         return parse_pings(output)
 
     def start_pings(self, address, interval=0.1):
         """Pings in the background until .stop(), which returns (sent, received)."""
         return PingFlow(self, address, interval)
+
+
+class Guest(Console):
+    """One domain on one libvirt connection (see host.py); made by connection.guest()."""
+
+    def __init__(self, connection, name, nics=(), addresses=(), cmdline="", run=None, metadata="",
+                 directory="/run/test-guests", image="/run/test-image", uuid=None):
+        super().__init__(name, directory)
+        self.connection = connection
+        self.uuid = uuid or str(uuids.uuid4())
+        self.xml = TEMPLATE.format(
+            name=escape(name), uuid=self.uuid, log=self.log, shell=self.shell,
+            metadata=f"<metadata>{metadata}</metadata>" if metadata else "",
+            kernel=f"{image}/vmlinuz", initrd=f"{image}/initrd.img",
+            cmdline=escape(kernel_command_line(self.number, addresses, run, cmdline)),
+            nics="\n    ".join(nics))
+
+    def define(self):
+        """Makes it known to libvirt, again after a change of .xml."""
+        with self.connection.file_with(self.xml) as path:
+            self.connection.virsh("define", path)
+        return self
+
+    def try_start(self, deadline=60, transient=False):
+        """virsh start (or create): (rc, stderr, seconds); the guest may still be booting."""
+        self.forget_log()
+        began = time.monotonic()
+        if transient:
+            with self.connection.file_with(self.xml) as path:
+                result = self.connection.virsh("create", path, check=False, deadline=deadline)
+        else:
+            result = self.connection.virsh("start", "--domain", self.uuid, check=False,
+                                           deadline=deadline)
+        return Started(result.returncode, result.stderr, time.monotonic() - began)
+
+    def start(self, deadline=60, transient=False):
+        """Like try_start, and it must succeed."""
+        started = self.try_start(deadline, transient)
+        if started.rc != 0:
+            raise AssertionError(f"guest {self.name!r} did not start: {started.stderr}")
+        return started
+
+    def boot(self, deadline=40):
+        """Starts it and waits until its own system is up."""
+        started = self.start()
+        self.wait_up(deadline)
+        return started
+
+    def destroy(self, check=True):
+        return self.connection.virsh("destroy", "--domain", self.uuid, check=check)
+
+    def undefine(self, check=True):
+        return self.connection.virsh("undefine", "--domain", self.uuid, check=check)
+
+    def state(self):
+        return self.connection.virsh("domstate", "--domain", self.uuid).stdout.strip()
 
 
 class PingFlow:

@@ -19,7 +19,7 @@ class Relay:
     """`netrelay` with these arguments. It is up when it listens where it was told to."""
 
     def __init__(self, *arguments, stdin=subprocess.DEVNULL, stdout=None, pass_fds=(),
-                 descriptors=None, env=None):
+                 descriptors=None, env=None, program=None, user=None):
         self.arguments = [str(argument) for argument in arguments]
         self.log = tempfile.NamedTemporaryFile(prefix="netrelay-", suffix=".log")
 
@@ -27,8 +27,9 @@ class Relay:
             if descriptors:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
         self.process = subprocess.Popen(
-            [kit.netrelay(), *self.arguments], stdin=stdin, pass_fds=pass_fds, preexec_fn=limit,
-            stdout=stdout or self.log, stderr=self.log, env={**os.environ, **(env or {})})
+            [program or kit.netrelay(), *self.arguments], stdin=stdin, pass_fds=pass_fds,
+            preexec_fn=limit, stdout=stdout or self.log, stderr=self.log,
+            env={**os.environ, **(env or {})}, **identity(user))
         self.keeper = self.process.pid
 
     def __enter__(self):
@@ -130,6 +131,11 @@ class Relay:
     def gone(processes, deadline=2):
         eventually(lambda: not [pid for pid in processes if is_running(pid)], deadline,
                    f"all of {processes} are gone")
+
+
+def identity(uid):
+    """The arguments of subprocess that make a program that user's, without any group."""
+    return {"user": uid, "group": uid, "extra_groups": []} if uid else {}
 
 
 def run(*arguments, deadline=5, **details):

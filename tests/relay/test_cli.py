@@ -12,7 +12,7 @@ import kit
 import links
 from frames import mac
 from peers import dial, exchange, talk
-from relayproc import Relay, children, listeners, run, status, udp_ports
+from relayproc import Relay, children, identity, listeners, run, status, udp_ports
 from relayproc import links as devices
 
 GOOD = "127.0.0.1:2001"
@@ -176,7 +176,7 @@ def test_F25_an_unprivileged_user_runs_it():
     """without any capability: a switch works; a bridge is refused with the reason"""
     kit.need_root()
     links.add_bridge("br0")
-    nobody = {"user": 65534, "group": 65534, "extra_groups": []}
+    nobody = identity(65534)
     with tempfile.TemporaryDirectory() as place:    # the tree may be where nobody else may look
         os.chmod(place, 0o755)
         os.environ["NETRELAY"] = shutil.copy(kit.netrelay(), place)
