@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""QEMU by hand, without libvirt: guests whose NICs are said on the command line.
+
+    bare.main()                 each test has a network of its own, and no privilege need be used
+
+Everything lies in memory, where any user may look: tests run QEMU, and the relay, as nobody.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "relay"))
+
+# pylint: disable=wrong-import-position
+import install
+import kit
+import namespaces as ns
+import tap
+from guest import Console, kernel_command_line
+from wait import eventually
+
+PLACE = "/run"
+NOBODY = 65534
+MACHINE = ["-machine", "pc,usb=off", "-accel", "tcg", "-m", "160", "-nodefaults", "-display", "none",
+           "-no-user-config"]
+
+
+class BareHost(kit.Surroundings):
+    """The relay, a guest's image, and QEMU."""
+
+    def open(self):
+        super().open()
+        if os.geteuid() != 0:
+            tap.skip("needs root, to become other users")
+        if not shutil.which("qemu-system-x86_64"):
+            tap.skip("QEMU is not installed")
+        install.make_guest()
+        self.program = kit.netrelay()
+
+    def enter(self):
+        fixtures = super().enter()
+        ns.mount("run", PLACE, "tmpfs", ns.MS_NODEV, "mode=755")
+        for name in ("vmlinuz", "initrd.img"):
+            shutil.copy(os.path.join(install.GUEST, name), PLACE)
+        os.environ["NETRELAY"] = shutil.copy(self.program, PLACE)
+        return fixtures
+
+
+def main():
+    tap.main(BareHost())
+
+
+def nic(number, backend, mac):
+    """NIC `number`, and what is behind it: "socket,connect=127.0.0.1:12345"."""
+    kind, _, options = backend.partition(",")
+    return ["-netdev", f"{kind},id=n{number}{',' if options else ''}{options}",
+            *device(f"n{number}", mac)]
+
+
+def device(netdev, mac):
+    return ["-device", f"virtio-net-pci,netdev={netdev},mac={mac},romfile="]
+
+
+class BareGuest(Console):
+    """One QEMU process; `network` is the part of its command line that matters here."""
+
+    def __init__(self, name, network, addresses=(), cmdline="", user=NOBODY):
+        self.directory = tempfile.mkdtemp(prefix="guest-", dir=PLACE)
+        os.chown(self.directory, user, user)
+        super().__init__(name, self.directory)
+        self.network = network
+        self.user = user
+        self.command_line = kernel_command_line(self.number, addresses, more=cmdline)
+        self.process = None
+
+    def start(self):
+        """Starts it; it may still be booting when this returns."""
+        self.forget_log()
+        for path in (self.log, self.shell):
+            if os.path.exists(path):
+                os.unlink(path)
+        self.process = subprocess.Popen(
+            ["qemu-system-x86_64", *MACHINE, "-kernel", f"{PLACE}/vmlinuz",
+             "-initrd", f"{PLACE}/initrd.img", "-append", self.command_line,
+             "-serial", f"file:{self.log}", "-serial", f"unix:{self.shell},server=on,wait=off",
+             *self.network],
+            stdin=subprocess.DEVNULL, user=self.user, group=self.user, extra_groups=[])
+        return self
+
+    def boot(self, deadline=40):
+        """Starts it and waits until its own system is up."""
+        self.start()
+        self.wait_up(deadline)
+        return self
+
+    def destroy(self):
+        self.process.kill()
+        self.process.wait()
+
+    def pause(self):
+        """As long as it is paused it reads nothing."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.process.send_signal(signal.SIGCONT)
+
+
+def boot_all(*guests, deadline=60):
+    """Together, which is quicker than one by one."""
+    for guest in guests:
+        guest.start()
+    for guest in guests:
+        eventually(lambda guest=guest: "netrelay-guest: up" in guest.log_text()
+                   or guest.process.poll() is not None, deadline, f"{guest.name} boots")
+        assert guest.process.poll() is None, f"QEMU of {guest.name} ended"
+    return guests
