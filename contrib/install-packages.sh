@@ -36,7 +36,8 @@ packages_for()
             busybox-static cpio iproute2 procps
         ;;
     test)
-        echo python3 socat tcpdump dnsmasq-base iputils-ping libcap2-bin libxml2-utils shellcheck clang-format clang
+        echo python3 socat tcpdump dnsmasq-base iputils-ping libcap2-bin \
+            libxml2-utils shellcheck clang-format clang
         ;;
     *)
         die "there is no purpose '$1', only build, run and test"

@@ -25,8 +25,8 @@ from wait import eventually
 
 PLACE = "/run"
 NOBODY = 65534
-MACHINE = ["-machine", "pc,usb=off", "-accel", "tcg", "-m", "160", "-nodefaults", "-display", "none",
-           "-no-user-config"]
+MACHINE = ["-machine", "pc,usb=off", "-accel", "tcg", "-m", "160", "-display", "none",
+           "-nodefaults", "-no-user-config"]
 
 
 class BareHost(kit.Surroundings):

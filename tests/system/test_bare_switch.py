@@ -83,8 +83,9 @@ class TestSwitch:
         sender.send(*odd)
         eventually(lambda: received(one) >= before + len(odd), 5, "they are counted")
         for number, tagging in ((1, one), (2, two)):
-            tagging.must(f"ip link add link eth0 name tagged type vlan id 77 && ip link set tagged up "
-                     f"&& ip addr add 10.7.0.{number}/24 dev tagged")
+            tagging.must("ip link add link eth0 name tagged type vlan id 77 && "
+                         "ip link set tagged up && "
+                         f"ip addr add 10.7.0.{number}/24 dev tagged")
         one.reaches("10.7.0.2", size=1400)
 
     def test_F3_an_empty_frame_never_reaches_a_guest(self):
