@@ -5,12 +5,17 @@
  * comes in too short is dropped by the batch.
  */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
 #include <sys/socket.h>
 #include "relay/port.h"
 
-#define SLOT       (FRAMING_HEADER + 65536) /* no datagram is longer */
-#define READ_SLOTS (SHARED_WORK / SLOT)
-#define SEND_SLOTS 64
+#define DATAGRAM_MAX 65536 /* none is longer */
+#define SEGMENTS_MAX 128   /* that the kernel puts into one, or cuts one into */
+#define SLOT         (DATAGRAM_MAX + SEGMENTS_MAX * FRAMING_HEADER)
+#define READ_SLOTS   (SHARED_WORK / SLOT)
+#define SEND_FRAMES  64    /* a call: what a kill can cost */
+#define SEND_JOINED  65000 /* bytes, so that headers fit too */
 
 static int udp_positions(struct port *port, uint64_t *ret_consumed, uint64_t *ret_sent)
 {
@@ -26,40 +31,99 @@ static bool is_passing(int error)
            error == EHOSTDOWN || error == ENETDOWN;
 }
 
-/* The datagrams lie a slot apart; the work area has them in one piece, each after its length. */
-static size_t pack(uint8_t *work, const struct mmsghdr *msgs, int n)
+/* The length of the datagrams that the kernel has put together into this message. */
+static size_t segment_of(struct msghdr *header, size_t len)
+{
+    struct cmsghdr *cmsg = CMSG_FIRSTHDR(header);
+    int segment = 0;
+
+    if (cmsg && cmsg->cmsg_level == IPPROTO_UDP && cmsg->cmsg_type == UDP_GRO)
+        memcpy(&segment, CMSG_DATA(cmsg), sizeof(segment));
+    return segment > 0 ? (size_t)segment : len;
+}
+
+/* A message's datagrams, each after its length; room for the lengths lies before the message. */
+static size_t unpack(uint8_t *to, const uint8_t *from, size_t len, size_t segment)
+{
+    size_t at = 0;
+
+    do {
+        size_t part = len < segment ? len : segment;
+
+        framing_put_length(to + at, (uint32_t)part);
+        memmove(to + at + FRAMING_HEADER, from, part);
+        at += FRAMING_HEADER + part;
+        from += part;
+        len -= part;
+    } while (len > 0);
+    return at;
+}
+
+struct reading {
+    struct mmsghdr msgs[READ_SLOTS];
+    struct iovec iov[READ_SLOTS];
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control[READ_SLOTS];
+};
+
+/* Messages lie a slot apart; the work area has their datagrams in one piece. */
+static size_t pack(struct port *port, uint8_t *work, struct reading *reading, int n)
 {
     size_t at = 0;
 
     for (int i = 0; i < n; ++i) {
-        uint32_t len = msgs[i].msg_len;
+        size_t len = reading->msgs[i].msg_len;
+        size_t segment = segment_of(&reading->msgs[i].msg_hdr, len);
 
-        framing_put_length(work + at, len);
-        memmove(work + at + FRAMING_HEADER, work + (size_t)i * SLOT + FRAMING_HEADER, len);
-        at += FRAMING_HEADER + len;
+        if (len > segment * SEGMENTS_MAX)
+            ++port->counters->drop_error;
+        else
+            at += unpack(work + at, reading->iov[i].iov_base, len, segment);
     }
     return at;
 }
 
-static ssize_t udp_fill(struct port *port, uint8_t *work, size_t room)
+/* As many messages as there is room for; how many there were, or negative errno. */
+static int read_slots(struct port *port, uint8_t *work, size_t n_slots, size_t *ret_bytes)
 {
-    struct mmsghdr msgs[READ_SLOTS] = { 0 };
-    struct iovec iov[READ_SLOTS];
-    size_t bytes;
+    struct reading reading;
     int n;
 
-    for (int i = 0; i < READ_SLOTS; ++i) {
-        iov[i].iov_base = work + (size_t)i * SLOT + FRAMING_HEADER;
-        iov[i].iov_len = SLOT - FRAMING_HEADER;
-        msgs[i].msg_hdr.msg_iov = &iov[i];
-        msgs[i].msg_hdr.msg_iovlen = 1;
+    for (size_t i = 0; i < n_slots; ++i) {
+        reading.iov[i] = (struct iovec){
+            .iov_base = work + i * SLOT + SEGMENTS_MAX * FRAMING_HEADER,
+            .iov_len = DATAGRAM_MAX,
+        };
+        reading.msgs[i].msg_hdr = (struct msghdr){
+            .msg_iov = &reading.iov[i],
+            .msg_iovlen = 1,
+            .msg_control = &reading.control[i],
+            .msg_controllen = sizeof(reading.control[i]),
+        };
     }
-    n = recvmmsg(port->rfd, msgs, READ_SLOTS, MSG_DONTWAIT, NULL);
-    if (n < 0)
-        return errno == EAGAIN || errno == EINTR || is_passing(errno) ? 0 : -errno;
-    bytes = pack(work, msgs, n);
-    port_filled(port, bytes);
-    return (ssize_t)bytes;
+    n = recvmmsg(port->rfd, reading.msgs, (unsigned)n_slots, MSG_DONTWAIT, NULL);
+    *ret_bytes = pack(port, work, &reading, n);
+    return n < 0 ? -errno : n;
+}
+
+static ssize_t udp_fill(struct port *port, uint8_t *work, size_t room)
+{
+    size_t at = 0, bytes, n_slots;
+    int n;
+
+    do {
+        n_slots = (SHARED_WORK - at) / SLOT;
+        n = read_slots(port, work + at, n_slots, &bytes);
+        if (n < 0)
+            break;
+        at += bytes;
+        port_filled(port, at);
+    } while ((size_t)n == n_slots && at < room);
+    if (n >= 0 || at > 0 || n == -EAGAIN || n == -EINTR || is_passing(-n))
+        return (ssize_t)at;
+    return n;
 }
 
 static int udp_consume(struct port *port, uint64_t position)
@@ -67,15 +131,93 @@ static int udp_consume(struct port *port, uint64_t position)
     return 0; /* fill did */
 }
 
-/* Notes the position first: a kill during the call loses it, never repeats it. */
-static int send_noted(struct port *port, struct mmsghdr *msgs, unsigned n, size_t bytes)
-{
-    int sent;
+/* What goes out in one call: messages of one or more frames. */
+struct sending {
+    struct mmsghdr msgs[SEND_FRAMES];
+    struct iovec iov[SEND_FRAMES];
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(uint16_t))];
+    } control[SEND_FRAMES];
+    unsigned n;
+    size_t bytes; /* framed */
+};
 
-    port->record->h = port->sent + bytes;
+/* Frames of one length, of which the last may be shorter, leave in one message that the kernel
+ * cuts (UDP_SEGMENT). */
+static bool joins(const struct msghdr *header, size_t joined, size_t len, size_t longest)
+{
+    size_t segment = header->msg_iov[0].iov_len;
+
+    return header->msg_iov[header->msg_iovlen - 1].iov_len == segment && len <= segment &&
+           segment <= longest && joined + len <= SEND_JOINED;
+}
+
+static void tell_segment(struct msghdr *header, void *control)
+{
+    uint16_t segment = (uint16_t)header->msg_iov[0].iov_len;
+    struct cmsghdr *cmsg = control;
+
+    header->msg_control = control;
+    header->msg_controllen = CMSG_SPACE(sizeof(segment));
+    cmsg->cmsg_level = IPPROTO_UDP;
+    cmsg->cmsg_type = UDP_SEGMENT;
+    cmsg->cmsg_len = CMSG_LEN(sizeof(segment));
+    memcpy(CMSG_DATA(cmsg), &segment, sizeof(segment));
+}
+
+static void collect(struct sending *sending, struct port_walk walk, size_t longest)
+{
+    struct msghdr *header = NULL;
+    struct frame frame;
+    size_t joined = 0;
+
+    sending->n = 0;
+    sending->bytes = 0;
+    for (size_t i = 0; i < SEND_FRAMES && port_walk_next(&walk, &frame); ++i) {
+        sending->iov[i] = (struct iovec){ .iov_base = (void *)frame.data, .iov_len = frame.len };
+        sending->bytes += FRAMING_HEADER + frame.len;
+        if (header && joins(header, joined, frame.len, longest)) {
+            if (++header->msg_iovlen == 2)
+                tell_segment(header, &sending->control[sending->n - 1]);
+            joined += frame.len;
+            continue;
+        }
+        header = &sending->msgs[sending->n++].msg_hdr;
+        *header = (struct msghdr){ .msg_iov = &sending->iov[i], .msg_iovlen = 1 };
+        joined = frame.len;
+    }
+}
+
+/* Notes the position first: a kill during the call loses it, never repeats it. Returns how many
+ * frames went, or negative errno. */
+static int send_noted(struct port *port, struct sending *sending)
+{
+    int sent, frames = 0;
+
+    port->record->h = port->sent + sending->bytes;
     shared_barrier();
-    sent = sendmmsg(port->wfd, msgs, n, MSG_DONTWAIT | MSG_NOSIGNAL);
-    return sent < 0 ? -errno : sent;
+    sent = sendmmsg(port->wfd, sending->msgs, sending->n, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent < 0)
+        return -errno;
+    for (int i = 0; i < sent; ++i)
+        frames += (int)sending->msgs[i].msg_hdr.msg_iovlen;
+    return frames;
+}
+
+/* Joined frames were refused: not again, or not such long ones (a segment must fit the path as it
+ * is, a frame alone is fragmented). */
+static bool parts_company(struct port *port, const struct msghdr *header, int error)
+{
+    if (header->msg_iovlen == 1)
+        return false;
+    if (error == EMSGSIZE || error == EINVAL)
+        port->joined_max = (uint32_t)header->msg_iov[0].iov_len - 1;
+    else if (error == EIO || error == EOPNOTSUPP || error == ENOPROTOOPT)
+        port->joined_max = 0;
+    else
+        return false;
+    return true;
 }
 
 /* 1: the datagram is given up; 0: it has to wait; negative errno: the port is dead. */
@@ -89,55 +231,38 @@ static int refused(struct port *port, int error, size_t len)
     return is_passing(error) || error == EMSGSIZE || error == EPERM || error == EINVAL ? 1 : -error;
 }
 
-static size_t collect(struct port_walk *walk, struct mmsghdr *msgs, struct iovec *iov)
-{
-    struct frame frame;
-    size_t n = 0;
-
-    while (n < SEND_SLOTS && port_walk_next(walk, &frame)) {
-        iov[n] = (struct iovec){ .iov_base = (void *)frame.data, .iov_len = frame.len };
-        msgs[n] = (struct mmsghdr){ .msg_hdr = { .msg_iov = &iov[n], .msg_iovlen = 1 } };
-        ++n;
-    }
-    return n;
-}
-
-static size_t framed_bytes(const struct iovec *iov, size_t n)
+static size_t pass(struct port_walk *walk, int n_frames)
 {
     size_t bytes = 0;
+    struct frame frame;
 
-    for (size_t i = 0; i < n; ++i)
-        bytes += FRAMING_HEADER + iov[i].iov_len;
+    for (; n_frames > 0 && port_walk_next(walk, &frame); --n_frames)
+        bytes += FRAMING_HEADER + frame.len;
     return bytes;
 }
 
 static ssize_t udp_send(struct port *port, const struct iovec *runs, size_t n_runs)
 {
     struct port_walk walk = { .iov = runs, .n = n_runs };
-    struct mmsghdr msgs[SEND_SLOTS];
-    struct iovec iov[SEND_SLOTS];
-    ssize_t done = 0;
-    size_t n;
+    struct sending sending;
+    uint64_t began = port->sent;
+    int n = 0;
 
-    while ((n = collect(&walk, msgs, iov)) > 0) {
-        for (size_t at = 0; at < n;) {
-            int sent =
-                send_noted(port, msgs + at, (unsigned)(n - at), framed_bytes(iov + at, n - at));
-
-            if (sent <= 0) {
-                sent = refused(port, -sent, iov[at].iov_len);
-                if (sent <= 0) {
-                    port->record->h = port->sent;
-                    return sent < 0 ? sent : done;
-                }
-            }
-            port->sent += framed_bytes(iov + at, (size_t)sent);
-            done += (ssize_t)framed_bytes(iov + at, (size_t)sent);
-            at += (size_t)sent;
-        }
+    for (;;) {
+        collect(&sending, walk, port->joined_max);
+        if (sending.n == 0)
+            break;
+        n = send_noted(port, &sending);
+        if (n < 0 && parts_company(port, &sending.msgs[0].msg_hdr, -n))
+            continue;
+        if (n < 0)
+            n = refused(port, -n, sending.iov[0].iov_len);
+        if (n <= 0)
+            break;
+        port->sent += pass(&walk, n);
     }
     port->record->h = port->sent;
-    return done;
+    return n < 0 ? n : (ssize_t)(port->sent - began);
 }
 
 const struct port_ops port_udp_ops = {

@@ -60,6 +60,7 @@ int port_new(struct port **ret, struct shared *shared, enum port_kind kind, uint
     port->shared = shared;
     port->slot = slot;
     port->id = id;
+    port->joined_max = FRAME_MAX;
     port->rfd = port->wfd = -1;
     port->record = &shared->core->port[slot];
     port->counters = &shared->extra->counters[slot];

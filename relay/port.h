@@ -60,10 +60,11 @@ struct port {
     bool carry_used; /* pages to be given back once empty */
     bool queue_used;
     struct port_options options;
-    bool paused;       /* a wire's other end is full: not read */
-    uint64_t consumed; /* C, where the kernel is its witness */
-    uint64_t sent;     /* H */
-    int dead;          /* 0, or why: negative errno; it is closed at the end of the round */
+    bool paused;         /* a wire's other end is full: not read */
+    uint64_t consumed;   /* C, where the kernel is its witness */
+    uint64_t sent;       /* H */
+    uint32_t joined_max; /* UDP: longer frames do not leave in one message with others */
+    int dead;            /* 0, or why: negative errno; it is closed at the end of the round */
 };
 
 extern const struct port_ops port_tcp_ops, port_pipe_ops, port_udp_ops, port_tap_ops;
