@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -72,8 +73,12 @@ static int udp_socket(struct attachment *a, char error[ATTACHMENT_TEXT_MAX])
     r = deafen(fd);
     if (r < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0)
         return describe(&a->local, r < 0 ? r : -errno, error);
-    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)) < 0)
+    /* The first is for the privileged, beyond what net.core.rmem_max allows. */
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0 &&
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)) < 0)
         log_debug("%s has a small receive buffer", a->text);
+    if (setsockopt(fd, IPPROTO_UDP, UDP_GRO, &on, sizeof(on)) < 0)
+        log_debug("%s gets its datagrams one by one", a->text);
     if (bind(fd, (struct sockaddr *)&a->local.storage, a->local.len) < 0)
         return describe(&a->local, -errno, error);
     r = connect(fd, (struct sockaddr *)&a->remote.storage, a->remote.len) < 0 ? -errno
