@@ -24,6 +24,7 @@ from guest import Console, kernel_command_line
 from wait import eventually
 
 PLACE = "/run"
+TUN = "/dev/net/tun"
 NOBODY = 65534
 MACHINE = ["-machine", "pc,usb=off", "-accel", "tcg", "-m", "160", "-display", "none",
            "-nodefaults", "-no-user-config"]
@@ -43,7 +44,11 @@ class BareHost(kit.Surroundings):
 
     def enter(self):
         fixtures = super().enter()
-        ns.mount("run", PLACE, "tmpfs", ns.MS_NODEV, "mode=755")
+        ns.mount("run", PLACE, "tmpfs", 0, "mode=755")
+        if os.path.exists(TUN):     # as udev makes it: anybody may open it, and then own a TAP
+            os.mknod(f"{PLACE}/tun", 0o020666, os.makedev(10, 200))
+            os.chmod(f"{PLACE}/tun", 0o666)
+            ns.bind(f"{PLACE}/tun", TUN)
         for name in ("vmlinuz", "initrd.img"):
             shutil.copy(os.path.join(install.GUEST, name), PLACE)
         os.environ["NETRELAY"] = shutil.copy(self.program, PLACE)
