@@ -25,6 +25,7 @@ static const char expect_no_peer[] = "either a peer or the option learn, not bot
 static const char expect_mcast[] = "GROUP:PORT[@DEVICE or @ADDR]";
 static const char expect_group[] = "a multicast address, as in 239.0.0.1 or [ff02::1]";
 static const char expect_ttl[] = "hops from 1 to 255";
+static const char expect_ip[] = "ADDR/PREFIX, as in 192.168.9.1/24; at most four of them";
 static const char expect_dgram[] = "PATH:PEER, our socket's path and that of the peer's";
 static const char expect_fd[] = "the number of a descriptor";
 static const char expect_with_port[] = "ADDR:PORT; there is no port";
@@ -334,6 +335,39 @@ static const char *add_ttl(struct endpoint *e, const char *value)
     return NULL;
 }
 
+/* "10.0.0.1/8": false where it is no address of this family with a prefix. */
+static bool read_prefixed(int family, long bits, const char *text, char ip[ENDPOINT_IP_MAX])
+{
+    const char *slash = strchr(text, '/');
+    char address[INET6_ADDRSTRLEN];
+    struct in6_addr addr;
+    long prefix;
+
+    if (!slash ||
+        !span_copy((struct span){ text, (size_t)(slash - text) }, address, sizeof(address)) ||
+        !read_number((struct span){ slash + 1, strlen(slash + 1) }, bits, &prefix) || prefix == 0)
+        return false;
+    if (inet_pton(family, address, &addr) != 1)
+        return false;
+    inet_ntop(family, &addr, address, sizeof(address));
+    snprintf(ip, ENDPOINT_IP_MAX, "%s/%d", address, (int)prefix);
+    return true;
+}
+
+static const char *add_ip(struct endpoint *e, const char *value)
+{
+    size_t i = 0;
+
+    while (i < ENDPOINT_IPS_MAX && *e->ip[i])
+        i++;
+    if (!value || i == ENDPOINT_IPS_MAX)
+        return expect_ip;
+    if (read_prefixed(AF_INET, 32, value, e->ip[i]) ||
+        read_prefixed(AF_INET6, 128, value, e->ip[i]))
+        return NULL;
+    return expect_ip;
+}
+
 /* Options that go with one kind. */
 static const struct {
     enum endpoint_kind kind;
@@ -342,6 +376,7 @@ static const struct {
 } kind_options[] = {
     { ENDPOINT_UDP, "learn", add_learn },
     { ENDPOINT_MCAST, "ttl", add_ttl },
+    { ENDPOINT_TAP, "ip", add_ip },
 };
 
 static const char *read_option(struct endpoint *e, char *item)
@@ -433,136 +468,4 @@ int endpoint_parse_listen(struct endpoint *ret, const char *text, const char **r
 const char *endpoint_kind_name(enum endpoint_kind kind)
 {
     return (unsigned)kind < ENDPOINT_KIND_COUNT ? kinds[kind].name : "?";
-}
-
-/* Text that grows; it is never longer than ENDPOINT_TEXT_MAX, and cut there if it were. */
-struct out {
-    char *buf;
-    size_t len;
-};
-
-static void put_char(struct out *out, char c)
-{
-    if (out->len < ENDPOINT_TEXT_MAX - 1)
-        out->buf[out->len++] = c;
-    out->buf[out->len] = '\0';
-}
-
-static void put(struct out *out, const char *text)
-{
-    for (; *text; text++)
-        put_char(out, *text);
-}
-
-static void put_number(struct out *out, int number)
-{
-    char text[16];
-
-    snprintf(text, sizeof(text), "%d", number);
-    put(out, text);
-}
-
-/* Commas doubled, so that none begins an option. */
-static void put_name(struct out *out, const char *name)
-{
-    for (; *name; name++) {
-        if (*name == ',')
-            put_char(out, ',');
-        put_char(out, *name);
-    }
-}
-
-static void put_host(struct out *out, const char *host)
-{
-    bool is_v6 = strchr(host, ':');
-
-    put(out, is_v6 ? "[" : "");
-    put_name(out, *host ? host : "*");
-    put(out, is_v6 ? "]" : "");
-}
-
-static void put_address(struct out *out, const struct endpoint_address *address)
-{
-    put_host(out, address->host);
-    put_char(out, ':');
-    put_number(out, address->l4_port);
-}
-
-static void put_mcast(struct out *out, const struct endpoint *e)
-{
-    put_address(out, &e->remote);
-    if (*e->mcast_if) {
-        put_char(out, '@');
-        put_host(out, e->mcast_if);
-    }
-    if (e->ttl) {
-        put(out, ",ttl=");
-        put_number(out, e->ttl);
-    }
-}
-
-/* What stands behind the scheme. */
-static void put_rest(struct out *out, const struct endpoint *e)
-{
-    if (e->kind != ENDPOINT_STDIO)
-        put_char(out, ':');
-    switch (e->kind) {
-    case ENDPOINT_LISTEN:
-        put_address(out, &e->local);
-        break;
-    case ENDPOINT_TCP:
-        put_address(out, &e->remote);
-        break;
-    case ENDPOINT_UDP:
-        put_address(out, &e->local);
-        put(out, e->learn ? ",learn" : ":");
-        if (!e->learn)
-            put_address(out, &e->remote);
-        break;
-    case ENDPOINT_MCAST:
-        put_mcast(out, e);
-        break;
-    case ENDPOINT_UNIX_DGRAM:
-        put_name(out, e->path);
-        put_char(out, ':');
-        put_name(out, e->peer_path);
-        break;
-    case ENDPOINT_UNIX:
-    case ENDPOINT_UNIX_LISTEN:
-    case ENDPOINT_VDE:
-        put_name(out, e->path);
-        break;
-    case ENDPOINT_USER: /* its commas are between options */
-        put(out, e->user);
-        break;
-    case ENDPOINT_TAP:
-    case ENDPOINT_BRIDGE:
-        put_name(out, e->ifname);
-        break;
-    case ENDPOINT_FD:
-        put_number(out, e->fd);
-        break;
-    default:
-        break;
-    }
-}
-
-const char *endpoint_address_format(const struct endpoint_address *address,
-                                    char buf[ENDPOINT_TEXT_MAX])
-{
-    struct out out = { .buf = buf };
-
-    put_address(&out, address);
-    return buf;
-}
-
-const char *endpoint_format(const struct endpoint *endpoint, char buf[ENDPOINT_TEXT_MAX])
-{
-    char options[PORT_OPTIONS_TEXT_MAX];
-    struct out out = { .buf = buf };
-
-    put(&out, endpoint_kind_name(endpoint->kind));
-    put_rest(&out, endpoint);
-    put(&out, port_options_format(&endpoint->options, options));
-    return buf;
 }

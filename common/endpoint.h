@@ -15,7 +15,8 @@
  *   unix-dgram:PATH:PEER          UNIX datagram socket at PATH, its peer's at PEER
  *   vde:PATH                      a VDE switch, by the directory of its socket
  *   user:[KEY=VALUE,...]          user-mode network: DHCP, DNS, NAT; QEMU's words, see netrelay(1)
- *   tap:NAME                      a TAP device by name
+ *   tap:NAME                      a TAP device by name, made if there is none; option
+ *                                 ip=ADDR/PREFIX, repeatable, for one that is made
  *   bridge:NAME, or NAME          a TAP of ours in the kernel bridge NAME
  *   fd:N                          an inherited descriptor: stream socket or TAP
  *
@@ -38,6 +39,8 @@
 #define ENDPOINT_NAME_MAX 16   /* IFNAMSIZ */
 #define ENDPOINT_PATH_MAX 108  /* sun_path of sockaddr_un */
 #define ENDPOINT_USER_MAX 512
+#define ENDPOINT_IPS_MAX  4
+#define ENDPOINT_IP_MAX   52 /* an IPv6 address, its prefix and the NUL */
 
 enum endpoint_kind {
     ENDPOINT_STDIO,
@@ -70,9 +73,10 @@ struct endpoint {
     char peer_path[ENDPOINT_PATH_MAX]; /* UNIX_DGRAM */
     char mcast_if[ENDPOINT_HOST_MAX];  /* MCAST: a device, or an address of ours; "": the route's */
     char user[ENDPOINT_USER_MAX]; /* USER: its options, a comma between; those inside doubled */
-    uint8_t ttl;                  /* MCAST: 0 is not given */
-    bool learn;                   /* UDP: there is no peer yet */
-    int fd;                       /* FD: a number, not owned */
+    char ip[ENDPOINT_IPS_MAX][ENDPOINT_IP_MAX]; /* TAP: "192.168.9.1/24"; "" ends them */
+    uint8_t ttl;                                /* MCAST: 0 is not given */
+    bool learn;                                 /* UDP: there is no peer yet */
+    int fd;                                     /* FD: a number, not owned */
     struct port_options options;
 };
 

@@ -5,8 +5,13 @@
 #include <errno.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
+#include <netlink/errno.h>
+#include <netlink/netlink.h>
+#include <netlink/route/addr.h>
 #include <stdlib.h>
 #include <string.h>
+#include "common/scope.h"
+#include "net/route-socket.h"
 
 /* False: not an IP address, or one of 127.0.0.0/8. */
 static bool to_text(const struct sockaddr *addr, char buf[INET6_ADDRSTRLEN])
@@ -73,4 +78,34 @@ void address_list_free(char **list, size_t count)
     for (size_t i = 0; i < count; i++)
         free(list[i]);
     free(list);
+}
+
+static void nl_addr_putp(struct nl_addr **addr)
+{
+    nl_addr_put(*addr);
+}
+
+static void rtnl_addr_putp(struct rtnl_addr **addr)
+{
+    rtnl_addr_put(*addr);
+}
+
+int address_add(int ifindex, const char *address)
+{
+    _cleanup_(nl_socket_freep) struct nl_sock *sock = NULL;
+    _cleanup_(rtnl_addr_putp) struct rtnl_addr *entry = rtnl_addr_alloc();
+    _cleanup_(nl_addr_putp) struct nl_addr *local = NULL;
+    int r;
+
+    if (!entry)
+        return -ENOMEM;
+    if (nl_addr_parse(address, AF_UNSPEC, &local) < 0)
+        return -EINVAL;
+    rtnl_addr_set_ifindex(entry, ifindex);
+    rtnl_addr_set_local(entry, local); /* takes a reference of its own */
+    r = route_open(&sock);
+    if (r < 0)
+        return r;
+    r = rtnl_addr_add(sock, entry, 0);
+    return r < 0 ? route_errno(r) : 0;
 }

@@ -12,4 +12,7 @@
 int address_list(char ***ret, size_t *ret_count);
 void address_list_free(char **list, size_t count);
 
+/* Gives a device an address, "192.168.9.1/24". 0 or negative errno; -EEXIST: it has it. */
+int address_add(int ifindex, const char *address);
+
 #endif

@@ -5,19 +5,14 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
-#include <netlink/errno.h>
 #include <netlink/netlink.h>
 #include <netlink/route/link.h>
 #include <string.h>
 #include <sys/socket.h>
 #include "common/scope.h"
+#include "net/route-socket.h"
 
 #define DRAIN_MAX 1024 /* messages at a time; the descriptor stays readable for the rest */
-
-static void nl_socket_freep(struct nl_sock **sock)
-{
-    nl_socket_free(*sock); /* copes with NULL */
-}
 
 static void rtnl_link_putp(struct rtnl_link **link)
 {
@@ -32,34 +27,6 @@ static void nl_cache_freep(struct nl_cache **cache)
 static void nl_addr_putp(struct nl_addr **addr)
 {
     nl_addr_put(*addr);
-}
-
-/* libnl has numbers of its own; only those that a person's mistake can cause are told apart. */
-static int to_errno(int nl_error)
-{
-    static const int ours[] = {
-        [NLE_NODEV] = ENODEV,         [NLE_OBJ_NOTFOUND] = ENODEV, [NLE_PERM] = EPERM,
-        [NLE_NOACCESS] = EACCES,      [NLE_NOMEM] = ENOMEM,        [NLE_BUSY] = EBUSY,
-        [NLE_EXIST] = EEXIST,         [NLE_INVAL] = EINVAL,        [NLE_RANGE] = ERANGE,
-        [NLE_OPNOTSUPP] = EOPNOTSUPP,
-    };
-    size_t i = (size_t)-nl_error;
-
-    return i < sizeof(ours) / sizeof(ours[0]) && ours[i] ? -ours[i] : -EIO;
-}
-
-static int route_open(struct nl_sock **ret)
-{
-    _cleanup_(nl_socket_freep) struct nl_sock *sock = nl_socket_alloc();
-    int r;
-
-    if (!sock)
-        return -ENOMEM;
-    r = nl_connect(sock, NETLINK_ROUTE); /* close-on-exec */
-    if (r < 0)
-        return to_errno(r);
-    *ret = steal_ptr(&sock);
-    return 0;
 }
 
 int link_get(const char *ifname, struct link_state *ret)
@@ -77,7 +44,7 @@ int link_get(const char *ifname, struct link_state *ret)
         return r;
     r = rtnl_link_get_kernel(sock, 0, ifname, &link);
     if (r < 0)
-        return to_errno(r);
+        return route_errno(r);
 
     type = rtnl_link_get_type(link);
     addr = rtnl_link_get_addr(link);
@@ -121,7 +88,7 @@ int link_set(int ifindex, const struct link_change *change)
     if (r < 0)
         return r;
     r = rtnl_link_change(sock, which, link, 0);
-    return r < 0 ? to_errno(r) : 0;
+    return r < 0 ? route_errno(r) : 0;
 }
 
 int link_has_members(int ifindex, bool *ret)
@@ -134,7 +101,7 @@ int link_has_members(int ifindex, bool *ret)
         return r;
     r = rtnl_link_alloc_cache(sock, AF_UNSPEC, &cache);
     if (r < 0)
-        return to_errno(r);
+        return route_errno(r);
     *ret = false;
     for (struct nl_object *o = nl_cache_get_first(cache); o && !*ret; o = nl_cache_get_next(o))
         *ret = rtnl_link_get_master((struct rtnl_link *)o) == ifindex;

@@ -61,6 +61,7 @@ struct attachment {
     bool local_known, remote_known;
     uint32_t retry_ms;
     uint64_t up_ms;
+    bool made;    /* the device is ours: made again where it went away */
     bool waiting; /* resting for want of descriptors; or asked for and not yet answered */
     char ifname[ENDPOINT_NAME_MAX];
 };

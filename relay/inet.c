@@ -94,9 +94,11 @@ void inet_in_use(int protocol, const struct inet_address *address, char *buf, si
 
     inet_format(address, text);
     if (sockdiag_bound(protocol, (const struct sockaddr *)&address->storage, &owner) < 0)
-        snprintf(buf, size, "%s is in use", text);
+        snprintf(buf, size, "%s is in use; choose another port", text);
     else if (sockdiag_process(owner.inode, &pid, name) < 0)
-        snprintf(buf, size, "%s is in use by a process of user %u", text, (unsigned)owner.uid);
+        snprintf(buf, size, "%s is in use by a process of user %u; choose another port", text,
+                 (unsigned)owner.uid);
     else
-        snprintf(buf, size, "%s is in use by %s (pid %d)", text, name, (int)pid);
+        snprintf(buf, size, "%s is in use by %s (pid %d); end it or choose another port", text,
+                 name, (int)pid);
 }

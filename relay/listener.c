@@ -117,6 +117,10 @@ static int describe(const struct inet_address *address, int r, char error[ATTACH
         inet_in_use(IPPROTO_TCP, address, error, ATTACHMENT_TEXT_MAX);
     else if (r == -EADDRNOTAVAIL)
         snprintf(error, ATTACHMENT_TEXT_MAX, "%s is not an address of this host", text);
+    else if (r == -EACCES)
+        snprintf(error, ATTACHMENT_TEXT_MAX,
+                 "%s cannot be listened on: a port this low needs root or CAP_NET_BIND_SERVICE",
+                 text);
     else
         snprintf(error, ATTACHMENT_TEXT_MAX, "%s cannot be listened on: %s", text, strerror(-r));
     return r;

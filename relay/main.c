@@ -245,9 +245,13 @@ static int check_config(struct keeper_config *config)
     }
     if (listens)
         return 0;
+    if (config->n_endpoints == 0) {
+        log_error("two endpoints, or -l, are needed; see --help");
+        return EXIT_USAGE;
+    }
     if (config->n_endpoints != 2)
-        return wrong(config->n_endpoints ? config->endpoint_texts[config->n_endpoints - 1] : "",
-                     config->n_endpoints > 2 ? "one too many: " : "something is missing: ",
+        return wrong(config->endpoint_texts[config->n_endpoints - 1],
+                     config->n_endpoints > 2 ? "one too many: " : "it needs another end: ",
                      "two endpoints, or -l, are needed; see --help");
     if (config->mode == VSWITCH_SWITCH)
         config->mode = VSWITCH_WIRE;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Kernel TAPs: one by its name, or one of ours in a bridge. By hand we open or make it, and again
- * whenever it went away; for a manager it is handed over, and the manager sees to it.
+ * whenever it went away; for a manager it is handed over, and the manager sees to it. One that was
+ * there before us stays as it was, and is waited for when somebody removes it; one that we made
+ * has the addresses that were asked for, and goes with us.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -10,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "common/scope.h"
+#include "net/address.h"
 #include "net/bridge.h"
 #include "net/link.h"
 #include "net/tap.h"
@@ -51,25 +54,74 @@ static int refuse(const struct attachment *a, int r, const char *what,
     const char *name = a->endpoint.ifname;
 
     if (r == -ENODEV)
-        snprintf(error, ATTACHMENT_TEXT_MAX, "%s: there is no such %s", name, what);
+        snprintf(error, ATTACHMENT_TEXT_MAX,
+                 "%s: there is no such %s; make it first, or choose another", name, what);
     else if (r == -ENOTSUP || r == -EINVAL)
         snprintf(error, ATTACHMENT_TEXT_MAX, "%s is not a %s", name, what);
     else if (r == -EBUSY)
         snprintf(error, ATTACHMENT_TEXT_MAX, "%s is in use by somebody else", name);
     else if (r == -EPERM || r == -EACCES)
-        snprintf(error, ATTACHMENT_TEXT_MAX, "%s: CAP_NET_ADMIN is needed for a %s", name, what);
+        snprintf(error, ATTACHMENT_TEXT_MAX,
+                 "%s: CAP_NET_ADMIN is needed for a %s: run netrelay as root or give it this "
+                 "capability",
+                 name, what);
     else
         snprintf(error, ATTACHMENT_TEXT_MAX, "%s: %s", name, strerror(-r));
     return r;
 }
 
+/* A TAP with the addresses asked for, and up. It goes with its descriptor. */
+static int tap_make(struct attachment *a, char error[ATTACHMENT_TEXT_MAX])
+{
+    char(*ip)[ENDPOINT_IP_MAX] = a->endpoint.ip;
+    _cleanup_(closep) int fd = -1;
+    char name[TAP_NAME_MAX];
+    struct link_state link;
+    int r;
+
+    fd = tap_create(a->endpoint.ifname, name);
+    if (fd < 0)
+        return refuse(a, fd, "TAP", error);
+    r = link_get(name, &link);
+    for (size_t i = 0; r == 0 && i < ENDPOINT_IPS_MAX && *ip[i]; ++i) {
+        r = address_add(link.ifindex, ip[i]);
+        if (r < 0) {
+            snprintf(error, ATTACHMENT_TEXT_MAX, "%s cannot have the address %s: %s", name, ip[i],
+                     strerror(-r));
+            return r;
+        }
+    }
+    if (r == 0)
+        r = link_set(link.ifindex, &(struct link_change){ .up = true });
+    return r < 0 ? refuse(a, r, "TAP", error) : steal_fd(&fd);
+}
+
+static int tap_open_or_make(struct attachment *a, char error[ATTACHMENT_TEXT_MAX])
+{
+    int fd = tap_open(a->endpoint.ifname);
+
+    if (fd == -ENODEV && a->by_hand && (a->made || !a->up_ms)) {
+        fd = tap_make(a, error);
+        a->made |= fd >= 0;
+        return fd;
+    }
+    if (fd >= 0 && *a->endpoint.ip[0] && !a->made) {
+        close(fd);
+        snprintf(error, ATTACHMENT_TEXT_MAX,
+                 "%s is there already and keeps the addresses it has: leave ip= out",
+                 a->endpoint.ifname);
+        return -EEXIST;
+    }
+    return fd < 0 ? refuse(a, fd, "TAP", error) : fd;
+}
+
 static int tap_reopen(struct attachment *a, char error[ATTACHMENT_TEXT_MAX])
 {
-    _cleanup_(closep) int fd = tap_open(a->endpoint.ifname);
+    _cleanup_(closep) int fd = tap_open_or_make(a, error);
     int r;
 
     if (fd < 0)
-        return refuse(a, fd, "TAP", error);
+        return fd;
     snprintf(a->ifname, sizeof(a->ifname), "%s", a->endpoint.ifname);
     r = hold(a, fd, error);
     if (r == 0)

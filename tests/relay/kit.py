@@ -12,6 +12,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 
 # pylint: disable=wrong-import-position
+import links
 import netns
 import tap
 
@@ -48,6 +49,11 @@ def need_root():
     with open("/proc/self/uid_map") as text:
         if text.read().split()[:2] != ["0", "0"]:
             tap.skip("needs root outside of the test's namespaces")
+
+
+def quiet_kernel():
+    """No IPv6 on devices made from here on: the kernel says nothing by itself."""
+    links.write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1")
 
 
 def main():

@@ -143,6 +143,7 @@ def test_F25_what_arrives_meets_no_privilege():
 
 def test_F25_no_program_is_run():
     """PATH full of traps: none is sprung, with a bridge or a host name either"""
+    kit.quiet_kernel()
     links.add_bridge("br0")
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)

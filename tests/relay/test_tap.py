@@ -11,7 +11,7 @@ import links
 from ctlproto import ManagedRelay
 from frames import BROADCAST, frame, mac, numbered, padded
 from peers import LinkPeer, TapPeer, dial, exchange, meet
-from relayproc import Relay
+from relayproc import Relay, run
 from relayproc import links as devices
 from traffic import Traffic, complete
 from wait import eventually
@@ -21,9 +21,8 @@ GUEST = bytes([10, 77, 0, 2])
 
 
 def quiet_kernel():
-    """No IPv6 on devices made from here on: the kernel says nothing by itself."""
     kit.need_tun()
-    links.write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1")
+    kit.quiet_kernel()
 
 
 def bridge(**details):
@@ -221,6 +220,39 @@ def test_tap_by_name():
         host.expect(padded(short))
         relay.term()
     assert "t0" in devices()
+
+
+def test_B3_a_tap_that_is_made():
+    """tap:NAME,ip=: made with these addresses, up, used, gone with the relay; also by SIGKILL"""
+    kit.need_tun()
+    with Relay("-l", "12345", "tap:vmvlan0,ip=192.0.2.1/24,ip=fd00::1/64") as relay:
+        relay.listening(12345)
+        eventually(lambda: links.read("vmvlan0", "carrier") == "1", 5, "vmvlan0 is up")
+        shown = links.ip("addr", "show", "dev", "vmvlan0")
+        assert "192.0.2.1/24" in shown and "fd00::1/64" in shown, shown
+        relay.term()
+    assert "vmvlan0" not in devices()
+    quiet_kernel()
+    with Relay("-l", "12345", "tap:vmvlan0") as relay:
+        relay.listening(12345)
+        eventually(lambda: links.read("vmvlan0", "carrier") == "1", 5, "vmvlan0 is up")
+        exchange(dial(12345), LinkPeer("vmvlan0"))
+        assert "vmvlan0" in devices()
+        relay.kill()
+    assert "vmvlan0" not in devices()
+
+
+def test_B3_a_tap_that_was_there_keeps_its_addresses():
+    """ip= beside an existing TAP, and an address twice: refused, nothing is left"""
+    kit.need_tun()
+    links.ip("tuntap", "add", "dev", "t0", "mode", "tap")
+    result = run("-l", "12345", "tap:t0,ip=192.0.2.1/24")
+    assert result.returncode == 1 and "keeps the addresses" in result.stderr, result
+    assert "192.0.2.1" not in links.ip("addr", "show", "dev", "t0")
+    result = run("-l", "12345", "tap:t1,ip=192.0.2.1/24,ip=192.0.2.1/24")
+    assert result.returncode == 1 and "cannot have the address 192.0.2.1/24" in result.stderr, \
+        result
+    assert "t1" not in devices()
 
 
 def test_F12_a_tap_set_down_and_up():
