@@ -142,13 +142,35 @@ static int bridge_reopen(struct attachment *a, char error[ATTACHMENT_TEXT_MAX])
     return r;
 }
 
+static struct holding *find_holding(const struct attachment *a)
+{
+    for (uint32_t slot = 0; slot < a->keeper->n_slots; ++slot)
+        if (a->keeper->holdings[slot] && a->keeper->holdings[slot]->attachment == a)
+            return a->keeper->holdings[slot];
+    return NULL;
+}
+
+/* Somebody may have renamed it, or deleted it: then another device may have its name by now. The
+ * descriptor tells. */
+static bool is_there(struct attachment *a)
+{
+    struct holding *holding = find_holding(a);
+
+    if (!holding || tap_name(holding->rfd, a->ifname) < 0)
+        return false;
+    snprintf(holding->detail, sizeof(holding->detail), "%s", a->ifname);
+    attachment_set_state(a, a->state, a->ifname);
+    return true;
+}
+
 /* Our TAP stays when its bridge is removed; back into it once it is made again. */
 static void look_after(struct attachment *a)
 {
     struct link_state bridge, tap;
 
-    if (a->ops != &bridge_ops || !a->by_hand || !a->n_ports ||
-        link_get(a->endpoint.ifname, &bridge) < 0 || !bridge.bridge ||
+    if (a->ops != &bridge_ops || !a->by_hand || !is_there(a))
+        return;
+    if (link_get(a->endpoint.ifname, &bridge) < 0 || !bridge.bridge ||
         link_get(a->ifname, &tap) < 0 || tap.master == bridge.ifindex)
         return;
     if (bridge_enslave(a->endpoint.ifname, a->ifname) == 0)
