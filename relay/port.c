@@ -2,7 +2,9 @@
 #include "relay/port.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 #include "common/scope.h"
 
@@ -136,6 +138,13 @@ void port_filled(struct port *port, size_t bytes)
 {
     shared_barrier();
     port->shared->extra->filled = (uint32_t)bytes;
+}
+
+uint64_t port_taken(const struct port *port)
+{
+    int waiting = 0;
+
+    return ioctl(port->wfd, SIOCOUTQ, &waiting) < 0 ? port->sent : port->sent - (uint64_t)waiting;
 }
 
 int port_drain(struct port *port)

@@ -94,6 +94,8 @@ ssize_t port_copy_carry(struct port *port, uint8_t *work);
 void port_count_refused(struct port *port, uint64_t *reason, uint32_t len);
 /* Notes for a successor how many bytes of datagrams the work area holds. */
 void port_filled(struct port *port, size_t bytes);
+/* How much of its output the far end has taken off the kernel, where the kernel says so. */
+uint64_t port_taken(const struct port *port);
 /* Sends from the queue. 0 or negative errno. */
 int port_drain(struct port *port);
 /* Gives back the memory of empty rings. */

@@ -41,28 +41,40 @@ static struct port *full_other(const struct wire *wire, const struct port *in)
     return NULL;
 }
 
+/* It has taken nothing for too long. That its socket is not writable says little: the kernel calls
+ * it so again only when a good part of a large buffer is free. */
+static bool is_stuck(struct wire *wire, const struct port *port, uint64_t now)
+{
+    uint64_t *since = &wire->stuck[port->slot].since_ms, taken;
+
+    if (*since && now < *since + wire->stall_ms)
+        return false;
+    taken = port_taken(port);
+    if (*since && taken == wire->stuck[port->slot].taken)
+        return true;
+    wire->stuck[port->slot].taken = taken;
+    *since = now; /* the clock began with the machine: never 0 */
+    return wire->stall_ms == 0;
+}
+
 bool wire_may_read(struct wire *wire, struct port *in)
 {
     struct port *other = full_other(wire, in);
-    uint64_t now = wire->loop->now_ms, *since;
+    uint64_t now = wire->loop->now_ms;
 
-    if (!other)
-        return true;
-    since = &wire->full_since_ms[other->slot];
-    if (!*since)
-        *since = now; /* the clock began with the machine: never 0 */
-    if (now >= *since + wire->stall_ms)
+    if (!other || is_stuck(wire, other, now))
         return true;
     in->paused = true;
-    loop_timer_in(wire->loop, &wire->timer, *since + wire->stall_ms - now);
+    loop_timer_in(wire->loop, &wire->timer,
+                  wire->stuck[other->slot].since_ms + wire->stall_ms - now);
     return false;
 }
 
 void wire_drained(struct wire *wire, struct port *port)
 {
-    if (!wire->full_since_ms[port->slot])
+    if (!wire->stuck[port->slot].since_ms)
         return; /* nobody was paused for it */
-    wire->full_since_ms[port->slot] = 0;
+    wire->stuck[port->slot].since_ms = 0;
     resume_all(wire);
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A wire pushes back: while one end has something in its queue the other is not read, so that
- * nothing is lost. But no longer than its patience, or the sender's guest would take its NIC for
- * dead; then, until the queue is empty again, it is read and what does not fit is dropped.
+ * nothing is lost. But where that end takes nothing at all for longer than its patience, the
+ * sender's guest would take its NIC for dead; then, until something moves again, the sender is read
+ * and what does not fit is dropped.
  */
 #ifndef NR_RELAY_WIRE_H
 #define NR_RELAY_WIRE_H
@@ -15,7 +16,10 @@ struct wire {
     struct batch *batch;
     struct loop_timer timer; /* patience runs out */
     uint64_t stall_ms;
-    uint64_t full_since_ms[SHARED_PORTS]; /* by slot; 0: its queue is empty */
+    struct {
+        uint64_t since_ms; /* 0: it is not waited for */
+        uint64_t taken;    /* by its far end, then */
+    } stuck[SHARED_PORTS]; /* by slot */
     void (*on_resume)(struct wire *wire, struct port *port);
 };
 

@@ -6,6 +6,7 @@ import os
 import socket
 import struct
 import subprocess
+import threading
 import time
 
 import kit
@@ -366,6 +367,23 @@ def test_F7_a_wire_pushes_back_no_longer_than_stall():
         marker = frame(mac(2), mac(1), b"after", size=60)
         one.send(marker)
         other.expect(marker)
+
+
+def test_F7_a_slow_reader_of_a_wire_loses_nothing():
+    """a sink that takes a little all the time holds the source back for longer than --stall"""
+    relay, one, other = wire_between_servers("--stall", "0.5", "--queue", "65536")
+    count = 8000
+    with relay:
+        other.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        one.sock.settimeout(30)
+        sender = threading.Thread(target=lambda: one.send(
+            *(numbered(mac(2), mac(1), i, 1000) for i in range(count))))
+        sender.start()
+        for at in range(0, count, 400):
+            time.sleep(0.15)        # slow is what it is to be
+            for number, got in enumerate(other.receive(400, 10), at):
+                assert got == numbered(mac(2), mac(1), number, 1000), f"frame {number} is lost"
+        sender.join()
 
 
 def whole_frames(peer):
