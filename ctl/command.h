@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A subcommand of netrelayctl, and what it is called with. The one table of them is in main.c;
- * it is read by help, dispatch and completion. */
+/* A subcommand of netrelayctl, and what it is called with. The one table of them is in main.c, with
+ * a part for the manager and one for a relay; it is read by help, dispatch and completion. */
 #ifndef NR_CTL_COMMAND_H
 #define NR_CTL_COMMAND_H
 
@@ -10,9 +10,9 @@
 /* Exit codes: documented in netrelayctl(1), and relied upon by scripts. */
 typedef enum {
     NR_EXIT_DONE = 0,
-    NR_EXIT_FAILED = 1,     /* it was tried and did not work, or something is refused */
-    NR_EXIT_USAGE = 2,      /* wrong arguments: nothing was tried */
-    NR_EXIT_NO_MANAGER = 3, /* netrelayd does not run, or does not answer */
+    NR_EXIT_FAILED = 1, /* it was tried and did not work, or something is refused */
+    NR_EXIT_USAGE = 2,  /* wrong arguments: nothing was tried */
+    NR_EXIT_ABSENT = 3, /* netrelayd, or the relay, does not run, or does not answer */
 } NrExit;
 
 /* The options; a command says which ones it takes. */
@@ -24,20 +24,31 @@ typedef enum {
     NR_OPTION_SOCKET = 1 << 4,
     NR_OPTION_JSON = 1 << 5,
     NR_OPTION_XML = 1 << 6,
+    NR_OPTION_RELAY = 1 << 7,
+    NR_OPTION_WRITE = 1 << 8,
+    NR_OPTION_SIZE = 1 << 9,
+    NR_OPTION_SECONDS = 1 << 10,
+    NR_OPTION_PACKETS = 1 << 11,
+    NR_OPTION_SNAPLEN = 1 << 12,
 } NrOption;
 
 #define NR_OPTIONS_ANY    (NR_OPTION_HELP)
 #define NR_OPTIONS_PLACE  (NR_OPTION_SYSTEM | NR_OPTION_SESSION)
 #define NR_OPTIONS_ASKING (NR_OPTIONS_PLACE | NR_OPTION_SOCKET)
+#define NR_OPTIONS_RELAY  (NR_OPTIONS_ASKING | NR_OPTION_RELAY)
+#define NR_OPTIONS_CAPTURE                                                                         \
+    (NR_OPTION_WRITE | NR_OPTION_SIZE | NR_OPTION_SECONDS | NR_OPTION_PACKETS | NR_OPTION_SNAPLEN)
 
 /* One call of a command: options and operands, read and checked. */
 typedef struct {
     guint options;      /* NrOption: those given */
     uid_t uid;          /* whose manager: 0 is the system's */
     char *runtime_dir;  /* where that manager has its sockets */
-    const char *socket; /* --socket DIR; or NULL */
-    const char *xml;    /* --xml FILE; or NULL */
-    char **operands;    /* NULL-terminated */
+    const char *socket; /* --socket DIR; or NULL, as all of these */
+    const char *xml;    /* --xml FILE */
+    const char *relay;  /* --relay PATH: a relay's control socket, or a network of the manager */
+    const char *write, *size, *seconds, *packets, *snaplen; /* of a capture */
+    char **operands;                                        /* NULL-terminated */
     guint operand_count;
 } NrCall;
 
@@ -57,8 +68,17 @@ NrExit nr_reload_run(const NrCall *call);
 NrExit nr_hook_run(const NrCall *call);
 NrExit nr_complete_run(const NrCall *call);
 
-/* For completion: the table and the options, as main.c has them. */
-const NrCommand *nr_command_at(guint index);           /* NULL past the last one */
+/* With --relay. */
+NrExit nr_relay_status_run(const NrCall *call);
+NrExit nr_relay_watch_run(const NrCall *call);
+NrExit nr_relay_attach_run(const NrCall *call);
+NrExit nr_relay_detach_run(const NrCall *call);
+NrExit nr_relay_close_run(const NrCall *call);
+NrExit nr_relay_label_run(const NrCall *call);
+NrExit nr_relay_stop_run(const NrCall *call);
+
+/* For completion: the tables and the options, as main.c has them. */
+const NrCommand *nr_command_at(gboolean of_relay, guint index); /* NULL past the last one */
 const char *nr_option_at(guint index, guint *ret_bit); /* long name; NULL past the last one */
 
 /* "netrelayctl: " and one line to standard error, made fit for a terminal. */

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 #include "ctl/manager.h"
+#include "ctl/relay-rows.h"
+#include "ctl/row.h"
 #include "xml/guest.h"
 
 #define COMPLETE_TIMEOUT_MS 1000 /* somebody holds a finger on the tab key */
@@ -19,12 +21,22 @@ static void offer(const char *candidate, const char *prefix)
         puts(candidate);
 }
 
-static const NrCommand *command_among(char **words, guint count)
+/* The relay that is meant; or NULL. */
+static const char *relay_among(char **words, guint count)
+{
+    for (guint i = 1; i < count; i++) {
+        if (g_str_equal(words[i - 1], "--relay") || g_str_equal(words[i - 1], "-r"))
+            return words[i];
+    }
+    return NULL;
+}
+
+static const NrCommand *command_among(const NrCall *call, char **words, guint count)
 {
     for (guint i = 0; i < count; i++) {
         const NrCommand *command;
 
-        for (guint c = 0; (command = nr_command_at(c)); c++) {
+        for (guint c = 0; (command = nr_command_at(call->relay != NULL, c)); c++) {
             if (command->summary && g_str_equal(command->name, words[i]))
                 return command;
         }
@@ -32,19 +44,21 @@ static const NrCommand *command_among(char **words, guint count)
     return NULL;
 }
 
-static void offer_commands(const char *prefix)
+static void offer_commands(const NrCall *call, const char *prefix)
 {
     const NrCommand *command;
 
-    for (guint i = 0; (command = nr_command_at(i)); i++) {
+    for (guint i = 0; (command = nr_command_at(call->relay != NULL, i)); i++) {
         if (command->summary)
             offer(command->name, prefix);
     }
 }
 
+#define NR_OPTIONS_NO_COMMAND (NR_OPTION_HELP | NR_OPTION_VERSION | NR_OPTION_RELAY)
+
 static void offer_options(const NrCommand *command, const char *prefix)
 {
-    guint wanted = command ? command->options | NR_OPTIONS_ANY : NR_OPTION_HELP | NR_OPTION_VERSION;
+    guint wanted = command ? command->options | NR_OPTIONS_ANY : NR_OPTIONS_NO_COMMAND;
     const char *name;
     guint bit;
 
@@ -78,17 +92,50 @@ static void offer_names(const NrCall *call, const char *prefix)
     }
 }
 
-NrExit nr_complete_run(const NrCall *call)
+static void offer_ids(const GPtrArray *rows, const char *prefix)
 {
-    guint before = call->operand_count ? call->operand_count - 1 : 0;
-    const char *prefix = call->operand_count ? call->operands[before] : "";
-    const NrCommand *command = command_among(call->operands, before);
+    for (guint i = 0; i < rows->len; i++) {
+        g_autofree char *id =
+            g_strdup_printf("%" G_GUINT64_FORMAT, nr_row_number(rows->pdata[i], "id"));
 
+        offer(id, prefix);
+    }
+}
+
+/* Endpoints or ports that a relay has now: by id, for the shell splits a word at each colon. */
+static void offer_relay_ids(const NrCall *call, const NrCommand *command, const char *prefix)
+{
+    NrExit code;
+    g_autoptr(NrRelayClient) client = nr_relay_client_new(call, TRUE, &code);
+    g_autoptr(NrRelayRows) rows = client ? nr_relay_rows_fetch(client, &code) : NULL;
+
+    if (!rows)
+        return;
+    offer_ids(command->run == nr_relay_detach_run ? rows->endpoints : rows->ports, prefix);
+}
+
+static gboolean takes_ports(const NrCommand *command)
+{
+    return command->run == nr_relay_detach_run || command->run == nr_relay_close_run ||
+           command->run == nr_relay_label_run;
+}
+
+NrExit nr_complete_run(const NrCall *asked)
+{
+    guint before = asked->operand_count ? asked->operand_count - 1 : 0;
+    const char *prefix = asked->operand_count ? asked->operands[before] : "";
+    const NrCommand *command;
+    NrCall call = *asked;
+
+    call.relay = relay_among(call.operands, before);
+    command = command_among(&call, call.operands, before);
     if (*prefix == '-')
         offer_options(command, prefix);
     else if (!command)
-        offer_commands(prefix);
+        offer_commands(&call, prefix);
     else if (command->run == nr_status_run)
-        offer_names(call, prefix);
+        offer_names(&call, prefix);
+    else if (takes_ports(command))
+        offer_relay_ids(&call, command, prefix);
     return NR_EXIT_DONE;
 }

@@ -7,5 +7,7 @@
 
 /* Prints it to standard output, indented, and a newline. Takes a floating reference. */
 void nr_json_print(GVariant *value);
+/* The same in one line. */
+void nr_json_print_line(GVariant *value);
 
 #endif

@@ -24,24 +24,47 @@ static const NrCommand commands[] = {
     { "complete", "WORD...", NULL, NR_OPTIONS_ASKING, 0, G_MAXUINT, nr_complete_run },
 };
 
+static const NrCommand relay_commands[] = {
+    { "status", "", "show its endpoints and ports (this is done without a COMMAND, too)",
+      NR_OPTIONS_RELAY | NR_OPTION_JSON, 0, 0, nr_relay_status_run },
+    { "watch", "", "print what changes, until it ends", NR_OPTIONS_RELAY | NR_OPTION_JSON, 0, 0,
+      nr_relay_watch_run },
+    { "attach", "ENDPOINT [LABEL]", "attach an endpoint; prints its id", NR_OPTIONS_RELAY, 1, 2,
+      nr_relay_attach_run },
+    { "detach", "ID|ENDPOINT", "detach an endpoint; what a listener accepted stays",
+      NR_OPTIONS_RELAY, 1, 1, nr_relay_detach_run },
+    { "close", "PORT", "close a port: its id, its label or its peer", NR_OPTIONS_RELAY, 1, 1,
+      nr_relay_close_run },
+    { "label", "PORT TEXT", "give a port another label", NR_OPTIONS_RELAY, 2, 2,
+      nr_relay_label_run },
+    { "stop", "", "end the relay", NR_OPTIONS_RELAY, 0, 0, nr_relay_stop_run },
+};
+
 static const struct {
     const char *name;
     char letter;
     const char *argument; /* or NULL */
     const char *summary;
     NrOption bit;
+    gsize offset; /* of the argument in NrCall */
 } options[] = {
     { "json", 'j', NULL, "print JSON, for programs", NR_OPTION_JSON },
-    { "xml", 'x', "FILE", "a domain XML file, or - for standard input", NR_OPTION_XML },
+    { "xml", 'x', "FILE", "a domain XML file, or - for standard input", NR_OPTION_XML,
+      G_STRUCT_OFFSET(NrCall, xml) },
+    { "relay", 'r', "PATH", "ask this relay itself: its --control socket, or a network's name",
+      NR_OPTION_RELAY, G_STRUCT_OFFSET(NrCall, relay) },
     { "system", 0, NULL, "the manager of qemu:///system (default for root)", NR_OPTION_SYSTEM },
     { "session", 0, NULL, "the user's own manager (default for others)", NR_OPTION_SESSION },
-    { "socket", 0, "DIR", "the directory with the manager's sockets", NR_OPTION_SOCKET },
+    { "socket", 0, "DIR", "the directory with the manager's sockets", NR_OPTION_SOCKET,
+      G_STRUCT_OFFSET(NrCall, socket) },
     { "help", 'h', NULL, "show this", NR_OPTION_HELP },
     { "version", 'V', NULL, "show the version", NR_OPTION_VERSION },
 };
 
-const NrCommand *nr_command_at(guint index)
+const NrCommand *nr_command_at(gboolean of_relay, guint index)
 {
+    if (of_relay)
+        return index < G_N_ELEMENTS(relay_commands) ? &relay_commands[index] : NULL;
     return index < G_N_ELEMENTS(commands) ? &commands[index] : NULL;
 }
 
@@ -53,23 +76,35 @@ const char *nr_option_at(guint index, guint *ret_bit)
     return options[index].name;
 }
 
+static void print_commands(FILE *out, gboolean of_relay)
+{
+    const NrCommand *command;
+
+    for (guint i = 0; (command = nr_command_at(of_relay, i)); i++) {
+        if (command->summary)
+            fprintf(out, "  %s%s%s\n        %s\n", command->name, *command->operands ? " " : "",
+                    command->operands, command->summary);
+    }
+}
+
 static void print_help(FILE *out)
 {
-    fputs("usage: netrelayctl COMMAND [OPTION]...\n\ncommands:\n", out);
-    for (guint i = 0; i < G_N_ELEMENTS(commands); i++) {
-        if (commands[i].summary)
-            fprintf(out, "  %s%s%s\n        %s\n", commands[i].name,
-                    *commands[i].operands ? " " : "", commands[i].operands, commands[i].summary);
-    }
+    fputs("usage: netrelayctl COMMAND [OPTION]...\n"
+          "       netrelayctl --relay PATH [COMMAND] [OPTION]...\n\ncommands:\n",
+          out);
+    print_commands(out, FALSE);
+    fputs("\ncommands with --relay:\n", out);
+    print_commands(out, TRUE);
     fputs("\noptions:\n", out);
     for (guint i = 0; i < G_N_ELEMENTS(options); i++) {
         g_autofree char *left =
             g_strdup_printf("--%s %s", options[i].name, options[i].argument ?: "");
 
         fprintf(out, options[i].letter ? "  -%c, " : "      ", options[i].letter);
-        fprintf(out, "%-14s %s\n", left, options[i].summary);
+        fprintf(out, "%-16s %s\n", left, options[i].summary);
     }
-    fputs("\nexit codes: 0 done, 1 failed or refused, 2 wrong usage, 3 netrelayd is not running\n",
+    fputs("\nexit codes: 0 done, 1 failed or refused, 2 wrong usage, 3 netrelayd, or the relay, is "
+          "not running\n",
           out);
 }
 
@@ -120,21 +155,22 @@ static gboolean parse_options(NrCall *call, int argc, char **argv)
         if (index == G_N_ELEMENTS(options))
             return FALSE;
         call->options |= options[index].bit;
-        if (options[index].bit == NR_OPTION_XML)
-            call->xml = optarg;
-        else if (options[index].bit == NR_OPTION_SOCKET)
-            call->socket = optarg;
+        if (options[index].argument)
+            G_STRUCT_MEMBER(const char *, call, options[index].offset) = optarg;
     }
     return TRUE;
 }
 
-static const NrCommand *find_command(const char *name)
+static const NrCommand *find_command(gboolean of_relay, const char *name)
 {
-    for (guint i = 0; i < G_N_ELEMENTS(commands); i++) {
-        if (g_str_equal(commands[i].name, name))
-            return &commands[i];
+    const NrCommand *command;
+
+    for (guint i = 0; (command = nr_command_at(of_relay, i)); i++) {
+        if (g_str_equal(command->name, name))
+            return command;
     }
-    nr_complain("there is no command '%s'; see netrelayctl help", name);
+    nr_complain("there is no command '%s'%s; see netrelayctl help", name,
+                of_relay ? " with --relay" : "");
     return NULL;
 }
 
@@ -183,18 +219,19 @@ static NrExit find_place(NrCall *call)
 
 static NrExit run_command(NrCall *call, int argc, char **argv)
 {
+    gboolean of_relay = call->relay != NULL;
     const NrCommand *command;
     NrExit code;
 
-    if (optind >= argc) {
+    if (optind >= argc && !of_relay) {
         print_help(stderr);
         return NR_EXIT_USAGE;
     }
-    command = find_command(argv[optind]);
+    command = find_command(of_relay, optind < argc ? argv[optind] : "status");
     if (!command)
         return NR_EXIT_USAGE;
-    call->operands = argv + optind + 1;
-    call->operand_count = (guint)(argc - optind - 1);
+    call->operands = argv + MIN(optind + 1, argc);
+    call->operand_count = (guint)MAX(argc - optind - 1, 0);
     if (!check_call(command, call))
         return NR_EXIT_USAGE;
     code = find_place(call);

@@ -98,7 +98,7 @@ static NrExit explain(const NrCall *call, const GError *error, gboolean quiet)
         if (!quiet)
             nr_complain("netrelayd is not running (nobody answers in %s); %s", call->runtime_dir,
                         nr_manager_cure(call->uid, FALSE));
-        return NR_EXIT_NO_MANAGER;
+        return NR_EXIT_ABSENT;
     }
     if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT) ||
         g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_NO_REPLY) ||
@@ -106,7 +106,7 @@ static NrExit explain(const NrCall *call, const GError *error, gboolean quiet)
         if (!quiet)
             nr_complain("netrelayd does not answer in %s; %s", call->runtime_dir,
                         nr_manager_cure(call->uid, TRUE));
-        return NR_EXIT_NO_MANAGER;
+        return NR_EXIT_ABSENT;
     }
     if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED)) {
         if (!quiet)

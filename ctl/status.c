@@ -4,6 +4,7 @@
 #include <string.h>
 #include "ctl/json.h"
 #include "ctl/manager.h"
+#include "ctl/row.h"
 #include "ctl/table.h"
 #include "xml/guest.h"
 
@@ -39,26 +40,6 @@ static NrTone tone_of(const char *state)
     return NR_TONE_PLAIN;
 }
 
-/* A missing value is an empty one: an older or newer manager is no reason to fail. */
-static const char *text_of(GVariant *row, const char *key)
-{
-    const char *text = "";
-
-    g_variant_lookup(row, key, "&s", &text);
-    return text;
-}
-
-static guint64 number_of(GVariant *row, const char *key)
-{
-    guint64 large = 0;
-    guint32 small = 0;
-
-    if (g_variant_lookup(row, key, "u", &small))
-        return small;
-    g_variant_lookup(row, key, "t", &large);
-    return large;
-}
-
 static void add_number(NrTable *table, gboolean there, char *text)
 {
     nr_table_cell(table, there ? text : NULL);
@@ -68,10 +49,10 @@ static void add_number(NrTable *table, gboolean there, char *text)
 /* Of a TAP a person wants to know the bridge. */
 static void add_address(NrTable *table, GVariant *row)
 {
-    const char *address = text_of(row, "address");
+    const char *address = nr_row_text(row, "address");
     g_autofree char *both =
-        g_str_equal(text_of(row, "kind"), "tap")
-            ? g_strdup_printf("%s in %s", *address ? address : "(no TAP)", text_of(row, "peer"))
+        g_str_equal(nr_row_text(row, "kind"), "tap")
+            ? g_strdup_printf("%s in %s", *address ? address : "(no TAP)", nr_row_text(row, "peer"))
             : NULL;
 
     nr_table_cell(table, both ? both : address);
@@ -79,21 +60,21 @@ static void add_address(NrTable *table, GVariant *row)
 
 static void add_row(NrTable *table, GVariant *row)
 {
-    const char *state = text_of(row, "state");
-    const char *reason = text_of(row, "reason");
-    gboolean has_port = number_of(row, "port") != 0;
+    const char *state = nr_row_text(row, "state");
+    const char *reason = nr_row_text(row, "reason");
+    gboolean has_port = nr_row_number(row, "port") != 0;
 
     nr_table_row(table, COLUMN_STATE, tone_of(state));
-    nr_table_cell(table, text_of(row, "network"));
-    add_number(table, has_port, g_strdup_printf("%" G_GUINT64_FORMAT, number_of(row, "port")));
-    nr_table_cell(table, text_of(row, "guest"));
-    nr_table_cell(table, text_of(row, "nic"));
-    nr_table_cell(table, text_of(row, "kind"));
+    nr_table_cell(table, nr_row_text(row, "network"));
+    add_number(table, has_port, g_strdup_printf("%" G_GUINT64_FORMAT, nr_row_number(row, "port")));
+    nr_table_cell(table, nr_row_text(row, "guest"));
+    nr_table_cell(table, nr_row_text(row, "nic"));
+    nr_table_cell(table, nr_row_text(row, "kind"));
     add_address(table, row);
     nr_table_cell(table, state);
-    add_number(table, has_port, nr_human_number(number_of(row, "rx_bytes")));
-    add_number(table, has_port, nr_human_number(number_of(row, "tx_bytes")));
-    add_number(table, has_port, g_strdup_printf("%" G_GUINT64_FORMAT, number_of(row, "drops")));
+    add_number(table, has_port, nr_human_number(nr_row_number(row, "rx_bytes")));
+    add_number(table, has_port, nr_human_number(nr_row_number(row, "tx_bytes")));
+    add_number(table, has_port, g_strdup_printf("%" G_GUINT64_FORMAT, nr_row_number(row, "drops")));
     if (*reason)
         nr_table_remark(table, reason);
 }
@@ -101,8 +82,8 @@ static void add_row(NrTable *table, GVariant *row)
 static gboolean is_wanted(GVariant *row, const NrCall *call)
 {
     for (guint i = 0; i < call->operand_count; i++) {
-        if (g_str_equal(text_of(row, "network"), call->operands[i]) ||
-            g_str_equal(text_of(row, "guest"), call->operands[i]))
+        if (g_str_equal(nr_row_text(row, "network"), call->operands[i]) ||
+            g_str_equal(nr_row_text(row, "guest"), call->operands[i]))
             return TRUE;
     }
     return call->operand_count == 0;
@@ -111,7 +92,7 @@ static gboolean is_wanted(GVariant *row, const NrCall *call)
 /* By name, and what has none comes last. */
 static int compare_texts(GVariant *a, GVariant *b, const char *key)
 {
-    const char *x = text_of(a, key), *y = text_of(b, key);
+    const char *x = nr_row_text(a, key), *y = nr_row_text(b, key);
 
     if (!*x || !*y)
         return !*x - !*y;
@@ -151,13 +132,13 @@ static GVariant *choose_rows(GVariant *all, const NrCall *call)
 static void print_summary(GVariant *summary)
 {
     g_autofree const char **faults = NULL;
-    g_autofree char *libvirt = nr_printable(text_of(summary, "libvirt"));
-    g_autofree char *uri = nr_printable(text_of(summary, "uri"));
+    g_autofree char *libvirt = nr_printable(nr_row_text(summary, "libvirt"));
+    g_autofree char *uri = nr_printable(nr_row_text(summary, "uri"));
     gboolean hook = FALSE;
 
     g_variant_lookup(summary, "hook", "b", &hook);
     printf("netrelayd %s, pid %" G_GUINT64_FORMAT "; %s: %s; libvirt's hook is %s\n",
-           text_of(summary, "version"), number_of(summary, "pid"), uri, libvirt,
+           nr_row_text(summary, "version"), nr_row_number(summary, "pid"), uri, libvirt,
            hook ? "installed" : "not installed");
     if (!g_variant_lookup(summary, "faults", "^a&s", &faults))
         return;

@@ -104,3 +104,10 @@ NrActualNetwork *nr_actual_find(const NrActual *actual, const char *name)
     }
     return NULL;
 }
+
+void nr_actual_socket_name(const char *network, char ret[NR_ACTUAL_SOCKET_MAX])
+{
+    g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, network, -1);
+
+    g_snprintf(ret, NR_ACTUAL_SOCKET_MAX, "%.32s.sock", sum);
+}

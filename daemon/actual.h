@@ -6,6 +6,8 @@
 #include <glib.h>
 #include "common/ctl-proto.h"
 
+#define NR_ACTUAL_SOCKET_MAX 38 /* "32 hex digits.sock" and its NUL */
+
 typedef struct {
     guint32 id;
     char *text; /* canonical */
@@ -45,6 +47,8 @@ NrActualEndpoint *nr_actual_endpoint_new(guint32 id, const char *text);
 void nr_actual_endpoint_free(NrActualEndpoint *endpoint);
 NrActualPort *nr_actual_port_new(guint32 id, guint32 endpoint);
 void nr_actual_port_free(NrActualPort *port);
+/* The name of a relay's control socket follows from its network's by a checksum: names are data. */
+void nr_actual_socket_name(const char *network, char ret[NR_ACTUAL_SOCKET_MAX]);
 NrActualNetwork *nr_actual_find(const NrActual *actual, const char *name); /* borrowed, or NULL */
 
 #endif

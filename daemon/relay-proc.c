@@ -30,7 +30,7 @@ struct NrRelay {
     gpointer data;
     NrRelayState state;
     char *name;
-    char socket_name[NR_RELAY_ID_MAX];
+    char socket_name[NR_ACTUAL_SOCKET_MAX];
     NrRelayLink *link;
     int pidfd; /* of the keeper, once connected; -1 where it could not be had */
     pid_t pid;
@@ -43,13 +43,6 @@ struct NrRelay {
 };
 
 static void connect_later(NrRelay *relay);
-
-void nr_relay_socket_name(const char *network, char ret[NR_RELAY_ID_MAX])
-{
-    g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, network, -1);
-
-    g_snprintf(ret, NR_RELAY_ID_MAX, "%.32s.sock", sum);
-}
 
 static const char *state_name(NrRelayState state)
 {
@@ -250,11 +243,11 @@ NrRelay *nr_relay_spawn(const NrRelaySettings *settings, const char *network,
                         const NrRelayEvents *events, gpointer data, char **ret_text)
 {
     _cleanup_(closep) int listener = -1;
-    char socket_name[NR_RELAY_ID_MAX];
+    char socket_name[NR_ACTUAL_SOCKET_MAX];
     NrRelay *relay;
     pid_t pid;
 
-    nr_relay_socket_name(network, socket_name);
+    nr_actual_socket_name(network, socket_name);
     if (socket_is_live(settings, socket_name)) {
         *ret_text = g_strdup("a relay of an earlier manager is still there and does not answer");
         return NULL;

@@ -11,7 +11,6 @@
 
 #define NR_RELAY_START_MS 5000 /* for a new relay's greeting */
 #define NR_RELAY_STOP_MS  3000 /* for its end after STOP; then it is killed */
-#define NR_RELAY_ID_MAX   38   /* "32 hex digits.sock" and its NUL */
 
 typedef enum {
     NR_RELAY_STARTING, /* spawned, or found: its greeting is waited for */
@@ -36,9 +35,6 @@ typedef struct {
     void (*state)(NrRelay *relay, gpointer data); /* it has changed; may free the relay if ENDED */
     void (*changed)(NrRelay *relay, gpointer data); /* an endpoint or port of a READY relay */
 } NrRelayEvents;
-
-/* The socket's file name follows from the network's name by a checksum: names are data. */
-void nr_relay_socket_name(const char *network, char ret[NR_RELAY_ID_MAX]);
 
 /*
  * Starts a process. NULL, with one sentence in *ret_text (the caller's), where that fails at once.

@@ -280,7 +280,8 @@ void nr_relays_adopt(NrRelays *relays, void (*done)(gpointer data), gpointer dat
     relays->adopted = done;
     relays->adopted_data = data;
     while (dir && (entry = readdir(dir)))
-        if (g_str_has_suffix(entry->d_name, ".sock") && strlen(entry->d_name) < NR_RELAY_ID_MAX)
+        if (g_str_has_suffix(entry->d_name, ".sock") &&
+            strlen(entry->d_name) < NR_ACTUAL_SOCKET_MAX)
             adopt_one(relays, entry->d_name);
     if (dir)
         closedir(dir);
@@ -379,9 +380,9 @@ NrActual *nr_relays_snapshot(const NrRelays *relays)
 
 static NrRelay *relay_find(const NrRelays *relays, const char *network)
 {
-    char socket_name[NR_RELAY_ID_MAX];
+    char socket_name[NR_ACTUAL_SOCKET_MAX];
 
-    nr_relay_socket_name(network, socket_name);
+    nr_actual_socket_name(network, socket_name);
     return g_hash_table_lookup(relays->by_socket, socket_name);
 }
 

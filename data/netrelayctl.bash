@@ -12,7 +12,7 @@ _netrelayctl()
 
     COMPREPLY=()
     case ${COMP_WORDS[COMP_CWORD-1]} in
-    -x | --xml)
+    -x | --xml | -r | --relay | -w | --write)
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
         compopt -o filenames
         return

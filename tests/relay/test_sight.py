@@ -2,12 +2,177 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a person sees of a running relay: the control socket by hand, its counters, its log."""
 
+import contextlib
+import json
 import os
+import select
+import signal
 import socket
+import subprocess
 import tempfile
 
 import kit
-from relayproc import run
+import tap
+from ctlproto import ManagedRelay
+from frames import BROADCAST, FRAME_MAX, enclose, frame, header, mac
+from peers import Server, UdpPeer, dial, exchange, meet, talk
+from relayproc import Relay, run
+from wait import eventually
+
+
+def ctl(relay, *words, deadline=10):
+    """netrelayctl --relay of this relay."""
+    return subprocess.run([kit.built("ctl/netrelayctl"), "--relay", relay.path, *map(str, words)],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+                          timeout=deadline)
+
+
+def must(relay, *words):
+    """The same, and it succeeds; what it prints."""
+    result = ctl(relay, *words)
+    assert (result.returncode, result.stderr) == (0, ""), result
+    return result.stdout
+
+
+@contextlib.contextmanager
+def started(relay, *words):
+    """netrelayctl --relay, which goes on until it is ended."""
+    process = subprocess.Popen([kit.built("ctl/netrelayctl"), "--relay", relay.path,
+                                *map(str, words)], bufsize=0, stdout=subprocess.PIPE,
+                               stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def status(relay):
+    return json.loads(must(relay, "status", "--json"))
+
+
+def labels(relay):
+    return [port["label"] for port in status(relay)["ports"]]
+
+
+def fails(code, relay, *words):
+    """Ends with this code after one line; returns the line."""
+    result = ctl(relay, *words)
+    assert result.returncode == code and result.stderr.count("\n") == 1, result
+    assert result.stderr.startswith("netrelayctl: "), result.stderr
+    return result.stderr
+
+
+@contextlib.contextmanager
+def by_hand(*arguments, **details):
+    """A relay with --control."""
+    with tempfile.TemporaryDirectory(prefix="netrelay-") as folder:
+        path = os.path.join(folder, "control")
+        with Relay("--control", path, *arguments, **details) as relay:
+            relay.path = path
+            yield relay
+
+
+def test_status_of_a_relay():
+    """endpoints and ports, with states, peers, labels, counters; as a table, and as JSON"""
+    with by_hand("-l", "12345", "127.0.0.1:2001") as relay:
+        relay.listening(12345)
+        one, other = dial(12345), dial(12345)
+        exchange(one, other)
+        one.send_raw(header(0) * 3)
+        eventually(lambda: sum(port["drop_runt"] for port in status(relay)["ports"]) == 3, 5,
+                   "runts are counted")
+        seen = status(relay)
+        assert seen["pid"] == relay.keeper and seen["network"] == ""
+        listener, dialled = seen["endpoints"]
+        assert (listener["endpoint"], listener["state"]) == ("listen:*:12345", "listening")
+        assert (dialled["endpoint"], dialled["state"]) == ("tcp:127.0.0.1:2001", "dialling")
+        name = "127.0.0.1:%d" % one.sock.getsockname()[1]
+        port, = (port for port in seen["ports"] if port["peer"] == name)
+        assert port["endpoint_id"] == listener["id"] and port["state"] == "up", port
+        assert port["rx_frames"] >= 2 and port["tx_frames"] == 1 and port["tx_bytes"] == 60, port
+        assert port["drops"] == 3 and port["queued"] == 0, port
+        table = must(relay)
+        for text in ("listen:*:12345", "dialling", "Connection refused", name, "dropped: 3 runt"):
+            assert text in table, f"no {text!r} in\n{table}"
+
+
+def test_change_a_relay():
+    """attach, label, close, detach, stop, each by every name a person may use"""
+    with by_hand("-l", "12345") as relay:
+        relay.listening(12345)
+        guest = dial(12345)
+        server = Server(2001)
+        assert must(relay, "attach", "127.0.0.1:2001", "a dialled one") == "2\n"
+        dialled = server.accept()
+        exchange(guest, dialled)
+        eventually(lambda: labels(relay)[1:] == ["a dialled one"], 5, "it is through")
+        must(relay, "close", "a dialled one")
+        dialled.closed()
+        again = server.accept()     # it dials for ever
+        exchange(guest, again)
+        must(relay, "detach", "tcp:127.0.0.1:2001")
+        again.closed()
+        name = "127.0.0.1:%d" % guest.sock.getsockname()[1]
+        must(relay, "label", name, "guest web")
+        assert labels(relay) == ["guest web"]
+        must(relay, "detach", "1")
+        assert status(relay)["endpoints"] == []
+        must(relay, "close", "guest web")
+        guest.closed()
+        must(relay, "stop")
+        assert relay.process.wait(5) == 0 and not os.path.exists(relay.path)
+
+
+def test_what_cannot_be_done_to_a_relay():
+    """one sentence each, exit 1, 2 or 3 as documented; nothing is changed"""
+    with by_hand("-l", "12346") as stopped, by_hand("-l", "12345") as relay:
+        stopped.listening(12346)
+        os.kill(stopped.keeper, signal.SIGSTOP)
+        late = subprocess.Popen([kit.built("ctl/netrelayctl"), "-r", stopped.path],
+                                stderr=subprocess.PIPE)
+        relay.listening(12345)
+        guests = [dial(12345), dial(12345)]
+        exchange(*guests)
+        assert "in use" in fails(1, relay, "attach", "listen:12345")
+        assert "abc:0" in fails(1, relay, "attach", "abc:0")
+        assert "no endpoint '7'" in fails(1, relay, "detach", "7")
+        assert "no port 'x'" in fails(1, relay, "label", "x", "y")
+        must(relay, "label", 1, "twin")
+        must(relay, "label", 2, "twin")
+        assert "several" in fails(1, relay, "close", "twin")
+        assert "close PORT" in fails(2, relay, "close")
+        assert "'plan'" in fails(2, relay, "plan")
+        assert "--xml" in fails(2, relay, "status", "--xml", "-")
+        exchange(*guests)
+        relay.process.send_signal(signal.SIGTERM)
+        assert relay.process.wait(5) == 0
+        assert "nobody listens" in fails(3, relay)
+        assert b"does not answer" in late.communicate(timeout=15)[1] and late.returncode == 3
+
+
+def test_watch_a_relay():
+    """a line for each change, at once; it ends with the relay"""
+    with by_hand("-l", "12345") as relay:
+        relay.listening(12345)
+        with started(relay, "watch") as watch:
+            def line():
+                ready, _, _ = select.select([watch.stdout], [], [], 5)
+                assert ready, "no further line"
+                return watch.stdout.readline().decode()
+
+            def heard():
+                dial(12345).close()
+                return select.select([watch.stdout], [], [], 0.1)[0]
+            eventually(heard, 5, "it has begun to watch")
+            assert line().startswith("port ")
+            must(relay, "attach", "udp:127.0.0.1:4001:127.0.0.1:4002", "a\u202eb")
+            seen = line()
+            while "127.0.0.1:4002" not in seen:
+                seen = line()
+            assert "\u202e" not in seen and "\\xe2\\x80\\xae" in seen, seen
+            must(relay, "stop")
+            assert watch.wait(5) == 0
 
 
 def test_control_path_that_is_taken_stays():
