@@ -35,9 +35,7 @@ static uint16_t judge(struct batch *batch, struct port *in, struct frame frame)
         ++batch->rx.drop_runt;
         return VERDICT_NONE;
     }
-    ++batch->rx.rx_frames;
-    batch->rx.rx_bytes += frame.len;
-    return vswitch_input(batch->vswitch, (uint16_t)in->slot, frame);
+    return vswitch_input(batch->vswitch, (uint16_t)in->slot, frame, &batch->rx);
 }
 
 /* Returns the end of the last whole frame; *ret_error: 0, or why the stream is lost after it. */
@@ -109,6 +107,8 @@ static void count_rx(struct port *in, const struct port_counters *rx)
     in->counters->rx_frames += rx->rx_frames;
     in->counters->rx_bytes += rx->rx_bytes;
     in->counters->drop_runt += rx->drop_runt;
+    in->counters->drop_filter += rx->drop_filter;
+    in->counters->drop_storm += rx->drop_storm;
 }
 
 static void batch_move(struct batch *batch, struct port *in, size_t have)

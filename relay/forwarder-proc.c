@@ -11,6 +11,7 @@
 #include "common/scope.h"
 #include "relay/handover.h"
 #include "relay/keeper.h"
+#include "relay/notice-log.h"
 #include "relay/spawn-self.h"
 
 #define RETRY_AT_ONCE    4 /* deaths in a row at the start: somebody may just be killing them */
@@ -57,6 +58,10 @@ static void handle_message(struct forwarder_proc *proc, const struct handover *m
     case HANDOVER_COUNTERS:
         handle_counters(proc, message, holding);
         break;
+    case HANDOVER_NOTICE:
+        if (holding)
+            notice_handle(keeper, holding, message);
+        break;
     case HANDOVER_STATS_END:
         if (proc->stats_pending && message->serial == proc->stats_serial)
             stats_done(proc);
@@ -101,6 +106,8 @@ static int send_config(struct forwarder_proc *proc)
         .mode = config->mode,
         .stall_ms = config->stall_ms,
         .crashed = proc->crashed,
+        .storm = config->storm,
+        .drop_link_local = config->drop_link_local,
     };
     int r = handover_send(proc->io.fd, &message, NULL, 0);
 

@@ -16,6 +16,7 @@
 #include "relay/batch.h"
 #include "relay/handover.h"
 #include "relay/log.h"
+#include "relay/notices.h"
 #include "relay/sandbox.h"
 #include "relay/wire.h"
 
@@ -42,6 +43,7 @@ struct forwarder {
     uint32_t n_dead;
     struct gone gone[SHARED_PORTS]; /* not yet told: one a slot at most */
     uint32_t n_gone;
+    struct notices notices;
     uint64_t stats_serial; /* 0: none asked for */
     uint32_t stats_slot;   /* next to tell */
     bool crashed;
@@ -92,7 +94,7 @@ static void port_read(struct forwarder *f, struct port *port)
         }
         room = wire_room(&f->wire, port, room);
     }
-    f->vswitch.now_s = (uint32_t)(f->loop.now_ms / 1000);
+    f->vswitch.now_ms = f->loop.now_ms;
     batch_run(&f->batch, port, room);
     if (!f->trim.armed)
         loop_timer_in(&f->loop, &f->trim, TRIM_MS);
@@ -128,6 +130,22 @@ static void on_resume(struct wire *wire, struct port *port)
     port_interest(the_forwarder, port);
 }
 
+static void on_refused(struct vswitch *sw, uint16_t slot, enum vswitch_refusal why,
+                       struct mac source)
+{
+    static const enum handover_notice notices[VSWITCH_REFUSALS] = {
+        [VSWITCH_FILTERED] = NOTICE_FILTERED,
+        [VSWITCH_STORMED] = NOTICE_STORMED,
+    };
+
+    notices_put(&the_forwarder->notices, (struct notice){
+                                             .slot = slot,
+                                             .id = sw->ports[slot].id,
+                                             .what = notices[why],
+                                             .source = source,
+                                         });
+}
+
 /* The keeper has the descriptor too, so only shutdown() lets the peer know at once. */
 static void on_dead(struct batch *batch, struct port *port)
 {
@@ -150,7 +168,7 @@ static void bury(struct forwarder *f, struct port *port)
     if (port->wfd != port->rfd)
         loop_del(&f->loop, &port->out);
     f->batch.ports[slot] = NULL;
-    fdb_forget_port(&f->vswitch.fdb, (uint16_t)slot);
+    vswitch_close_port(&f->vswitch, (uint16_t)slot);
     wire_drained(&f->wire, port);
     shared_punch_carry(&f->shared, slot);
     shared_punch_queue(&f->shared, slot);
@@ -198,7 +216,7 @@ static int add_port(struct forwarder *f, const struct handover *message, int rfd
         f->batch.ports[message->slot])
         return -EPROTO;
     if (f->shared.core->port[message->slot].id != message->id) /* what was known of another port */
-        fdb_forget_port(&f->vswitch.fdb, (uint16_t)message->slot);
+        vswitch_close_port(&f->vswitch, (uint16_t)message->slot);
     r = port_new(&port, &f->shared, message->kind, message->slot, message->id, rfd, wfd,
                  is_tail_open(f, message->slot, message->id));
     if (r < 0)
@@ -211,6 +229,8 @@ static int add_port(struct forwarder *f, const struct handover *message, int rfd
         return r;
     }
     f->batch.ports[port->slot] = port;
+    vswitch_open_port(&f->vswitch, (uint16_t)port->slot, port->id, &port->options,
+                      &f->shared.extra->pin[port->slot]);
     if (port->slot >= f->batch.n_slots)
         f->batch.n_slots = port->slot + 1;
     if (f->ready && port_queued(port))
@@ -245,6 +265,9 @@ static void handle_config(struct forwarder *f, const struct handover *message)
 {
     if (message->mode < VSWITCH_MODE_COUNT)
         f->vswitch.mode = message->mode;
+    f->vswitch.storm = message->storm;
+    f->vswitch.drop_link_local = message->drop_link_local;
+    f->vswitch.now_ms = f->loop.now_ms;
     f->crashed = message->crashed;
     wire_init(&f->wire, &f->loop, &f->batch, message->stall_ms);
     f->wire.on_resume = on_resume;
@@ -257,7 +280,7 @@ static void handle_ready(struct forwarder *f)
     for (uint32_t slot = 0; slot < SHARED_PORTS; ++slot)
         if (!f->batch.ports[slot])
             fdb_forget_port(&f->vswitch.fdb, (uint16_t)slot);
-    f->vswitch.now_s = (uint32_t)(f->loop.now_ms / 1000);
+    f->vswitch.now_ms = f->loop.now_ms;
     batch_recover(&f->batch, f->crashed);
     f->ready = true;
     for (uint32_t slot = 0; slot < f->batch.n_slots; ++slot)
@@ -358,8 +381,10 @@ static int tell_gone(struct forwarder *f)
 /* What the keeper is to know; what does not go now goes when its socket is writable. */
 static void tell(struct forwarder *f)
 {
-    int r = tell_gone(f);
+    int r = notices_tell(&f->notices, HANDOVER_FD);
 
+    if (r == 0)
+        r = tell_gone(f);
     if (r == 0 && f->stats_serial)
         r = tell_stats(f);
     loop_set(&f->loop, &f->handover, r < 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
@@ -380,7 +405,7 @@ static int forwarder_run(struct forwarder *f)
             return r;
         while (f->n_dead > 0)
             bury(f, f->dead[--f->n_dead]);
-        if (f->n_gone || f->stats_serial)
+        if (f->n_gone || f->stats_serial || f->notices.n)
             tell(f);
     }
     return 0;
@@ -398,6 +423,7 @@ static int forwarder_prepare(struct forwarder *f)
         getrandom(&f->shared.extra->fdb.seed, sizeof(f->shared.extra->fdb.seed), 0) < 0)
         return -errno;
     fdb_init(&f->vswitch.fdb, &f->shared.extra->fdb);
+    f->vswitch.on_refused = on_refused;
     f->batch.shared = &f->shared;
     f->batch.vswitch = &f->vswitch;
     f->batch.on_dead = on_dead;

@@ -17,7 +17,7 @@
 #define HANDOVER_FDS_MAX   2
 
 enum handover_type {
-    HANDOVER_CONFIG = 1, /* keeper: mode, stall_ms, crashed */
+    HANDOVER_CONFIG = 1, /* keeper: mode, stall_ms, crashed, storm, drop_link_local */
     HANDOVER_PORT,       /* keeper: slot, id, kind, options; one descriptor, or one each way */
     HANDOVER_READY,      /* keeper */
     HANDOVER_CLOSE,      /* keeper: slot, id */
@@ -26,6 +26,13 @@ enum handover_type {
     HANDOVER_GONE,       /* forwarder: slot, id, error, counters */
     HANDOVER_COUNTERS,   /* forwarder: slot, id, counters, queued */
     HANDOVER_STATS_END,  /* forwarder: serial */
+    HANDOVER_NOTICE,     /* forwarder: slot, id, notice, source */
+};
+
+/* What the frames of a port have brought about, for people to know. */
+enum handover_notice {
+    NOTICE_FILTERED, /* this source address may not come in there */
+    NOTICE_STORMED,  /* it floods more than it may */
 };
 
 struct handover {
@@ -36,7 +43,11 @@ struct handover {
     int32_t error; /* 0: closed because it was asked for; or negative errno */
     uint32_t mode; /* enum vswitch_mode */
     uint32_t stall_ms;
-    uint32_t crashed; /* the predecessor died of its own doing */
+    uint32_t crashed;         /* the predecessor died of its own doing */
+    uint32_t storm;           /* floods a second that a port may send unless its options say more */
+    uint32_t drop_link_local; /* else they are passed on */
+    uint32_t notice;          /* enum handover_notice */
+    struct mac source;
     uint64_t serial;
     uint64_t queued;
     struct port_counters counters;

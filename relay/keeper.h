@@ -22,6 +22,8 @@ struct keeper_config {
     enum log_level log_level;
     uint32_t stall_ms;
     uint64_t queue_bound;
+    uint32_t storm; /* floods a second that a port may send; 0: no limit */
+    bool drop_link_local;
     bool managed;
     int control_fd;           /* -1: none */
     const char *control_path; /* NULL: none */

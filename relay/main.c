@@ -97,6 +97,23 @@ static bool apply_queue(struct keeper_config *config, const char *argument)
     return read_number(argument, SHARED_QUEUE_MIN, SHARED_QUEUE_MAX, &config->queue_bound);
 }
 
+static bool apply_link_local(struct keeper_config *config, const char *argument)
+{
+    config->drop_link_local = strcmp(argument, "drop") == 0;
+    return config->drop_link_local || strcmp(argument, "forward") == 0;
+}
+
+static bool limits_storm; /* --storm: not what the mode has by itself */
+
+static bool apply_storm(struct keeper_config *config, const char *argument)
+{
+    uint64_t rate = 0;
+
+    limits_storm = read_number(argument, 0, PORT_STORM_MAX, &rate);
+    config->storm = (uint32_t)rate;
+    return limits_storm;
+}
+
 static bool apply_managed(struct keeper_config *config, const char *argument)
 {
     config->managed = true;
@@ -137,12 +154,16 @@ static const struct option options[] = {
       "how long a wire may push back before it drops (2)", apply_stall },
     { "--queue", "BYTES", "bytes from 4096 to 268435456",
       "how much may wait for a slow port (1048576)", apply_queue },
+    { "--storm", "FRAMES", "frames a second from 0 (no limit) to 100000000",
+      "floods a second taken from a port (100000)", apply_storm },
+    { "--link-local", "forward|drop", "forward or drop", "frames for bridges, as LLDP (forward)",
+      apply_link_local },
     /* netrelayd's own, not shown */
     { "--managed", NULL, NULL, NULL, apply_managed },
     { "--network", "NAME", "a name", NULL, apply_network },
     { "--control-fd", "N", "the number of an open socket", NULL, apply_control_fd },
-    { "--help", NULL, NULL, "print this", apply_help },
-    { "--version", NULL, NULL, "print the version", apply_version },
+    { "--help", NULL, NULL, "print this; --version prints the version", apply_help },
+    { "--version", NULL, NULL, NULL, apply_version },
 };
 
 #define N_OPTIONS (sizeof(options) / sizeof(options[0]))
@@ -155,17 +176,16 @@ static bool apply_help(struct keeper_config *config, const char *argument)
          "  netrelay [OPTION...] -l [ADDR:]PORT [ENDPOINT...]  a switch\n");
     for (size_t i = 0; i < N_OPTIONS; ++i)
         if (options[i].help)
-            printf("  %-10s %-12s %s\n", options[i].name,
+            printf("  %-12s %-12s %s\n", options[i].name,
                    options[i].argument ? options[i].argument : "", options[i].help);
-    puts("\nENDPOINT is one of\n"
+    puts("\nENDPOINT is one of these; ADDR is IPv4, IPv6 in brackets, or a host name:\n"
          "  -                           standard input and output\n"
          "  [tcp:]ADDR:PORT             TCP, dialled again and again\n"
          "  listen:[ADDR:]PORT          TCP, listened on\n"
          "  LPORT:ADDR:RPORT            UDP; one of the ports may be left out\n"
          "  udp:LADDR:LPORT:ADDR:RPORT  UDP, from this address of ours\n"
          "  [bridge:]NAME, tap:NAME     a TAP of ours in this bridge; this TAP\n"
-         "  fd:N                        an inherited stream socket or TAP\n"
-         "ADDR is an IPv4 address, an IPv6 address in brackets, or a host name.");
+         "  fd:N                        an inherited stream socket or TAP");
     exit(EXIT_SUCCESS);
 }
 
@@ -308,6 +328,8 @@ int main(int argc, char **argv)
         status = check_config(&config);
     if (status)
         return status;
+    if (!limits_storm && config.mode != VSWITCH_WIRE)
+        config.storm = VSWITCH_STORM;
     log_open(config.network, config.log_level);
     return keeper_main(&config);
 }

@@ -29,6 +29,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "relay/fdb.h"
+#include "relay/filter.h"
 #include "relay/framing.h"
 
 #define SHARED_MAGIC     0x796c72746e0a3176ull
@@ -117,6 +118,7 @@ struct shared_extra {
     uint32_t read_crashes; /* forwarders that crashed while they did */
     uint32_t filled;       /* bytes of datagrams in the work area, read but not yet committed */
     struct port_counters counters[SHARED_PORTS];
+    struct filter_pin pin[SHARED_PORTS];
     struct fdb_table fdb;
 };
 

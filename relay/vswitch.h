@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The switching core: says for each frame which port it goes to. It knows ports by their slot. */
+/*
+ * The switching core: says for each frame which port it goes to, if any. It knows ports by their
+ * slot, and what may come in at each: its filter and its limit for floods.
+ */
 #ifndef NR_RELAY_VSWITCH_H
 #define NR_RELAY_VSWITCH_H
 
 #include "relay/fdb.h"
+#include "relay/filter.h"
 #include "relay/frame.h"
+#include "relay/storm.h"
+
+#define VSWITCH_STORM   100000 /* floods a second from a port of a switch, unless told otherwise */
+#define VSWITCH_TOLD_MS 60000  /* a port's refusal is told of once in this time */
 
 enum vswitch_mode {
     VSWITCH_SWITCH, /* learns; a known unicast reaches one port */
@@ -13,13 +21,45 @@ enum vswitch_mode {
     VSWITCH_MODE_COUNT,
 };
 
-struct vswitch {
-    enum vswitch_mode mode;
-    uint32_t now_s; /* set by the owner, once a round */
-    struct fdb fdb;
+/* Why a frame did not come in. */
+enum vswitch_refusal {
+    VSWITCH_FILTERED, /* its source address may not */
+    VSWITCH_STORMED,  /* the port has flooded too much */
+    VSWITCH_REFUSALS,
 };
 
-/* Learns from the frame (at least FRAME_MIN long): a slot, VERDICT_FLOOD or VERDICT_NONE. */
-uint16_t vswitch_input(struct vswitch *sw, uint16_t in, struct frame frame);
+struct vswitch_port {
+    uint32_t id;
+    const struct port_options *options; /* NULL: any source may come in */
+    struct filter_pin *pin;
+    struct storm storm;
+    uint64_t told_ms[VSWITCH_REFUSALS];
+};
+
+struct vswitch {
+    enum vswitch_mode mode;
+    bool drop_link_local; /* frames for 01:80:c2:00:00:00 to 0f; a wire passes them all the same */
+    uint32_t storm;       /* limit of ports that have none of their own; 0: none */
+    uint64_t now_ms;      /* set by the owner, once a round */
+    struct fdb fdb;
+    struct vswitch_port ports[FDB_PORTS]; /* by slot */
+    /* Frames of this port are refused; told at the first of them, then at most once a minute. */
+    void (*on_refused)(struct vswitch *sw, uint16_t slot, enum vswitch_refusal why,
+                       struct mac source);
+};
+
+struct port_counters;
+
+/* A port begins. options and pin stay where they are until it ends. */
+void vswitch_open_port(struct vswitch *sw, uint16_t slot, uint32_t id,
+                       const struct port_options *options, struct filter_pin *pin);
+/* It ends, or never was: forgets what was behind it. */
+void vswitch_close_port(struct vswitch *sw, uint16_t slot);
+/*
+ * Learns from the frame (at least FRAME_MIN long): a slot, VERDICT_FLOOD or VERDICT_NONE. It is
+ * counted as received, or as dropped for a reason.
+ */
+uint16_t vswitch_input(struct vswitch *sw, uint16_t in, struct frame frame,
+                       struct port_counters *rx);
 
 #endif

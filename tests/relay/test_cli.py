@@ -34,6 +34,8 @@ WRONG = [                           # arguments, the one that the line must name
     (["--nonsense"], "--nonsense"), (["-x", GOOD, GOOD], "x"),
     (["--stall", "x", GOOD, GOOD], "x"), (["--stall", "-1", GOOD, GOOD], "-1"),
     (["--queue", "x", GOOD, GOOD], "x"), (["--queue", "0", GOOD, GOOD], "0"),
+    (["--storm", "x", GOOD, GOOD], "x"), (["--storm", "100000001", GOOD, GOOD], "100000001"),
+    (["--storm", "-1", GOOD, GOOD], "-1"), (["--link-local", "x", GOOD, GOOD], "x"),
     (["--managed", "--network", "lab"], None), (["--managed", "--control-fd", "99"], "99"),
     (["--managed", "--network", "lab", "--control-fd", "x"], "x"),
     (["-", "-"], "-"),
@@ -60,7 +62,8 @@ def test_A7_help_fits_a_screen():
     lines = result.stdout.splitlines()
     assert result.returncode == 0 and not result.stderr
     assert 5 < len(lines) <= 24 and max(map(len, lines)) <= 80, result.stdout
-    for word in ("-v", "-l", "--hub", "--stall", "--queue", "--control", "tcp:", "udp:", "bridge:"):
+    for word in ("-v", "-l", "--hub", "--stall", "--queue", "--control",
+                 "--storm", "--link-local", "tcp:", "udp:", "bridge:"):
         assert word in result.stdout, f"{word} is not in the help"
 
 

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The keeper's side of notices: puts what the forwarder has seen of a port into words. */
+#ifndef NR_RELAY_NOTICE_LOG_H
+#define NR_RELAY_NOTICE_LOG_H
+
+#include "relay/handover.h"
+#include "relay/keeper.h"
+
+/* holding: the port that the notice is about. */
+void notice_handle(struct keeper *keeper, struct holding *holding, const struct handover *message);
+
+#endif
