@@ -110,6 +110,16 @@ void attachment_detach(struct attachment *attachment)
     attachment_free(attachment);
 }
 
+struct holding *attachment_port(const struct attachment *attachment)
+{
+    const struct keeper *keeper = attachment->keeper;
+
+    for (uint32_t slot = 0; slot < keeper->n_slots; ++slot)
+        if (keeper->holdings[slot] && keeper->holdings[slot]->attachment == attachment)
+            return keeper->holdings[slot];
+    return NULL;
+}
+
 /* It may be longer than what is kept. */
 static bool is_detail(const struct attachment *attachment, const char *detail)
 {

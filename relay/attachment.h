@@ -20,6 +20,7 @@
 #define ATTACHMENT_STEADY_MS 2000 /* a port that lived as long was a success */
 
 struct attachment;
+struct holding;
 struct keeper;
 
 struct attachment_ops {
@@ -74,6 +75,9 @@ int attachment_new(struct attachment **ret, struct keeper *keeper, const struct 
                    const char *label, int passed_fd, bool by_hand, char error[ATTACHMENT_TEXT_MAX]);
 /* Out of the list and freed; ports go too, unless they stay. */
 void attachment_detach(struct attachment *attachment);
+
+/* Its first port, NULL where it has none. */
+struct holding *attachment_port(const struct attachment *attachment);
 
 void attachment_set_state(struct attachment *attachment, enum ctl_endpoint_state state,
                           const char *detail);

@@ -14,10 +14,14 @@
 
 #define ATTEMPT_MS 2000 /* a filtered address says nothing; ask anew rather than wait longer */
 
-/* A far end that vanished without a word is noticed within this. */
+/* A far end that vanished without a word is noticed within this: by keepalive while the line is
+ * idle, and by a look of ours while something of ours is not acknowledged. */
 #define KEEPALIVE_IDLE_S     15
 #define KEEPALIVE_INTERVAL_S 5
 #define KEEPALIVE_PROBES     3
+#define SILENCE_MAX_MS       30000
+#define LOOK_MS              5000
+#define WINDOW_PROBES        3 /* without an answer */
 
 #define container(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
 
@@ -82,6 +86,7 @@ static void dial_done(struct attachment *a)
     a->up_ms = a->keeper->loop.now_ms;
     log_info("%s is through", a->text);
     attachment_set_state(a, CTL_ENDPOINT_UP, "");
+    loop_timer_in(&a->keeper->loop, &a->timer, LOOK_MS);
 }
 
 static void on_connect(struct loop_io *io, uint32_t revents)
@@ -165,15 +170,45 @@ static void dial_begin(struct attachment *a)
         attachment_retry_later(a, strerror(-r));
 }
 
-/* An attempt took too long, or it is time for the next one. */
+/*
+ * TCP itself would try for a quarter of an hour, and TCP_USER_TIMEOUT would cut a paused guest's
+ * link too: its kernel answers, but has no room.
+ */
+static bool has_vanished(int fd)
+{
+    struct tcp_info info;
+    socklen_t len = sizeof(info);
+
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+        return false;
+    return info.tcpi_last_ack_recv > SILENCE_MAX_MS &&
+           (info.tcpi_retransmits > 0 || info.tcpi_probes >= WINDOW_PROBES);
+}
+
+static void look_after(struct attachment *a, struct holding *port)
+{
+    if (has_vanished(port->rfd)) {
+        log_info("%s does not answer any more", a->text);
+        keeper_close_port(a->keeper, port);
+    } else {
+        loop_timer_in(&a->keeper->loop, &a->timer, LOOK_MS);
+    }
+}
+
+/* An attempt took too long; the far end is to be looked after; or it is time for an attempt. */
 static void on_timer(struct loop_timer *timer)
 {
     struct attachment *a = container(timer, struct attachment, timer);
+    struct holding *port = attachment_port(a);
 
-    if (a->io.fd >= 0)
+    if (a->io.fd >= 0) {
+        a->retry_ms = ATTACHMENT_RETRY_MIN; /* that attempt was pause enough */
         dial_failed(a, ETIMEDOUT);
-    else
+    } else if (port) {
+        look_after(a, port);
+    } else {
         dial_begin(a);
+    }
 }
 
 static int dialer_start(struct attachment *a, int passed_fd, char error[ATTACHMENT_TEXT_MAX])
@@ -194,7 +229,7 @@ static void dialer_port_gone(struct attachment *a)
 {
     if (a->keeper->loop.now_ms - a->up_ms >= ATTACHMENT_STEADY_MS)
         a->retry_ms = ATTACHMENT_RETRY_MIN;
-    attachment_retry_later(a, "the far end closed the connection");
+    attachment_retry_later(a, "its connection has ended");
 }
 
 const struct attachment_ops dialer_ops = {

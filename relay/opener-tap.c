@@ -142,19 +142,11 @@ static int bridge_reopen(struct attachment *a, char error[ATTACHMENT_TEXT_MAX])
     return r;
 }
 
-static struct holding *find_holding(const struct attachment *a)
-{
-    for (uint32_t slot = 0; slot < a->keeper->n_slots; ++slot)
-        if (a->keeper->holdings[slot] && a->keeper->holdings[slot]->attachment == a)
-            return a->keeper->holdings[slot];
-    return NULL;
-}
-
 /* Somebody may have renamed it, or deleted it: then another device may have its name by now. The
  * descriptor tells. */
 static bool is_there(struct attachment *a)
 {
-    struct holding *holding = find_holding(a);
+    struct holding *holding = attachment_port(a);
 
     if (!holding || tap_name(holding->rfd, a->ifname) < 0)
         return false;
