@@ -15,6 +15,7 @@
 #include "common/endpoint-read.h"
 
 static const char expect_brackets[] = "an IPv6 address in brackets, as in [::1]:80";
+static const char expect_two_ports[] = "two different ports; without an address it is 127.0.0.1";
 static const char expect_one_port[] = "a port number for one side at least";
 static const char expect_one_family[] = "two IPv4 or two IPv6 addresses, not one of each";
 static const char expect_tcp[] = "ADDR:PORT";
@@ -80,6 +81,25 @@ static bool is_mixed_family(const char *a, const char *b)
            (span_is_address(AF_INET6, s) && span_is_address(AF_INET, t));
 }
 
+/* LPORT::RPORT: another port of this host. No IPv6 address, which would not be one endpoint. */
+static bool is_udp_here(const struct span_parts *parts)
+{
+    return parts->count == 3 && parts->part[1].len == 0 && span_is_all_digits(parts->part[0]) &&
+           span_is_all_digits(parts->part[2]);
+}
+
+static const char *read_udp_here(struct endpoint *e, const struct span part[3])
+{
+    const char *expected = read_port(part[0], &e->local.l4_port);
+
+    if (!expected)
+        expected = read_port(part[2], &e->remote.l4_port);
+    if (expected)
+        return expected;
+    strcpy(e->remote.host, "127.0.0.1");
+    return e->local.l4_port == e->remote.l4_port ? expect_two_ports : NULL;
+}
+
 /* LPORT:RADDR:RPORT; one of the ports may be empty and is the other one then. */
 static const char *read_udp_three(struct endpoint *e, const struct span part[3])
 {
@@ -124,6 +144,8 @@ static const char *read_udp(struct endpoint *e, struct span text)
 
     span_split(text, &parts);
     e->kind = ENDPOINT_UDP;
+    if (is_udp_here(&parts))
+        return read_udp_here(e, parts.part);
     if (is_bare_ipv6(text))
         return expect_brackets;
     if (parts.count == 3)

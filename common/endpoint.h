@@ -5,7 +5,8 @@
  *   -                             standard input and output
  *   [listen:][ADDR:]PORT          TCP, we listen       ("listen:" may be left out only after -l)
  *   [tcp:]ADDR:PORT               TCP, we dial
- *   LPORT:ADDR:RPORT              UDP; LPORT:ADDR: and :ADDR:RPORT take the other's value
+ *   LPORT:ADDR:RPORT              UDP; LPORT:ADDR: and :ADDR:RPORT take the other's value,
+ *                                 LPORT::RPORT is another port of 127.0.0.1
  *   udp:LADDR:LPORT:RADDR:RPORT   UDP, bound to LADDR:LPORT, peer RADDR:RPORT
  *   udp:[LADDR:]LPORT,learn       UDP, whoever sends to it first is its peer
  *   mcast:GROUP:PORT[@IF]         IP multicast, by the interface that has this name or address;

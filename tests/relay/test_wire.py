@@ -141,6 +141,14 @@ def test_A6_bridge_beside_every_form():
     wires_with("bridge")
 
 
+def test_A14_udp_without_an_address():
+    """`lport::rport`: 127.0.0.1, frames both ways, from and to two ports that differ"""
+    server = Server(2001)
+    with Relay("4001::4002", "127.0.0.1:2001") as relay:
+        relay.bound(4001)
+        exchange(UdpPeer(("127.0.0.1", 4002), ("127.0.0.1", 4001)), server.accept())
+
+
 def test_A8_framing_is_what_qemu_writes():
     """four bytes of big-endian length, then the frame; the same bytes come out"""
     relay, one, other = wire_between_servers()
