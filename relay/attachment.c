@@ -12,7 +12,8 @@ static const struct attachment_ops *const ops_of[ENDPOINT_KIND_COUNT] = {
     [ENDPOINT_STDIO] = &stdio_ops, [ENDPOINT_LISTEN] = &listener_ops,
     [ENDPOINT_TCP] = &dialer_ops,  [ENDPOINT_UDP] = &udp_ops,
     [ENDPOINT_TAP] = &tap_ops,     [ENDPOINT_BRIDGE] = &bridge_ops,
-    [ENDPOINT_FD] = &fd_ops,
+    [ENDPOINT_FD] = &fd_ops,       [ENDPOINT_USER] = &user_ops,
+    [ENDPOINT_VDE] = &vde_ops,
 };
 
 static void list_append(struct keeper *keeper, struct attachment *attachment)
@@ -149,9 +150,20 @@ void attachment_started(struct attachment *attachment, int r, const char *error)
         return;
     if (attachment->by_hand) {
         log_error("%s", error);
-        keeper_end(keeper, EXIT_FAILURE);
+        keeper_end(keeper, keeper_exit_status(r));
     }
     attachment_free(attachment);
+}
+
+void attachment_child_ended(struct keeper *keeper, pid_t pid, int status)
+{
+    for (struct attachment *a = keeper->attachments; a; a = a->next) {
+        if (a->pid != pid)
+            continue;
+        a->pid = 0;
+        a->ops->child_ended(a, status);
+        return;
+    }
 }
 
 void attachment_retry_later(struct attachment *attachment, const char *why)

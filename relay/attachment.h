@@ -7,6 +7,7 @@
 #define NR_RELAY_ATTACHMENT_H
 
 #include <stdbool.h>
+#include "common/companion.h"
 #include "common/ctl-proto.h"
 #include "common/endpoint.h"
 #include "relay/inet.h"
@@ -36,6 +37,8 @@ struct attachment_ops {
     /* One of its ports is gone; room: one of somebody else. May be NULL. */
     void (*port_gone)(struct attachment *attachment);
     void (*room)(struct attachment *attachment);
+    /* Its process is dead; pid is no longer its own. NULL for kinds that have none. */
+    void (*child_ended)(struct attachment *attachment, int status);
 };
 
 struct attachment {
@@ -65,10 +68,15 @@ struct attachment {
     bool made;    /* the device is ours: made again where it went away */
     bool waiting; /* resting for want of descriptors; or asked for and not yet answered */
     char ifname[ENDPOINT_NAME_MAX];
+    pid_t pid;     /* of its companion; 0: none runs */
+    int frames_fd; /* our end of the companion's frames, until there is a port; -1: none */
+    int memory_fd; /* what companions hand down */
+    int refusal;   /* negative errno of the companion's last word, and its text */
+    char why[COMPANION_WORD_MAX];
 };
 
 extern const struct attachment_ops listener_ops, dialer_ops, udp_ops, tap_ops, bridge_ops, fd_ops,
-    stdio_ops;
+    stdio_ops, user_ops, vde_ops;
 
 /* On success it is in the keeper's list, also while it is pending. */
 int attachment_new(struct attachment **ret, struct keeper *keeper, const struct endpoint *endpoint,
@@ -83,6 +91,8 @@ void attachment_set_state(struct attachment *attachment, enum ctl_endpoint_state
                           const char *detail);
 /* The end of ATTACHMENT_PENDING. After a failure the attachment is gone. */
 void attachment_started(struct attachment *attachment, int r, const char *error);
+/* A child of this process is dead: some attachment's, or nobody's any more. */
+void attachment_child_ended(struct keeper *keeper, pid_t pid, int status);
 /* Sets the timer, farther each time until a port has been up for a while. */
 void attachment_retry_later(struct attachment *attachment, const char *why);
 

@@ -135,6 +135,11 @@ void keeper_port_gone(struct keeper *keeper, struct holding *holding, int error)
             attachment->ops->room(attachment);
 }
 
+int keeper_exit_status(int r)
+{
+    return r == -EINVAL || r == -ENODEV || r == -ENOTSUP ? EXIT_USAGE : EXIT_FAILURE;
+}
+
 void keeper_end(struct keeper *keeper, int exit_status)
 {
     keeper->ended = true;
@@ -147,7 +152,8 @@ static void reap(struct keeper *keeper)
     pid_t pid;
 
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-        forwarder_proc_reaped(&keeper->forwarder, pid, status);
+        if (!forwarder_proc_reaped(&keeper->forwarder, pid, status))
+            attachment_child_ended(keeper, pid, status);
 }
 
 static void on_signal(struct loop_io *io, uint32_t revents)
@@ -217,7 +223,7 @@ static int attach_endpoints(struct keeper *keeper)
 
         if (r < 0) {
             log_error("%s", error);
-            return r == -EINVAL || r == -ENODEV || r == -ENOTSUP ? EXIT_USAGE : EXIT_FAILURE;
+            return keeper_exit_status(r);
         }
     }
     return EXIT_SUCCESS;

@@ -66,6 +66,8 @@ struct attachment *keeper_find_attachment(struct keeper *keeper, uint32_t id);
 void keeper_close_port(struct keeper *keeper, struct holding *holding);
 /* No other process has its descriptors any more: closes ours, tells everybody, frees it. */
 void keeper_port_gone(struct keeper *keeper, struct holding *holding, int error);
+/* That of a relay which could not have an endpoint: was it asked for nonsense? */
+int keeper_exit_status(int r);
 /* Ends the loop. */
 void keeper_end(struct keeper *keeper, int exit_status);
 /* Seconds since the epoch. */

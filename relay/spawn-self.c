@@ -30,7 +30,8 @@ static int lift_fds(const int *fds, unsigned n_fds, int *lifted)
     return 0;
 }
 
-static int run(pid_t *ret_pid, const char *const *argv, const int *lifted, unsigned n_fds)
+static int run(pid_t *ret_pid, const char *path, const char *const *argv, char **environment,
+               const int *lifted, unsigned n_fds)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
@@ -48,16 +49,16 @@ static int run(pid_t *ret_pid, const char *const *argv, const int *lifted, unsig
     if (r == 0)
         r = posix_spawn_file_actions_addclosefrom_np(&actions, FIRST_FD + (int)n_fds);
     if (r == 0)
-        r = posix_spawn(ret_pid, "/proc/self/exe", &actions, &attributes, (char *const *)argv,
-                        environ);
+        r = posix_spawn(ret_pid, path, &actions, &attributes, (char *const *)argv, environment);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     return -r;
 }
 
-pid_t spawn_self(const char *const *arguments, const int *fds, unsigned n_fds)
+static pid_t spawn(const char *path, const char *name, char **environment,
+                   const char *const *arguments, const int *fds, unsigned n_fds)
 {
-    const char *argv[ARGUMENTS_MAX + 2] = { "netrelay" };
+    const char *argv[ARGUMENTS_MAX + 2] = { name };
     int lifted[FDS_MAX];
     pid_t pid = -1;
     int r;
@@ -69,8 +70,21 @@ pid_t spawn_self(const char *const *arguments, const int *fds, unsigned n_fds)
     r = lift_fds(fds, n_fds, lifted);
     if (r < 0)
         return r;
-    r = run(&pid, argv, lifted, n_fds);
+    r = run(&pid, path, argv, environment, lifted, n_fds);
     for (unsigned i = 0; i < n_fds; ++i)
         close(lifted[i]);
     return r < 0 ? r : pid;
+}
+
+pid_t spawn_self(const char *const *arguments, const int *fds, unsigned n_fds)
+{
+    return spawn("/proc/self/exe", "netrelay", environ, arguments, fds, n_fds);
+}
+
+pid_t spawn_program(const char *path, const char *name, const char *const *arguments,
+                    const int *fds, unsigned n_fds)
+{
+    char *nothing[] = { NULL };
+
+    return spawn(path, name, nothing, arguments, fds, n_fds);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Runs this same program again, by /proc/self/exe: never by a name that could be another one. */
+/* Child processes: this same program again, by /proc/self/exe, or another one by its whole path;
+ * never by a name that could be looked up elsewhere. */
 #ifndef NR_RELAY_SPAWN_SELF_H
 #define NR_RELAY_SPAWN_SELF_H
 
@@ -11,5 +12,8 @@
  * wait for, or negative errno.
  */
 pid_t spawn_self(const char *const *arguments, const int *fds, unsigned n_fds);
+/* The same with the program at path, called name, and with an empty environment. */
+pid_t spawn_program(const char *path, const char *name, const char *const *arguments,
+                    const int *fds, unsigned n_fds);
 
 #endif
