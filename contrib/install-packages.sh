@@ -28,7 +28,8 @@ packages_for()
     case $1 in
     build)
         echo meson ninja-build pkg-config gcc libc6-dev libglib2.0-dev libvirt-dev libxml2-dev \
-            libnl-3-dev libnl-route-3-dev libseccomp-dev libcap-ng-dev libjson-glib-dev
+            libnl-3-dev libnl-route-3-dev libseccomp-dev libcap-ng-dev libjson-glib-dev \
+            libslirp-dev
         ;;
     run)
         # The last four make the demo's guests and show what they do.
