@@ -29,7 +29,7 @@ packages_for()
     build)
         echo meson ninja-build pkg-config gcc libc6-dev libglib2.0-dev libvirt-dev libxml2-dev \
             libnl-3-dev libnl-route-3-dev libseccomp-dev libcap-ng-dev libjson-glib-dev \
-            libslirp-dev
+            libslirp-dev libvdeplug-dev
         ;;
     run)
         # The last four make the demo's guests and show what they do.
@@ -37,7 +37,7 @@ packages_for()
             busybox-static cpio iproute2 procps
         ;;
     test)
-        echo python3 socat tcpdump dnsmasq-base iputils-ping libcap2-bin \
+        echo python3 socat vde2 vde2 tcpdump dnsmasq-base iputils-ping libcap2-bin \
             libxml2-utils shellcheck clang-format clang
         ;;
     *)
