@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include "net/sockdiag.h"
 
 void inet_any(struct inet_address *ret, int family, uint16_t l4_port)
@@ -35,6 +36,36 @@ int inet_parse(struct inet_address *ret, const struct endpoint_address *address)
     if (inet_pton(AF_INET6, address->host, &((struct sockaddr_in6 *)&ret->storage)->sin6_addr) == 1)
         return 0;
     return -EINVAL;
+}
+
+void inet_unmap(struct inet_address *address)
+{
+    struct sockaddr_in6 v6 = *(const struct sockaddr_in6 *)&address->storage;
+    struct sockaddr_in *v4 = (struct sockaddr_in *)&address->storage;
+
+    if (v6.sin6_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr))
+        return;
+    inet_any(address, AF_INET, ntohs(v6.sin6_port));
+    memcpy(&v4->sin_addr, v6.sin6_addr.s6_addr + 12, sizeof(v4->sin_addr));
+}
+
+int inet_socket(struct inet_address *address, int type, bool any)
+{
+    int flags = type | SOCK_NONBLOCK | SOCK_CLOEXEC, v6only = !any;
+    int fd = socket(address->storage.ss_family, flags, 0);
+
+    if (fd < 0 && any && errno == EAFNOSUPPORT) { /* a host without IPv6 */
+        inet_any(address, AF_INET, ntohs(((struct sockaddr_in6 *)&address->storage)->sin6_port));
+        fd = socket(AF_INET, flags, 0);
+    }
+    if (fd < 0)
+        return -errno;
+    if (address->storage.ss_family == AF_INET6 &&
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof(v6only)) < 0) {
+        close(fd);
+        return -EAFNOSUPPORT;
+    }
+    return fd;
 }
 
 const char *inet_format(const struct inet_address *address, char buf[INET_TEXT_MAX])
@@ -86,7 +117,7 @@ bool inet_is_local(const struct inet_address *address)
             (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr) && v6->sin6_addr.s6_addr[12] == 127));
 }
 
-void inet_in_use(int protocol, const struct inet_address *address, char *buf, size_t size)
+static void in_use(int protocol, const struct inet_address *address, char *buf, size_t size)
 {
     struct sockdiag_owner owner;
     char text[INET_TEXT_MAX], name[16];
@@ -101,4 +132,17 @@ void inet_in_use(int protocol, const struct inet_address *address, char *buf, si
     else
         snprintf(buf, size, "%s is in use by %s (pid %d); end it or choose another port", text,
                  name, (int)pid);
+}
+
+void inet_refused(int protocol, const struct inet_address *address, int r, char *buf, size_t size)
+{
+    char text[INET_TEXT_MAX];
+
+    inet_format(address, text);
+    if (r == -EADDRINUSE)
+        in_use(protocol, address, buf, size);
+    else if (r == -EADDRNOTAVAIL)
+        snprintf(buf, size, "%s is not an address of this host", text);
+    else
+        snprintf(buf, size, "%s cannot be bound: %s", text, strerror(-r));
 }

@@ -22,7 +22,13 @@ const char *inet_format(const struct inet_address *address, char buf[INET_TEXT_M
 /* Ours and the far end's of a socket; "" where it has none. */
 void inet_names(int fd, char local[INET_TEXT_MAX], char peer[INET_TEXT_MAX]);
 bool inet_is_local(const struct inet_address *address);
-/* "127.0.0.1:80 is in use by nc (pid 4242)", as far as it can be seen. */
-void inet_in_use(int protocol, const struct inet_address *address, char *buf, size_t size);
+/* A mapped IPv4 address becomes one of IPv4. */
+void inet_unmap(struct inet_address *address);
+/* A non-blocking socket for this address. any: the one of IPv6 takes IPv4 too, and where there is
+ * no IPv6 the address becomes that of IPv4. Negative errno. */
+int inet_socket(struct inet_address *address, int type, bool any);
+/* Why it could not be bound: "127.0.0.1:80 is in use by nc (pid 4242)", as far as it can be
+ * seen. */
+void inet_refused(int protocol, const struct inet_address *address, int r, char *buf, size_t size);
 
 #endif

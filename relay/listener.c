@@ -110,35 +110,16 @@ static void on_accept(struct loop_io *io, uint32_t revents)
 
 static int describe(const struct inet_address *address, int r, char error[ATTACHMENT_TEXT_MAX])
 {
-    char text[INET_TEXT_MAX];
-
-    inet_format(address, text);
-    if (r == -EADDRINUSE)
-        inet_in_use(IPPROTO_TCP, address, error, ATTACHMENT_TEXT_MAX);
-    else if (r == -EADDRNOTAVAIL)
-        snprintf(error, ATTACHMENT_TEXT_MAX, "%s is not an address of this host", text);
-    else if (r == -EACCES)
-        snprintf(error, ATTACHMENT_TEXT_MAX,
-                 "%s cannot be listened on: a port this low needs root or CAP_NET_BIND_SERVICE",
-                 text);
-    else
-        snprintf(error, ATTACHMENT_TEXT_MAX, "%s cannot be listened on: %s", text, strerror(-r));
+    inet_refused(IPPROTO_TCP, address, r, error, ATTACHMENT_TEXT_MAX);
     return r;
 }
 
 static int listener_socket(struct attachment *a)
 {
-    bool any = !*a->endpoint.local.host;
-    int fd = socket(a->local.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = inet_socket(&a->local, SOCK_STREAM, !*a->endpoint.local.host);
 
-    if (fd < 0 && any && errno == EAFNOSUPPORT) { /* a host without IPv6 */
-        inet_any(&a->local, AF_INET, a->endpoint.local.l4_port);
-        fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    }
     if (fd < 0)
-        return -errno;
-    if (a->local.storage.ss_family == AF_INET6)
-        set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, !any);
+        return fd;
     set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1); /* inherited before any data is there */
     return fd;

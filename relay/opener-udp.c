@@ -49,15 +49,7 @@ static int undeafen(int fd)
 
 static int describe(const struct inet_address *address, int r, char error[ATTACHMENT_TEXT_MAX])
 {
-    char text[INET_TEXT_MAX];
-
-    inet_format(address, text);
-    if (r == -EADDRINUSE)
-        inet_in_use(IPPROTO_UDP, address, error, ATTACHMENT_TEXT_MAX);
-    else if (r == -EADDRNOTAVAIL)
-        snprintf(error, ATTACHMENT_TEXT_MAX, "%s is not an address of this host", text);
-    else
-        snprintf(error, ATTACHMENT_TEXT_MAX, "%s cannot be bound: %s", text, strerror(-r));
+    inet_refused(IPPROTO_UDP, address, r, error, ATTACHMENT_TEXT_MAX);
     return r;
 }
 
