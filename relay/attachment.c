@@ -103,6 +103,7 @@ void attachment_detach(struct attachment *attachment)
 
         if (!holding || holding->attachment != attachment)
             continue;
+        keeper_count_strangers(holding);
         holding->attachment = NULL;
         if (!ports_stay)
             keeper_close_port(keeper, holding);

@@ -23,6 +23,7 @@
 struct attachment;
 struct holding;
 struct keeper;
+struct strangers;
 
 struct attachment_ops {
     bool ports_stay; /* when it is detached */
@@ -39,6 +40,8 @@ struct attachment_ops {
     void (*room)(struct attachment *attachment);
     /* Its process is dead; pid is no longer its own. NULL for kinds that have none. */
     void (*child_ended)(struct attachment *attachment, int status);
+    /* How many datagrams of strangers came for its port since this was asked last. May be NULL. */
+    uint64_t (*strangers)(struct attachment *attachment);
 };
 
 struct attachment {
@@ -63,6 +66,7 @@ struct attachment {
     struct inet_address local;
     struct inet_address remote;
     bool local_known, remote_known;
+    struct strangers *strangers; /* at the local address; NULL: not counted */
     uint32_t retry_ms;
     uint64_t up_ms;
     bool made;    /* the device is ours: made again where it went away */

@@ -33,19 +33,22 @@ void control_put_endpoint(struct ctl_msg *msg, enum ctl_type type, uint32_t seri
     ctl_msg_end(msg);
 }
 
-static void put_counters(struct ctl_msg *msg, const struct port_counters *c)
+static void put_counters(struct ctl_msg *msg, const struct holding *holding)
 {
+    const struct port_counters *c = &holding->counters;
+    uint64_t strangers = c->drop_stranger + holding->strangers;
+
     ctl_put_u64(msg, CTL_A_RX_FRAMES, c->rx_frames);
     ctl_put_u64(msg, CTL_A_RX_BYTES, c->rx_bytes);
     ctl_put_u64(msg, CTL_A_TX_FRAMES, c->tx_frames);
     ctl_put_u64(msg, CTL_A_TX_BYTES, c->tx_bytes);
     ctl_put_u64(msg, CTL_A_DROPS,
-                c->drop_queue + c->drop_runt + c->drop_size + c->drop_stranger + c->drop_error +
+                c->drop_queue + c->drop_runt + c->drop_size + strangers + c->drop_error +
                     c->drop_filter + c->drop_loop + c->drop_storm);
     ctl_put_u64(msg, CTL_A_DROP_QUEUE, c->drop_queue);
     ctl_put_u64(msg, CTL_A_DROP_RUNT, c->drop_runt);
     ctl_put_u64(msg, CTL_A_DROP_SIZE, c->drop_size);
-    ctl_put_u64(msg, CTL_A_DROP_STRANGER, c->drop_stranger);
+    ctl_put_u64(msg, CTL_A_DROP_STRANGER, strangers);
     ctl_put_u64(msg, CTL_A_DROP_ERROR, c->drop_error);
     ctl_put_u64(msg, CTL_A_DROP_FILTER, c->drop_filter);
     ctl_put_u64(msg, CTL_A_DROP_LOOP, c->drop_loop);
@@ -66,7 +69,7 @@ void control_put_port(struct ctl_msg *msg, enum ctl_type type, uint32_t serial,
     ctl_put_str(msg, CTL_A_PEER, holding->peer);
     ctl_put_str(msg, CTL_A_DETAIL, holding->detail);
     ctl_put_u64(msg, CTL_A_SINCE, holding->since_s);
-    put_counters(msg, &holding->counters);
+    put_counters(msg, holding);
     ctl_put_u64(msg, CTL_A_QUEUED, holding->queued);
     ctl_msg_end(msg);
 }

@@ -26,6 +26,7 @@ static void stats_done(struct forwarder_proc *proc)
 {
     proc->stats_pending = proc->stats_wanted = false;
     loop_timer_stop(&proc->keeper->loop, &proc->stats_timeout);
+    keeper_count_all_strangers(proc->keeper);
     control_stats_ready(&proc->keeper->control);
 }
 

@@ -34,6 +34,7 @@ struct holding {
     char detail[32];
     uint64_t since_s;
     struct port_counters counters; /* as last told */
+    uint64_t strangers;            /* whom the forwarder cannot see, on top of those it does */
     uint64_t queued;
 };
 

@@ -105,6 +105,21 @@ void keeper_close_port(struct keeper *keeper, struct holding *holding)
     control_port_changed(&keeper->control, holding);
 }
 
+void keeper_count_strangers(struct holding *holding)
+{
+    struct attachment *attachment = holding->attachment;
+
+    if (attachment && attachment->ops->strangers)
+        holding->strangers += attachment->ops->strangers(attachment);
+}
+
+void keeper_count_all_strangers(struct keeper *keeper)
+{
+    for (uint32_t slot = 0; slot < keeper->n_slots; ++slot)
+        if (keeper->holdings[slot])
+            keeper_count_strangers(keeper->holdings[slot]);
+}
+
 /* A peer hears of the end by shutdown() even while somebody else has the descriptor; and where the
  * last one closes, the address is free. */
 static void close_descriptors(const struct holding *holding)
@@ -119,6 +134,7 @@ void keeper_port_gone(struct keeper *keeper, struct holding *holding, int error)
 {
     struct attachment *attachment = holding->attachment;
 
+    keeper_count_strangers(holding);
     close_descriptors(holding);
     keeper->holdings[holding->slot] = NULL;
     --keeper->n_holdings;

@@ -40,6 +40,7 @@ struct keeper {
     struct forwarder_proc forwarder;
     struct control control;
     struct attachment *attachments;
+    struct strangers *strangers;
     uint32_t last_attachment_id;
     struct holding *holdings[SHARED_PORTS]; /* by slot */
     uint32_t n_slots;                       /* none is used from here on */
@@ -68,6 +69,9 @@ void keeper_close_port(struct keeper *keeper, struct holding *holding);
 void keeper_port_gone(struct keeper *keeper, struct holding *holding, int error);
 /* That of a relay which could not have an endpoint: was it asked for nonsense? */
 int keeper_exit_status(int r);
+/* Brings a port's count of strangers up to date; or those of all. */
+void keeper_count_strangers(struct holding *holding);
+void keeper_count_all_strangers(struct keeper *keeper);
 /* Ends the loop. */
 void keeper_end(struct keeper *keeper, int exit_status);
 /* Seconds since the epoch. */

@@ -6,7 +6,6 @@
  * bind the same address, and one of the two would go deaf.
  */
 #include <errno.h>
-#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <stddef.h>
@@ -16,36 +15,13 @@
 #include <unistd.h>
 #include "common/scope.h"
 #include "relay/attachment.h"
+#include "relay/datagram.h"
 #include "relay/keeper.h"
-
-#define RECEIVE_BUFFER (4 * 1024 * 1024)
-#define DRAIN_MAX      64
+#include "relay/strangers.h"
 
 #define container(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
 
 static int udp_continue(struct attachment *a, char error[ATTACHMENT_TEXT_MAX]);
-
-/* Until it is connected the socket must hear nobody. */
-static int deafen(int fd)
-{
-    struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
-    struct sock_fprog program = { .len = 1, .filter = &nothing };
-
-    return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0 ? -errno : 0;
-}
-
-static int undeafen(int fd)
-{
-    int unused = 0;
-
-    if (setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &unused, sizeof(unused)) < 0)
-        return -errno;
-    /* One that was on its way in while the socket was not yet connected. */
-    for (int i = 0; i < DRAIN_MAX; ++i)
-        if (recv(fd, NULL, 0, MSG_DONTWAIT | MSG_TRUNC) < 0)
-            break;
-    return 0;
-}
 
 static int describe(const struct inet_address *address, int r, char error[ATTACHMENT_TEXT_MAX])
 {
@@ -53,44 +29,41 @@ static int describe(const struct inet_address *address, int r, char error[ATTACH
     return r;
 }
 
-static int udp_socket(struct attachment *a, char error[ATTACHMENT_TEXT_MAX])
+static int udp_socket(const struct attachment *a, const struct inet_address *local,
+                      const struct inet_address *remote, char error[ATTACHMENT_TEXT_MAX])
 {
     _cleanup_(closep) int fd =
-        socket(a->local.storage.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    char remote[INET_TEXT_MAX];
-    int on = 1, size = RECEIVE_BUFFER, r;
+        socket(local->storage.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    char text[INET_TEXT_MAX];
+    int on = 1, r;
 
     if (fd < 0)
-        return describe(&a->local, -errno, error);
-    r = deafen(fd);
+        return describe(local, -errno, error);
+    r = datagram_deafen(fd); /* until it is connected */
     if (r < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0)
-        return describe(&a->local, r < 0 ? r : -errno, error);
-    /* The first is for the privileged, beyond what net.core.rmem_max allows. */
-    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0 &&
-        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)) < 0)
-        log_debug("%s has a small receive buffer", a->text);
+        return describe(local, r < 0 ? r : -errno, error);
+    datagram_buffer(fd);
     if (setsockopt(fd, IPPROTO_UDP, UDP_GRO, &on, sizeof(on)) < 0)
         log_debug("%s gets its datagrams one by one", a->text);
-    if (bind(fd, (struct sockaddr *)&a->local.storage, a->local.len) < 0)
-        return describe(&a->local, -errno, error);
-    r = connect(fd, (struct sockaddr *)&a->remote.storage, a->remote.len) < 0 ? -errno
-                                                                              : undeafen(fd);
+    if (bind(fd, (const struct sockaddr *)&local->storage, local->len) < 0)
+        return describe(local, -errno, error);
+    r = connect(fd, (const struct sockaddr *)&remote->storage, remote->len) < 0
+            ? -errno
+            : datagram_hear_all(fd);
     if (r < 0) {
         snprintf(error, ATTACHMENT_TEXT_MAX, "%s cannot be reached from %s: %s",
-                 inet_format(&a->remote, remote), a->text, strerror(-r));
+                 inet_format(remote, text), a->text, strerror(-r));
         return r;
     }
     return steal_fd(&fd);
 }
 
-static int udp_open(struct attachment *a, char error[ATTACHMENT_TEXT_MAX])
+static int udp_open(struct attachment *a, const struct inet_address *local,
+                    const struct inet_address *remote, char error[ATTACHMENT_TEXT_MAX])
 {
-    _cleanup_(closep) int fd = -1;
+    _cleanup_(closep) int fd = udp_socket(a, local, remote, error);
     int r;
 
-    if (!*a->endpoint.local.host)
-        inet_any(&a->local, a->remote.storage.ss_family, a->endpoint.local.l4_port);
-    fd = udp_socket(a, error);
     if (fd < 0)
         return fd;
     r = keeper_hold(a->keeper, a, PORT_UDP, fd, fd, "");
@@ -99,14 +72,17 @@ static int udp_open(struct attachment *a, char error[ATTACHMENT_TEXT_MAX])
         return r;
     }
     steal_fd(&fd);
+    r = strangers_join(a);
+    if (r < 0)
+        log_debug("%s: datagrams of strangers are not counted: %s", a->text, strerror(-r));
     a->up_ms = a->keeper->loop.now_ms;
     attachment_set_state(a, CTL_ENDPOINT_UP, "");
     return 0;
 }
 
 /* 0: known, *ret has it; ATTACHMENT_PENDING: its name is being resolved. */
-static int learn(struct attachment *a, const struct endpoint_address *address,
-                 struct inet_address *ret, bool *known, char error[ATTACHMENT_TEXT_MAX])
+static int resolve(struct attachment *a, const struct endpoint_address *address,
+                   struct inet_address *ret, bool *known, char error[ATTACHMENT_TEXT_MAX])
 {
     int r;
 
@@ -166,11 +142,13 @@ static void on_resolved(struct resolver *resolver)
 
 static int udp_continue(struct attachment *a, char error[ATTACHMENT_TEXT_MAX])
 {
-    int r = learn(a, &a->endpoint.local, &a->local, &a->local_known, error);
+    int r = resolve(a, &a->endpoint.local, &a->local, &a->local_known, error);
 
     if (r == 0)
-        r = learn(a, &a->endpoint.remote, &a->remote, &a->remote_known, error);
-    return r == 0 ? udp_open(a, error) : r;
+        r = resolve(a, &a->endpoint.remote, &a->remote, &a->remote_known, error);
+    if (r == 0 && !*a->endpoint.local.host)
+        inet_any(&a->local, a->remote.storage.ss_family, a->endpoint.local.l4_port);
+    return r == 0 ? udp_open(a, &a->local, &a->remote, error) : r;
 }
 
 static void on_retry(struct loop_timer *timer)
@@ -196,7 +174,7 @@ static int udp_start(struct attachment *a, int passed_fd, char error[ATTACHMENT_
 
 static void udp_stop(struct attachment *a)
 {
-    /* the socket is a port's */
+    strangers_leave(a); /* the socket is a port's */
 }
 
 static void udp_port_gone(struct attachment *a)
@@ -210,4 +188,5 @@ const struct attachment_ops udp_ops = {
     .start = udp_start,
     .stop = udp_stop,
     .port_gone = udp_port_gone,
+    .strangers = strangers_take,
 };

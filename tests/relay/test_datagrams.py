@@ -20,11 +20,16 @@ OURS = ("127.0.0.1", 4001)
 THEIRS = ("127.0.0.1", 4002)
 
 
+def udp(*addresses):
+    """An endpoint's text: our address, and the peer's."""
+    return "udp:" + ":".join("[%s]:%d" % one if ":" in one[0] else "%s:%d" % one
+                             for one in addresses)
+
+
 def udp_wire(*options, ours=OURS, theirs=THEIRS):
     """A guest with a udp NIC, wired to one with a server NIC: (relay, udp guest, tcp guest)."""
     server = Server(2001)
-    text = ["[%s]:%d" % one if ":" in one[0] else "%s:%d" % one for one in (ours, theirs)]
-    relay = Relay(*options, f"udp:{text[0]}:{text[1]}", "127.0.0.1:2001").bound(ours[1])
+    relay = Relay(*options, udp(ours, theirs), "127.0.0.1:2001").bound(ours[1])
     return relay, *meet(UdpPeer(theirs, ours), server.accept())
 
 
@@ -98,23 +103,86 @@ def test_F13_strangers_before_and_while_it_starts():
         thread.join()
 
 
+def strangers_of(control):
+    """Datagrams of strangers, of all ports together."""
+    return sum(port["drop_stranger"] for port in control.ports().values())
+
+
+def test_F13_strangers_are_counted():
+    """each datagram of nobody's once, for IPv4, IPv6, and all of our addresses alike"""
+    for ours, theirs in ((OURS, THEIRS), (("::1", 4001), ("::1", 4002)), (("*", 4001), THEIRS)):
+        with ManagedRelay() as relay:
+            control = relay.control()
+            control.attach("listen:127.0.0.1:12345")
+            far = control.attach(udp(ours, theirs))
+            relay.listening(12345).bound(4001)
+            to = (theirs[0], 4001)
+            stranger, good = UdpPeer((theirs[0], 4003), to), UdpPeer(theirs, to)
+            guest = dial(12345)
+            exchange(guest, good)
+            for _ in range(10):
+                stranger.send(frame(BROADCAST, mac(66), b"evil", size=60), b"", b"runt")
+            exchange(guest, good)
+            port = control.port_of(far)
+            assert port["drop_stranger"] == 30 == port["drops"], port
+            assert strangers_of(control) == 30, "otherwise when asked again"
+            stranger.send(b"evil")
+            control.must("DETACH", endpoint_id=far)
+            gone = control.event("EVENT_PORT_GONE", port_id=port["port_id"])
+            assert gone["drop_stranger"] == 31, gone
+            assert try_bind(to) == 0, "the address is not free when the answer is there"
+            for peer in (stranger, good, guest):
+                peer.close()
+
+
+def test_F13_strangers_of_a_shared_address_are_counted_once():
+    """told to one of its ports, and to another when that is gone: the sum is right"""
+    with ManagedRelay() as relay:
+        control = relay.control()
+        ids, guests = shared(relay, control, 3)
+        introduce(*guests)
+        stranger = UdpPeer(("127.0.0.1", 5999), OURS)
+        told = 0
+        for round_, endpoint in enumerate(ids, 1):
+            for _ in range(10):
+                stranger.send(frame(BROADCAST, mac(66), b"evil", size=60))
+            if round_ == 2:
+                assert told + strangers_of(control) == 20
+            port = control.port_of(endpoint)
+            control.must("DETACH", endpoint_id=endpoint)
+            gone = control.event("EVENT_PORT_GONE", port_id=port["port_id"])
+            told += gone["drop_stranger"]
+            assert round_ == 3 or told + strangers_of(control) == 10 * round_
+        assert told == 30, told
+
+
 def test_F13_a_flood_of_strangers():
-    """as many datagrams a second as one can send: the good ones are unhurt"""
-    relay, one, other = udp_wire()
-    with relay, Traffic(one_connected(one), other, rate=500) as traffic:
-        traffic.sample()
-        stranger = UdpPeer(("127.0.0.1", 4003), OURS, connected=True)
-        evil = frame(BROADCAST, mac(66), b"evil", size=60)
-        end, sent = time.monotonic() + 1.5, 0
-        while time.monotonic() < end:
-            for _ in range(200):
-                try:
-                    stranger.sock.send(evil)
-                except ConnectionRefusedError:
-                    pass
-            sent += 200
+    """as many datagrams a second as one can send: counted, and the good ones are unhurt"""
+    with ManagedRelay() as relay:
+        control = relay.control()
+        control.attach("tcp:127.0.0.1:2001")
+        server = Server(2001)
+        far = control.attach(udp(OURS, THEIRS))
+        relay.bound(OURS[1])
+        one, other = meet(UdpPeer(THEIRS, OURS), server.accept())
+        with Traffic(one_connected(one), other, rate=500) as traffic:
+            traffic.sample()
+            stranger = UdpPeer(("127.0.0.1", 4003), OURS, connected=True)
+            sent = flood(stranger, 1.5)
+            unhurt(traffic.finish())
         assert sent > 60000, f"only {sent} datagrams"
-        unhurt(traffic.finish())
+        assert control.port_of(far)["drop_stranger"] == sent
+
+
+def flood(peer, seconds):
+    """Sends as fast as it can; returns how many datagrams that were."""
+    evil = frame(BROADCAST, mac(66), b"evil", size=60)
+    end, sent = time.monotonic() + seconds, 0
+    while time.monotonic() < end:
+        for _ in range(200):
+            peer.sock.send(evil)
+        sent += 200
+    return sent
 
 
 def one_connected(peer):
