@@ -6,8 +6,10 @@
 #include <linux/sock_diag.h>
 #include <stddef.h>
 #include <sys/socket.h>
+#include "relay/frame.h"
 #include "relay/log.h"
 
+#define UDP_HEADER     8
 #define DRAIN_MAX      64
 #define RECEIVE_BUFFER (4 * 1024 * 1024)
 
@@ -23,6 +25,18 @@ int datagram_deafen(int fd)
     struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
 
     return attach(fd, &nothing, 1);
+}
+
+int datagram_hear_frames(int fd)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_LEN, 0),
+        BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, UDP_HEADER + FRAME_MIN, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+    };
+
+    return attach(fd, code, sizeof(code) / sizeof(code[0]));
 }
 
 int datagram_hear_all(int fd)

@@ -10,6 +10,8 @@
 
 /* Nobody, from the next datagram on. These return 0 or negative errno. */
 int datagram_deafen(int fd);
+/* UDP: only what is long enough to be a frame. */
+int datagram_hear_frames(int fd);
 /* Everybody that the socket itself lets in. What came in while it was deaf is let go. */
 int datagram_hear_all(int fd);
 /* A large buffer for what comes in, or as large as it may be. */

@@ -184,6 +184,7 @@ static bool apply_help(struct keeper_config *config, const char *argument)
          "  listen:[ADDR:]PORT          TCP, listened on\n"
          "  LPORT:ADDR:RPORT            UDP; one of the ports may be left out\n"
          "  udp:LADDR:LPORT:ADDR:RPORT  UDP, from this address of ours\n"
+         "  udp:[LADDR:]LPORT,learn     UDP, with whoever sends the first frame\n"
          "  [bridge:]NAME, tap:NAME     a TAP of ours in this bridge; this TAP\n"
          "  fd:N                        an inherited stream socket or TAP");
     exit(EXIT_SUCCESS);

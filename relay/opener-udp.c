@@ -4,6 +4,9 @@
  * kernel sorts by source and strangers' datagrams end there. Several may share our address, a peer
  * each (SO_REUSEPORT, which only sockets of ours have). Never SO_REUSEADDR: with it, QEMU could
  * bind the same address, and one of the two would go deaf.
+ *
+ * One that has no peer yet waits for a datagram that could be a frame, and whoever sent it is the
+ * peer from there on; what came until then is let go.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -80,6 +83,116 @@ static int udp_open(struct attachment *a, const struct inet_address *local,
     return 0;
 }
 
+/* The address of ours that a datagram was sent to: a socket bound to any of them that is connected
+ * keeps but one, and it has to be this. */
+static void read_destination(struct msghdr *header, struct inet_address *local)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c)) {
+        struct sockaddr_in *v4 = (struct sockaddr_in *)&local->storage;
+        struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&local->storage;
+        struct in6_pktinfo info6;
+        struct in_pktinfo info4;
+
+        if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+            memcpy(&info4, CMSG_DATA(c), sizeof(info4));
+            v4->sin_addr = info4.ipi_spec_dst;
+        } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+            memcpy(&info6, CMSG_DATA(c), sizeof(info6));
+            v6->sin6_addr = info6.ipi6_addr;
+            if (IN6_IS_ADDR_LINKLOCAL(&info6.ipi6_addr))
+                v6->sin6_scope_id = info6.ipi6_ifindex;
+        }
+    }
+}
+
+/* Who has sent the first datagram, and where to; nothing of it is read. 0 or negative errno. */
+static int peek_first(int fd, struct inet_address *local, struct inet_address *remote)
+{
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(struct in_pktinfo))];
+    } control;
+    struct msghdr header = {
+        .msg_name = &remote->storage,
+        .msg_namelen = sizeof(remote->storage),
+        .msg_control = &control,
+        .msg_controllen = sizeof(control),
+    };
+
+    if (recvmsg(fd, &header, MSG_PEEK | MSG_DONTWAIT) < 0)
+        return -errno;
+    remote->len = header.msg_namelen;
+    read_destination(&header, local);
+    inet_unmap(local);
+    inet_unmap(remote);
+    return 0;
+}
+
+static void on_first(struct loop_io *io, uint32_t revents)
+{
+    struct attachment *a = container(io, struct attachment, io);
+    struct inet_address local = a->local, remote = { 0 };
+    char error[ATTACHMENT_TEXT_MAX], text[INET_TEXT_MAX];
+    int r = peek_first(io->fd, &local, &remote);
+
+    if (r == -EAGAIN || r == -EINTR)
+        return;
+    /* It takes what has come with it: its address is needed anew. */
+    loop_del(&a->keeper->loop, io);
+    close(io->fd);
+    io->fd = -1;
+    if (r == 0)
+        r = udp_open(a, &local, &remote, error);
+    else
+        snprintf(error, sizeof(error), "%s: %s", a->text, strerror(-r));
+    if (r < 0)
+        attachment_retry_later(a, error);
+    else
+        log_notice("%s has found its peer: %s", a->text, inet_format(&remote, text));
+}
+
+/* Bound so that nobody shares it, not even another endpoint of ours: what comes must come here. */
+static int learner_socket(struct attachment *a)
+{
+    int fd = inet_socket(&a->local, SOCK_DGRAM, !*a->endpoint.local.host), on = 1, r = 0;
+
+    if (fd < 0)
+        return fd;
+    if (a->local.storage.ss_family == AF_INET6 &&
+        setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on)) < 0)
+        r = -errno;
+    if (a->local.storage.ss_family == AF_INET &&
+        setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)) < 0)
+        r = -errno;
+    if (r == 0)
+        r = datagram_hear_frames(fd);
+    if (r == 0 && bind(fd, (struct sockaddr *)&a->local.storage, a->local.len) < 0)
+        r = -errno;
+    if (r < 0)
+        close(fd);
+    return r < 0 ? r : fd;
+}
+
+static int learner_open(struct attachment *a, char error[ATTACHMENT_TEXT_MAX])
+{
+    _cleanup_(closep) int fd = -1;
+    int r;
+
+    strangers_leave(a); /* they hold the address */
+    fd = learner_socket(a);
+    if (fd < 0)
+        return describe(&a->local, fd, error);
+    a->io.on_io = on_first;
+    r = loop_add(&a->keeper->loop, &a->io, fd, EPOLLIN);
+    if (r < 0) {
+        a->io.fd = -1;
+        return describe(&a->local, r, error);
+    }
+    steal_fd(&fd);
+    attachment_set_state(a, CTL_ENDPOINT_LISTENING, "");
+    return 0;
+}
+
 /* 0: known, *ret has it; ATTACHMENT_PENDING: its name is being resolved. */
 static int resolve(struct attachment *a, const struct endpoint_address *address,
                    struct inet_address *ret, bool *known, char error[ATTACHMENT_TEXT_MAX])
@@ -144,6 +257,8 @@ static int udp_continue(struct attachment *a, char error[ATTACHMENT_TEXT_MAX])
 {
     int r = resolve(a, &a->endpoint.local, &a->local, &a->local_known, error);
 
+    if (r == 0 && a->endpoint.learn)
+        return learner_open(a, error);
     if (r == 0)
         r = resolve(a, &a->endpoint.remote, &a->remote, &a->remote_known, error);
     if (r == 0 && !*a->endpoint.local.host)

@@ -10,7 +10,7 @@ import time
 
 import kit
 import links
-from ctlproto import ManagedRelay
+from ctlproto import LISTENING, UP, ManagedRelay
 from frames import BROADCAST, FRAME_MAX, frame, mac, numbered
 from peers import Server, UdpPeer, dial, exchange, introduce, meet
 from relayproc import Relay, udp_ports
@@ -352,6 +352,95 @@ def test_udp_guests_under_load_share_one_source():
         with Traffic(*map(one_connected, guests), rate=1000, window=60000) as traffic:
             time.sleep(1)           # how long it is watched
             complete(traffic.finish())
+
+
+def learner(relay, text="udp:4001,learn", label=""):
+    """A relay's control, a station of its switch, and the endpoint that looks for its peer."""
+    control = relay.control()
+    control.attach("listen:127.0.0.1:12345")
+    endpoint = control.attach(text, label)
+    relay.listening(12345).bound(4001)
+    return control, dial(12345), endpoint
+
+
+def test_learning_who_comes_first_is_the_peer():
+    """only he, for every form of our address; strangers afterwards are counted, and no more"""
+    for text, host in (("udp:4001,learn", "127.0.0.1"), ("udp:4001,learn", "::1"),
+                       ("udp:4001,learn", "127.0.0.7"), ("udp:127.0.0.1:4001,learn", "127.0.0.1"),
+                       ("udp:[::1]:4001,learn", "::1")):
+        with ManagedRelay() as relay:
+            control, guest, endpoint = learner(relay, text)
+            assert control.dump()[0][endpoint]["state"] == LISTENING
+            to = (host, 4001)
+            first, second = UdpPeer((host, 4002), to), UdpPeer((host, 4003), to)
+            exchange(first, guest)
+            for _ in range(5):
+                second.send(frame(BROADCAST, mac(66), b"evil", size=60))
+            exchange(first, guest)
+            guest.silent(0.02)
+            second.silent(0.02)
+            assert control.dump()[0][endpoint]["state"] == UP
+            port = control.port_of(endpoint)
+            assert port["peer"].endswith(":4002") and port["drop_stranger"] == 5, port
+            for address in (to, ("::", 4001)):
+                assert try_bind(address, socket.SO_REUSEADDR) == errno.EADDRINUSE, address
+            control.must("DETACH", endpoint_id=endpoint)
+            assert try_bind(("::", 4001)) == 0, "the address is not free"
+            for peer in (first, second, guest):
+                peer.close()
+
+
+def test_learning_not_from_what_is_no_frame():
+    """empty datagrams and runts make nobody the peer, and wake nobody"""
+    with ManagedRelay() as relay:
+        control, guest, endpoint = learner(relay)
+        stranger, peer = UdpPeer(("127.0.0.1", 4003), OURS), UdpPeer(THEIRS, OURS)
+        for length in range(14):
+            stranger.send(b"\xff" * length)
+        assert control.dump()[0][endpoint]["state"] == LISTENING
+        peer.send(b"\xff" * 14)
+        assert control.port_of(endpoint)["peer"] == "127.0.0.1:4002"
+        exchange(peer, guest)
+
+
+def test_learning_among_many_who_shout():
+    """one of them is the peer, and nothing of any other comes through"""
+    for _ in range(5):
+        with Relay("udp:4001,learn", "127.0.0.1:2001") as relay:
+            server = Server(2001)
+            guest = server.accept()
+            relay.bound(4001)
+            several = [UdpPeer(("127.0.0.1", 5001 + i), OURS) for i in range(8)]
+            deadline = time.monotonic() + 5
+            while len(guest.waiting) < 10 and time.monotonic() < deadline:
+                for number, peer in enumerate(several):
+                    peer.send(numbered(BROADCAST, mac(number + 1), 0))
+                guest.gather(0.01)
+            senders = {one[6:12] for one in guest.receive(10) + guest.drain(0.1)}
+            assert len(senders) == 1, f"{len(senders)} got through"
+            for peer in (*several, guest, server):
+                peer.close()
+
+
+def test_learning_shares_its_address_with_nobody():
+    """while it looks for its peer; afterwards others of ours may have theirs"""
+    with ManagedRelay() as relay:
+        control, guest, _ = learner(relay, "udp:127.0.0.1:4001,learn")
+        answer = control.request("ATTACH", endpoint="udp:127.0.0.1:4001:127.0.0.1:4005", label="")
+        assert answer["error"] == errno.EADDRINUSE and "127.0.0.1:4001" in answer["error_text"]
+        first = UdpPeer(THEIRS, OURS)
+        exchange(first, guest)
+        control.attach("udp:127.0.0.1:4001:127.0.0.1:4005")
+        exchange(UdpPeer(("127.0.0.1", 4005), OURS), first, 3, 1)
+
+
+def test_learning_a_host_without_ipv6():
+    """its wildcard is IPv4's there"""
+    for name in ("all", "default"):
+        links.write(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6", "1")
+    with ManagedRelay() as relay:
+        _, guest, _ = learner(relay)
+        exchange(UdpPeer(THEIRS, OURS), guest)
 
 
 if __name__ == "__main__":
