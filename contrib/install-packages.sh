@@ -7,11 +7,12 @@ set -eu
 usage()
 {
     cat <<END
-usage: contrib/install-packages.sh [--list | --missing] [build | run | test]...
+usage: contrib/install-packages.sh [--list | --missing] [build | run | test | bench]...
 Installs those Debian packages that are missing, of the purposes named, or of all.
   build      to compile netrelay
   run        to run it, with libvirt and QEMU
   test       to run its tests, beside the other two
+  bench      to run its benchmark, which compares it with other programs
   --list     only prints the names of the packages
   --missing  only prints those which are not installed; exits 1 if there are any
 END
@@ -37,11 +38,14 @@ packages_for()
             busybox-static cpio iproute2 procps
         ;;
     test)
-        echo python3 socat vde2 vde2 tcpdump dnsmasq-base iputils-ping libcap2-bin \
+        echo python3 socat vde2 tcpdump dnsmasq-base iputils-ping libcap2-bin \
             libxml2-utils shellcheck clang-format clang
         ;;
+    bench)
+        echo python3 vde2 iperf3 iputils-ping cpio
+        ;;
     *)
-        die "there is no purpose '$1', only build, run and test"
+        die "there is no purpose '$1', only build, run, test and bench"
         ;;
     esac
 }
@@ -87,7 +91,8 @@ for word in "$@"; do
     *) wanted="$wanted $(packages_for "$word")" ;;
     esac
 done
-[ -n "$wanted" ] || wanted="$(packages_for build) $(packages_for run) $(packages_for test)"
+[ -n "$wanted" ] ||
+    wanted="$(packages_for build) $(packages_for run) $(packages_for test) $(packages_for bench)"
 
 # shellcheck disable=SC2086 # lists of words from here on
 if [ "$mode" = list ]; then
