@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Which CPU does what: one for the relay under test, another one for everything around it.
+
+The relay's processes start on theirs and so stay there, whatever they fork.
+"""
+
+import os
+import subprocess
+import time
+
+RELAY, LOAD = (sorted(os.sched_getaffinity(0)) * 2)[:2]
+SCHED_CLOCK = 2     # the kernel's number for the exact CPU time of a process, all threads of it
+
+
+def start(argv, core, pass_fds=(), namespace=None, **details):
+    """A process on that core, in a named network namespace if there is one."""
+    if namespace:
+        argv = ["ip", "netns", "exec", namespace, *argv]
+    details.setdefault("stdin", subprocess.DEVNULL)
+    details.setdefault("stdout", subprocess.DEVNULL)
+    return subprocess.Popen([str(word) for word in argv], pass_fds=pass_fds,
+                            preexec_fn=lambda: os.sched_setaffinity(0, {core}), **details)
+
+
+def cpu_ns(pids):
+    """The CPU time that these processes have used so far; one that is gone counts nothing."""
+    total = 0
+    for pid in pids:
+        try:
+            total += time.clock_gettime_ns((~pid << 3) | SCHED_CLOCK)
+        except OSError:
+            pass
+    return total
+
+
+def stop(process):
+    if process.poll() is None:
+        process.kill()
+    process.wait(10)

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Whether the benchmark sees what it should: it is set on relays that are wrong on purpose."""
+
+from functools import partial
+
+import load
+import results
+import subjects as of
+from scenarios import FRAMES, OURS, Goal, Scenario
+
+PAIRS = ("--flow", "0:1", "--flow", "2:3")
+SECONDS = 0.5
+
+# kind of bare relay, every how manieth frame, what has to be counted
+WRONG = (
+    ("drops", 1009, "lost"),
+    ("repeats", 1009, "repeated"),
+    ("changes", 101, "corrupt"),
+    ("swaps", 1009, "repeated"),
+    ("strays", 1009, "stray"),
+)
+
+
+def measured(kind, number=0):
+    return load.run(partial(of.bare, kind, 4, number), *PAIRS, seconds=SECONDS)
+
+
+def faults_are_seen():
+    """A bare relay that is right has none; each wrong one has its own."""
+    right = measured("copy")
+    yield "a bare copy has no fault", not right["faults"] and not right["lost"]
+    for kind, number, metric in WRONG:
+        found = measured(kind, number)
+        yield f"a relay that {kind} every {number}th frame: {found[metric]} {metric}", \
+            found[metric] > 0
+
+
+def slowness_is_seen():
+    """A relay that is busy for 200 us after each read reaches no goal, in frames nor in CPU."""
+    samples = {name: [measured(kind, 200) for _ in range(3)] for name, kind in (
+        (OURS, "slow"), ("raw", "copy"), (results.AGAIN, "slow"))}
+    scenario = Scenario("slow", "a slow relay", {}, [
+        Goal(FRAMES, "at least", 0.95, "raw"),
+        Goal("cpu_ms_per_mframes", "at most", 1.15, "raw")])
+    for row in results.judge(scenario, samples):
+        yield (f"a slow relay's {row['metric']}: {row['value']:.2f} of raw, "
+               f"band {row['band']:.2f}"), row["reached"] == results.NO
+
+
+def round_trip_is_seen():
+    """So is it in the round trip, by some 400 us: it is passed twice."""
+    quick, slow = (load.run(partial(of.bare, kind, 2, 200), "--ping", "0:1", seconds=SECONDS)
+                   for kind in ("copy", "slow"))
+    more = slow["p50_us"] - quick["p50_us"]
+    yield f"round trip through a relay slowed by 200 us: {more:.0f} us more", 150 < more < 1500
+
+
+def check():
+    """Prints TAP; the exit code."""
+    found = [line for part in (faults_are_seen, slowness_is_seen, round_trip_is_seen)
+             for line in part()]
+    print(f"1..{len(found)}")
+    for number, (what, good) in enumerate(found, 1):
+        print(f"{'ok' if good else 'not ok'} {number} - {what}")
+    return 0 if all(good for _, good in found) else 1
