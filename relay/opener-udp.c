@@ -32,6 +32,18 @@ static int describe(const struct inet_address *address, int r, char error[ATTACH
     return r;
 }
 
+/*
+ * A frame is as long as it is: rather fragmented on its way than lost until we have learned how
+ * long it may be. Routers of IPv6 do not fragment, but what they drop there is counted.
+ */
+static void let_fragment(int fd)
+{
+    int how = IP_PMTUDISC_DONT;
+
+    if (setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &how, sizeof(how)) < 0)
+        log_debug("datagrams are not to be fragmented: %s", strerror(errno));
+}
+
 static int udp_socket(const struct attachment *a, const struct inet_address *local,
                       const struct inet_address *remote, char error[ATTACHMENT_TEXT_MAX])
 {
@@ -46,6 +58,7 @@ static int udp_socket(const struct attachment *a, const struct inet_address *loc
     if (r < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0)
         return describe(local, r < 0 ? r : -errno, error);
     datagram_buffer(fd);
+    let_fragment(fd);
     if (setsockopt(fd, IPPROTO_UDP, UDP_GRO, &on, sizeof(on)) < 0)
         log_debug("%s gets its datagrams one by one", a->text);
     if (bind(fd, (const struct sockaddr *)&local->storage, local->len) < 0)

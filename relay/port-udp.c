@@ -24,11 +24,20 @@ static int udp_positions(struct port *port, uint64_t *ret_consumed, uint64_t *re
     return 0;
 }
 
-/* The peer's port was closed for a while: the kernel says so once, and it may open again. */
-static bool is_passing(int error)
+/* What the network says of a datagram that had left: nobody was there, or some router could not
+ * pass it on. That one is lost; the next may find somebody there. */
+static bool is_of_the_past(int error)
 {
     return error == ECONNREFUSED || error == EHOSTUNREACH || error == ENETUNREACH ||
-           error == EHOSTDOWN || error == ENETDOWN;
+           error == EHOSTDOWN || error == ENETDOWN || error == EMSGSIZE;
+}
+
+static void count_lost(struct port *port, int error, size_t len)
+{
+    struct port_counters *counters = port->counters;
+
+    port_count_refused(port, error == EMSGSIZE ? &counters->drop_size : &counters->drop_error,
+                       (uint32_t)len);
 }
 
 /* The length of the datagrams that the kernel has put together into this message. */
@@ -121,9 +130,11 @@ static ssize_t udp_fill(struct port *port, uint8_t *work, size_t room)
         at += bytes;
         port_filled(port, at);
     } while ((size_t)n == n_slots && at < room);
-    if (n >= 0 || at > 0 || n == -EAGAIN || n == -EINTR || is_passing(-n))
-        return (ssize_t)at;
-    return n;
+    if (n < 0 && is_of_the_past(-n))
+        count_lost(port, -n, 0);
+    else if (n < 0 && n != -EAGAIN && n != -EINTR && at == 0)
+        return n;
+    return (ssize_t)at;
 }
 
 static int udp_consume(struct port *port, uint64_t position)
@@ -225,10 +236,8 @@ static int refused(struct port *port, int error, size_t len)
 {
     if (error == EAGAIN || error == EINTR || error == ENOBUFS || error == ENOMEM)
         return 0;
-    port_count_refused(port,
-                       error == EMSGSIZE ? &port->counters->drop_size : &port->counters->drop_error,
-                       (uint32_t)len);
-    return is_passing(error) || error == EMSGSIZE || error == EPERM || error == EINVAL ? 1 : -error;
+    count_lost(port, error, len);
+    return is_of_the_past(error) || error == EPERM || error == EINVAL ? 1 : -error;
 }
 
 static size_t pass(struct port_walk *walk, int n_frames)
@@ -246,13 +255,19 @@ static ssize_t udp_send(struct port *port, const struct iovec *runs, size_t n_ru
     struct port_walk walk = { .iov = runs, .n = n_runs };
     struct sending sending;
     uint64_t began = port->sent;
-    int n = 0;
+    int n = 0, past;
 
     for (;;) {
         collect(&sending, walk, port->joined_max);
         if (sending.n == 0)
             break;
         n = send_noted(port, &sending);
+        if (n < 0 && is_of_the_past(-n)) {
+            past = -n;
+            n = send_noted(port, &sending);
+            if (n != -past)
+                count_lost(port, past, 0);
+        }
         if (n < 0 && parts_company(port, &sending.msgs[0].msg_hdr, -n))
             continue;
         if (n < 0)
