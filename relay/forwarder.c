@@ -21,7 +21,7 @@
 #include "relay/wire.h"
 
 #define QUANTUM       (64 * 1024) /* a port's turn where others wait */
-#define TRIM_MS       5000
+#define TRIM_MS       2000
 #define MESSAGES_TURN 64
 
 #define container(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
@@ -176,13 +176,26 @@ static void bury(struct forwarder *f, struct port *port)
     port_free(port);
 }
 
+/* Once for each port; from then on the counter tells. */
+static void tell_size(struct forwarder *f, struct port *port)
+{
+    struct notice notice = { .slot = port->slot, .id = port->id, .what = NOTICE_TOO_LONG };
+
+    if (port->counters->drop_size && !port->told_size)
+        port->told_size = notices_put(&f->notices, notice);
+}
+
+/* What can wait until frames have moved for a while. */
 static void on_trim(struct loop_timer *timer)
 {
     struct forwarder *f = the_forwarder;
 
-    for (uint32_t slot = 0; slot < f->batch.n_slots; ++slot)
-        if (f->batch.ports[slot])
-            port_trim(f->batch.ports[slot]);
+    for (uint32_t slot = 0; slot < f->batch.n_slots; ++slot) {
+        if (!f->batch.ports[slot])
+            continue;
+        port_trim(f->batch.ports[slot]);
+        tell_size(f, f->batch.ports[slot]);
+    }
 }
 
 /* Until all ports are there and the batch of a predecessor is finished none may be read: it would

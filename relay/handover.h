@@ -33,6 +33,7 @@ enum handover_type {
 enum handover_notice {
     NOTICE_FILTERED, /* this source address may not come in there */
     NOTICE_STORMED,  /* it floods more than it may */
+    NOTICE_TOO_LONG, /* it cannot take such long frames */
 };
 
 struct handover {

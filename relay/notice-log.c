@@ -36,10 +36,20 @@ static void say_stormed(struct keeper *keeper, struct holding *holding,
                 options->limits_storm ? options->storm : keeper->config->storm);
 }
 
+static void say_too_long(struct keeper *keeper, struct holding *holding,
+                         const struct handover *message)
+{
+    char name[NAME_MAX_BYTES];
+
+    log_limited(LOG_LEVEL_WARNING, "%s: frames that are too long for it are dropped and counted",
+                name_of(holding, name));
+}
+
 static void (*const handlers[])(struct keeper *keeper, struct holding *holding,
                                 const struct handover *message) = {
     [NOTICE_FILTERED] = say_filtered,
     [NOTICE_STORMED] = say_stormed,
+    [NOTICE_TOO_LONG] = say_too_long,
 };
 
 void notice_handle(struct keeper *keeper, struct holding *holding, const struct handover *message)

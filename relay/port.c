@@ -80,6 +80,7 @@ int port_new(struct port **ret, struct shared *shared, enum port_kind kind, uint
         return r;
     }
     port->carry_used = port->queue_used = true;
+    port->told_size = port->counters->drop_size > 0; /* a predecessor has */
     *ret = steal_ptr(&port);
     return 0;
 }

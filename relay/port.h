@@ -63,6 +63,7 @@ struct port {
     bool paused;         /* a wire's other end is full: not read */
     uint64_t consumed;   /* C, where the kernel is its witness */
     uint64_t sent;       /* H */
+    bool told_size;      /* that it drops frames for their length */
     uint32_t joined_max; /* UDP: longer frames do not leave in one message with others */
     int dead;            /* 0, or why: negative errno; it is closed at the end of the round */
 };

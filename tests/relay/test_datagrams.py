@@ -15,6 +15,7 @@ from frames import BROADCAST, FRAME_MAX, frame, mac, numbered
 from peers import Server, UdpPeer, dial, exchange, introduce, meet
 from relayproc import Relay, udp_ports
 from traffic import Traffic, complete, unhurt
+from wait import eventually, never
 
 OURS = ("127.0.0.1", 4001)
 THEIRS = ("127.0.0.1", 4002)
@@ -218,6 +219,27 @@ def test_F14_a_frame_too_long_for_udp():
         other.expect(largest, numbered(mac(2), mac(1), 1))
         port = control.port_of(far)
         assert port["drops"] == 2 == port["drop_size"] + port["drop_error"], port
+
+
+def test_F14_a_frame_too_long_for_udp_is_said_once():
+    """a hundred of them, twice, with another forwarder between: one line in the log"""
+    with Relay("-l", "12345", "4001:127.0.0.1:4002") as relay:
+        relay.listening(12345).bound(4001)
+        guest, other = meet(dial(12345), UdpPeer(THEIRS, OURS))
+
+        def too_long():
+            for _ in range(100):
+                guest.send(frame(BROADCAST, mac(1), size=FRAME_MAX))
+            exchange(guest, other)
+        too_long()
+        eventually(lambda: "too long" in relay.text(), 8, "it is said")
+        was = relay.forwarder()
+        os.kill(was, 9)
+        eventually(lambda: relay.forwarder() != was, 5, "another forwarder")
+        too_long()
+        never(lambda: relay.text().count("too long") > 1, 2.5, "it is said again")
+        assert len(relay.text().splitlines()) <= 2, relay.text()
+        assert relay.text().count("too long") == 1, relay.text()
 
 
 def test_F14_icmp_unreachable_and_a_peer_that_appears_later():
