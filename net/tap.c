@@ -5,9 +5,15 @@
 #include <fcntl.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
+#include <linux/virtio_net.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include "common/scope.h"
+
+#ifndef TUN_F_USO4 /* headers before Linux 6.2 */
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
 
 unsigned if_nametoindex(const char *name); /* <net/if.h> does not go with <linux/if.h> */
 
@@ -27,15 +33,41 @@ static int attach(const char *name, short flags, struct ifreq *ret)
     return steal_fd(&fd);
 }
 
+/*
+ * What the kernel may leave to us, most first: checksums, and cutting of TCP and UDP. With fewer of
+ * them it only does more itself.
+ */
+static int offer_offloads(int fd)
+{
+    static const unsigned offers[] = {
+        TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN | TUN_F_USO4 | TUN_F_USO6,
+        TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN,
+        0,
+    };
+    int size = sizeof(struct virtio_net_hdr);
+
+    if (ioctl(fd, TUNSETVNETHDRSZ, &size) < 0)
+        return -errno;
+    for (size_t i = 0; i < sizeof(offers) / sizeof(offers[0]); ++i)
+        if (ioctl(fd, TUNSETOFFLOAD, offers[i]) == 0)
+            return 0;
+    return -errno;
+}
+
 int tap_create(const char *pattern, char ret_name[TAP_NAME_MAX])
 {
     struct ifreq ifr;
     /* Exclusively: it is not to become the TAP of somebody who had the name first. */
-    int fd = attach(pattern, (short)IFF_TUN_EXCL, &ifr);
+    _cleanup_(closep) int fd = attach(pattern, (short)(IFF_TUN_EXCL | IFF_VNET_HDR), &ifr);
+    int r;
 
-    if (fd >= 0)
-        memcpy(ret_name, ifr.ifr_name, TAP_NAME_MAX);
-    return fd;
+    if (fd < 0)
+        return fd;
+    r = offer_offloads(fd);
+    if (r < 0)
+        return r;
+    memcpy(ret_name, ifr.ifr_name, TAP_NAME_MAX);
+    return steal_fd(&fd);
 }
 
 int tap_open(const char *name)
@@ -64,7 +96,7 @@ int tap_name(int fd, char ret_name[TAP_NAME_MAX])
     if (ioctl(fd, TUNGETIFF, &ifr) < 0)
         return -EBADFD;
     /* IFF_NO_PI tells nothing here: the kernel uses its bit for IFF_NOFILTER in this answer. */
-    if (!(ifr.ifr_flags & IFF_TAP) || (ifr.ifr_flags & IFF_VNET_HDR))
+    if (!(ifr.ifr_flags & IFF_TAP))
         return -EBADFD;
     memcpy(ret_name, ifr.ifr_name, TAP_NAME_MAX);
     return 0;

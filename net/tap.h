@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* TAP devices: TUNSETIFF by us (the kernel refuses to make one by rtnetlink), no packet
- * information, non-persistent: a TAP of ours goes with its last descriptor. */
+/*
+ * TAP devices: TUNSETIFF by us (the kernel refuses to make one by rtnetlink), no packet
+ * information, non-persistent: a TAP of ours goes with its last descriptor. One that we make has
+ * virtio headers (struct virtio_net_hdr, 10 bytes) before its frames, and offers the kernel to
+ * take TCP and UDP uncut and checksums only begun; one that was there is used as it is.
+ */
 #ifndef NR_NET_TAP_H
 #define NR_NET_TAP_H
 
@@ -13,8 +17,7 @@
 int tap_create(const char *pattern, char ret_name[TAP_NAME_MAX]);
 /* Opens an existing persistent TAP by name, as its owner may. -ENODEV where there is none. */
 int tap_open(const char *name);
-/* The name of the TAP behind a descriptor: 0, or -EBADFD where it is not one, or is one that puts
- * virtio headers before its frames. */
+/* The name of the TAP behind a descriptor: 0, or -EBADFD where it is not one. */
 int tap_name(int fd, char ret_name[TAP_NAME_MAX]);
 
 #endif

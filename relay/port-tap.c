@@ -1,12 +1,44 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A TAP: a frame a read or write. A guest's frame may be shorter than the kernel expects, so it is
- * padded here and nowhere else.
+ * padded here and nowhere else. One with virtio headers (IFF_VNET_HDR) takes and gives many TCP
+ * segments at once; the others' frames are ordinary ones, so it is here that they are cut and
+ * joined.
  */
 #include <errno.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
+#include "relay/merge.h"
 #include "relay/port.h"
+#include "relay/segment.h"
+
+#define HEAD_MAX 64 /* a virtio header with all that was ever added to it */
+
+/* A virtio header's first fields, which all sizes have; those after them are of no use here. */
+union head {
+    struct virtio_net_hdr net;
+    uint8_t bytes[HEAD_MAX];
+};
+
+static int tap_open(struct port *port)
+{
+    struct ifreq ifr = { 0 };
+    int size = 0;
+
+    if (ioctl(port->rfd, TUNGETIFF, &ifr) < 0)
+        return -errno;
+    if (!(ifr.ifr_flags & IFF_VNET_HDR))
+        return 0;
+    if (ioctl(port->rfd, TUNGETVNETHDRSZ, &size) < 0)
+        return -errno;
+    if (size < (int)sizeof(struct virtio_net_hdr) || size > HEAD_MAX)
+        return -ENOTSUP;
+    port->head_size = (uint32_t)size;
+    return 0;
+}
 
 static int tap_positions(struct port *port, uint64_t *ret_consumed, uint64_t *ret_sent)
 {
@@ -15,25 +47,42 @@ static int tap_positions(struct port *port, uint64_t *ret_consumed, uint64_t *re
     return 0;
 }
 
+/* A frame, or what becomes of one, with lengths; 0 where it was none; negative errno. */
+static ssize_t read_frame(struct port *port, uint8_t *to, size_t room)
+{
+    union head head;
+    struct iovec iov[2] = { { &head, port->head_size }, { to + FRAMING_HEADER, FRAME_MAX } };
+    ssize_t n = readv(port->rfd, iov, 2);
+
+    if (n <= 0)
+        return n < 0 ? -errno : -EAGAIN;
+    if (!port->head_size) {
+        framing_put_length(to, (uint32_t)n);
+        return FRAMING_HEADER + n;
+    }
+    if (n > (ssize_t)port->head_size) {
+        n = segment_frame(to, (size_t)n - port->head_size, room, &head.net);
+        if (n >= 0)
+            return n;
+    }
+    ++*(n == -EMSGSIZE ? &port->counters->drop_size : &port->counters->drop_error);
+    return 0;
+}
+
 static ssize_t tap_fill(struct port *port, uint8_t *work, size_t room)
 {
     size_t at = 0;
+    ssize_t n = 1;
 
-    while (at < room && SHARED_WORK - at >= FRAMING_MAX) {
-        ssize_t n = read(port->rfd, work + at + FRAMING_HEADER, FRAME_MAX);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            if (at > 0 || n == 0 || errno == EAGAIN)
-                break;
-            return errno == EIO ? 0 : -errno;
+    while (n > 0 && at < room && SHARED_WORK - at >= FRAMING_MAX) {
+        n = read_frame(port, work + at, SHARED_WORK - at);
+        if (n > 0) {
+            at += (size_t)n;
+            port_filled(port, at);
         }
-        framing_put_length(work + at, (uint32_t)n);
-        at += FRAMING_HEADER + (size_t)n;
-        port_filled(port, at);
     }
-    return (ssize_t)at;
+    /* EIO: it is down; it may come up again. */
+    return at > 0 || n >= 0 || n == -EAGAIN || n == -EINTR || n == -EIO ? (ssize_t)at : n;
 }
 
 static int tap_consume(struct port *port, uint64_t position)
@@ -41,50 +90,91 @@ static int tap_consume(struct port *port, uint64_t position)
     return 0; /* fill did */
 }
 
-static ssize_t write_padded(int fd, struct frame frame)
+/* One write's frames: one, or where the TAP takes them whole the segments that go on from it.
+ * Moves the walk behind them. */
+static bool gather(const struct port *port, struct port_walk *walk, struct merge *merge)
+{
+    struct port_walk ahead;
+    struct frame frame;
+
+    if (!port_walk_next(walk, &frame))
+        return false;
+    merge_begin(merge, frame);
+    if (!port->head_size || !port->joined_max)
+        return true;
+    ahead = *walk;
+    while (port_walk_next(&ahead, &frame) && merge_add(merge, frame))
+        *walk = ahead;
+    return true;
+}
+
+static int write_merged(const struct port *port, struct merge *merge)
 {
     static const uint8_t zeros[FRAME_PAD];
-    struct iovec iov[2] = { { .iov_base = (void *)frame.data, .iov_len = frame.len },
-                            { .iov_base = (void *)zeros } };
+    struct iovec iov[MERGE_FRAMES + 3];
+    union head head = { 0 };
+    size_t n = 1 + merge_end(merge, &head.net, iov + 1);
 
-    if (frame.len < FRAME_PAD)
-        iov[1].iov_len = FRAME_PAD - frame.len;
-    return writev(fd, iov, 2);
+    iov[0] = (struct iovec){ &head, port->head_size };
+    if (merge->n == 1 && merge->first.len < FRAME_PAD)
+        iov[n++] = (struct iovec){ (void *)zeros, FRAME_PAD - merge->first.len };
+    return writev(port->wfd, iov, (int)n) < 0 ? -errno : 0;
+}
+
+/* A kernel that will not have them in one piece gets them one by one from here on. */
+static bool is_parted(struct port *port, const struct merge *merge, int error)
+{
+    if (error != EINVAL || merge->n == 1)
+        return false;
+    port->joined_max = 0;
+    return true;
+}
+
+/* 1: the frames are given up; 0: they have to wait; negative errno: the port is dead. */
+static int refused(struct port *port, const struct merge *merge, int error)
+{
+    uint64_t *reason = error == EINVAL || error == EMSGSIZE ? &port->counters->drop_size
+                                                            : &port->counters->drop_error;
+
+    if (error == EAGAIN || error == EINTR || error == ENOBUFS || error == ENOMEM)
+        return 0;
+    if (error == EBADFD || error == EBADF)
+        return -error;
+    for (unsigned i = 0; i < merge->n; ++i)
+        port_count_refused(port, reason, i == 0 ? (uint32_t)merge->bytes : 0);
+    return 1;
 }
 
 static ssize_t tap_send(struct port *port, const struct iovec *runs, size_t n_runs)
 {
     struct port_walk walk = { .iov = runs, .n = n_runs };
-    struct frame frame;
-    ssize_t done = 0;
+    uint64_t began = port->sent;
+    struct merge merge;
+    int r = 0;
 
-    while (port_walk_next(&walk, &frame)) {
-        size_t bytes = FRAMING_HEADER + frame.len;
+    for (struct port_walk from = walk; gather(port, &walk, &merge); from = walk) {
+        size_t bytes = merge.bytes + merge.n * FRAMING_HEADER;
 
         port->record->h = port->sent + bytes; /* before the call: lost rather than repeated */
         shared_barrier();
-        if (write_padded(port->wfd, frame) < 0) {
-            if (errno == EAGAIN || errno == EINTR || errno == ENOBUFS || errno == ENOMEM) {
-                port->record->h = port->sent;
-                return done;
-            }
-            if (errno == EBADFD || errno == EBADF)
-                return -errno;
-            /* EIO: it is down; it may come up again. */
-            port_count_refused(port,
-                               errno == EINVAL || errno == EMSGSIZE ? &port->counters->drop_size
-                                                                    : &port->counters->drop_error,
-                               frame.len);
+        r = write_merged(port, &merge);
+        if (r < 0 && is_parted(port, &merge, -r)) {
+            walk = from;
+            continue;
         }
+        r = r < 0 ? refused(port, &merge, -r) : 1;
+        if (r <= 0)
+            break;
         port->sent += bytes;
-        done += (ssize_t)bytes;
     }
-    return done;
+    port->record->h = port->sent;
+    return r < 0 ? r : (ssize_t)(port->sent - began);
 }
 
 const struct port_ops port_tap_ops = {
     .name = "tap",
     .datagrams = true,
+    .open = tap_open,
     .positions = tap_positions,
     .fill = tap_fill,
     .consume = tap_consume,

@@ -28,6 +28,8 @@ struct port;
 struct port_ops {
     const char *name;
     bool datagrams; /* input is whole frames, put into the work area and gone from the kernel */
+    /* Finds out what the kind has to know of the descriptor; may be NULL. 0 or negative errno. */
+    int (*open)(struct port *port);
     /* Where the kernel or the record says the port stands. Negative errno: it is dead. */
     int (*positions)(struct port *port, uint64_t *ret_consumed, uint64_t *ret_sent);
     /*
@@ -64,7 +66,8 @@ struct port {
     uint64_t consumed;   /* C, where the kernel is its witness */
     uint64_t sent;       /* H */
     bool told_size;      /* that it drops frames for their length */
-    uint32_t joined_max; /* UDP: longer frames do not leave in one message with others */
+    uint32_t joined_max; /* longer frames do not leave in one call's message with others */
+    uint32_t head_size;  /* TAP: of the virtio header before each frame */
     int dead;            /* 0, or why: negative errno; it is closed at the end of the round */
 };
 

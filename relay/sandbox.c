@@ -16,6 +16,7 @@ static const int allowed[] = {
     SCMP_SYS(sendmsg),
     SCMP_SYS(sendmmsg),
     SCMP_SYS(read),
+    SCMP_SYS(readv),
     SCMP_SYS(write),
     SCMP_SYS(writev),
     /* positions; ioctl acts on descriptors that were handed over, and its numbers vary by kind */

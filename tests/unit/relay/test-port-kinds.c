@@ -5,9 +5,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib.h>
+#include <linux/seccomp.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "relay/port.h"
 
@@ -215,6 +220,58 @@ static void test_udp_out(void)
     port_free(port);
 }
 
+/* Killed in the call itself: the frames are noted as gone, so none goes twice. */
+static void test_udp_killed_in_the_call(void)
+{
+    g_autofree uint8_t *data = g_malloc(SHARED_WORK);
+    struct iovec iov = { .iov_base = data };
+    struct port *port;
+    int ours, theirs, status;
+    pid_t child;
+
+    for (int i = 0; i < 10; ++i)
+        iov.iov_len += put_frame(data + iov.iov_len, 100, 'a');
+    inet_pair(SOCK_DGRAM, &ours, &theirs);
+    g_assert_cmpint(port_new(&port, &shared, PORT_UDP, 10, 50, ours, ours, false), ==, 0);
+    child = fork();
+    if (child == 0) { /* no call but read, write and exit is allowed from here on */
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT);
+        port->ops->send(port, &iov, 1);
+        _exit(0);
+    }
+    g_assert_cmpint(waitpid(child, &status, 0), ==, child);
+    g_assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    g_assert_cmpuint(port->record->h, ==, iov.iov_len);
+    port_free(port);
+    close(theirs);
+}
+
+/* Frames of one length that follow on one another are one message, the last may be shorter. */
+static void test_udp_joins(void)
+{
+    static const uint32_t lengths[] = { 100, 100, 100, 60, 60, 200, 200, 70 };
+    static const int wanted[] = { 360, 60, 470 };
+    g_autofree uint8_t *data = g_malloc(SHARED_WORK);
+    struct iovec iov = { .iov_base = data };
+    int ours, theirs, on = 1;
+    struct port *port;
+    char got[1000];
+
+    for (size_t i = 0; i < G_N_ELEMENTS(lengths); ++i)
+        iov.iov_len += put_frame(data + iov.iov_len, lengths[i], 'a');
+    inet_pair(SOCK_DGRAM, &ours, &theirs);
+    if (setsockopt(theirs, IPPROTO_UDP, UDP_GRO, &on, sizeof(on)) < 0) {
+        g_test_skip("this kernel puts no datagrams together");
+        return;
+    }
+    g_assert_cmpint(port_new(&port, &shared, PORT_UDP, 11, 60, ours, ours, false), ==, 0);
+    g_assert_cmpint(port->ops->send(port, &iov, 1), ==, (ssize_t)iov.iov_len);
+    for (size_t i = 0; i < G_N_ELEMENTS(wanted); ++i)
+        g_assert_cmpint(recv(theirs, got, sizeof(got), MSG_DONTWAIT), ==, wanted[i]);
+    port_free(port);
+    close(theirs);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -225,5 +282,7 @@ int main(int argc, char **argv)
     g_test_add_func("/port/pipe", test_pipe);
     g_test_add_func("/port/udp-in", test_udp_in);
     g_test_add_func("/port/udp-out", test_udp_out);
+    g_test_add_func("/port/udp-killed-in-the-call", test_udp_killed_in_the_call);
+    g_test_add_func("/port/udp-joins", test_udp_joins);
     return g_test_run();
 }

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A port on a real TAP with virtio headers: what a packet socket on the device sees of it. */
+#include <glib.h>
+#include <linux/seccomp.h>
+#include <net/if.h>
+#include <netpacket/packet.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "net/tap.h"
+#include "netns.h"
+#include "packets.h"
+#include "relay/port.h"
+
+#define FRAMES 10
+#define SIZE   1000
+
+static struct shared shared;
+static uint8_t data[SHARED_WORK];
+
+static struct port *new_port(uint32_t slot, char name[TAP_NAME_MAX])
+{
+    int fd = tap_create("t%d", name);
+    struct port *port;
+
+    g_assert_cmpint(fd, >=, 0);
+    netns_link_up(name, true);
+    g_assert_cmpint(port_new(&port, &shared, PORT_TAP, slot, 10 + slot, fd, fd, false), ==, 0);
+    return port;
+}
+
+/* Hears what the port writes, and nothing else. */
+static int listen_on(const char *name)
+{
+    struct sockaddr_ll address = { .sll_family = AF_PACKET,
+                                   .sll_protocol = 0x0008, /* IPv4 */
+                                   .sll_ifindex = (int)if_nametoindex(name) };
+    int sock = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    g_assert_no_errno(bind(sock, (struct sockaddr *)&address, sizeof(address)));
+    return sock;
+}
+
+/* Segments in order, framed, from data on. */
+static struct iovec make_flow(void)
+{
+    struct packets p = { .flags = 0x10 };
+    struct iovec iov = { data, 0 };
+    static uint8_t payload[SIZE];
+
+    for (unsigned i = 0; i < FRAMES; ++i) {
+        size_t len = packets_make(data + iov.iov_len + FRAMING_HEADER, &p, payload, SIZE, false);
+
+        framing_put_length(data + iov.iov_len, (uint32_t)len);
+        iov.iov_len += FRAMING_HEADER + len;
+        p.sequence += SIZE;
+        ++p.id;
+    }
+    return iov;
+}
+
+static void test_joins(void)
+{
+    char name[TAP_NAME_MAX], got[2 * FRAMES * SIZE];
+    struct iovec iov = make_flow();
+    struct port *port;
+    int sock;
+
+    if (netns_skip_without_tun())
+        return;
+    port = new_port(1, name);
+    sock = listen_on(name);
+    g_assert_cmpint(port->ops->send(port, &iov, 1), ==, (ssize_t)iov.iov_len);
+    g_assert_cmpint(recv(sock, got, sizeof(got), 0), ==, 54 + FRAMES * SIZE);
+    g_assert_cmpint(recv(sock, got, sizeof(got), 0), <, 0);
+    g_assert_cmpuint(port->record->h, ==, iov.iov_len);
+    g_assert_cmpuint(port->sent, ==, iov.iov_len);
+    port->joined_max = 0; /* as after a refusal */
+    g_assert_cmpint(port->ops->send(port, &iov, 1), ==, (ssize_t)iov.iov_len);
+    for (int i = 0; i < FRAMES; ++i)
+        g_assert_cmpint(recv(sock, got, sizeof(got), 0), ==, 54 + SIZE);
+    close(sock);
+    port_free(port);
+}
+
+/* All frames that were to go in one piece are given up, and counted, each. */
+static void test_down(void)
+{
+    struct iovec iov = make_flow();
+    char name[TAP_NAME_MAX];
+    struct port *port;
+
+    if (netns_skip_without_tun())
+        return;
+    port = new_port(2, name);
+    netns_link_up(name, false);
+    port->counters->tx_frames = FRAMES;
+    port->counters->tx_bytes = iov.iov_len - FRAMES * FRAMING_HEADER;
+    g_assert_cmpint(port->ops->send(port, &iov, 1), ==, (ssize_t)iov.iov_len);
+    g_assert_cmpuint(port->counters->drop_error, ==, FRAMES);
+    g_assert_cmpuint(port->counters->tx_frames, ==, 0);
+    g_assert_cmpuint(port->counters->tx_bytes, ==, 0);
+    port_free(port);
+}
+
+/* Killed in the call itself: what it wrote in one piece is noted as gone, and no more. */
+static void test_killed_in_the_call(void)
+{
+    struct iovec iov = make_flow();
+    char name[TAP_NAME_MAX];
+    struct port *port;
+    int status;
+    pid_t child;
+
+    if (netns_skip_without_tun())
+        return;
+    port = new_port(3, name);
+    data[iov.iov_len / FRAMES * 5 + FRAMING_HEADER + 13] ^= 1; /* the sixth is not of the flow */
+    child = fork();
+    if (child == 0) { /* no call but read, write and exit is allowed from here on */
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT);
+        port->ops->send(port, &iov, 1);
+        _exit(0);
+    }
+    g_assert_cmpint(waitpid(child, &status, 0), ==, child);
+    g_assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    g_assert_cmpuint(port->record->h, ==, iov.iov_len / 2);
+    port_free(port);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    netns_enter();
+    g_assert_cmpint(shared_map(&shared, shared_create(1024 * 1024)), ==, 0);
+    g_test_add_func("/port-tap/joins", test_joins);
+    g_test_add_func("/port-tap/down", test_down);
+    g_test_add_func("/port-tap/killed-in-the-call", test_killed_in_the_call);
+    return g_test_run();
+}
