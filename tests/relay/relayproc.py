@@ -25,7 +25,8 @@ class Relay:
 
         def limit():
             if descriptors:
-                resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
+                both = descriptors if isinstance(descriptors, tuple) else (descriptors,) * 2
+                resource.setrlimit(resource.RLIMIT_NOFILE, both)
         self.process = subprocess.Popen(
             [program or kit.netrelay(), *self.arguments], stdin=stdin, pass_fds=pass_fds,
             preexec_fn=limit, stdout=stdout or self.log, stderr=self.log,

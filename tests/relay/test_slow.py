@@ -11,6 +11,7 @@ import kit
 from ctlproto import ManagedRelay
 from frames import BROADCAST, ETHERTYPE, enclose, frame, mac
 from peers import dial, exchange, introduce, meet
+from pushback import Pauses, lose_nothing
 from relayproc import Relay, stat_of
 from traffic import Traffic, complete, unhurt
 from wait import eventually
@@ -80,6 +81,11 @@ def port_with_drops(control):
 def all_empty(control):
     ports = control.ports()
     return ports if not any(port["queued"] for port in ports.values()) else None
+
+
+def test_F7_a_wire_loses_nothing():
+    """200 MB to a sink that pauses again and again, for less than --stall: every frame arrives"""
+    lose_nothing(200, Pauses(0.3, 40 * 10 ** 6))
 
 
 def test_F7_drops_of_one_port_are_the_frames_it_missed():

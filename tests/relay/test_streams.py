@@ -200,26 +200,28 @@ def test_F4_1000_connects_and_disconnects():
 
 
 @tap.timeout(90)
-def test_F5_2000_clients():
-    """all served, a broadcast reaches each of them, and they leave nothing behind"""
+def test_F5_4000_clients():
+    """its soft limit of 256 descriptors is raised by itself; all 4,000 are served at once, a
+    broadcast reaches each of them, and they leave nothing behind"""
     kit.need_root()
     raise_own_limit(8192)
-    with Relay("-l", "12345") as relay:
+    with Relay("-l", "12345", descriptors=(256, 8192)) as relay:
         relay.listening(12345)
         before = relay.holds()
-        guests = [dial(12345) for _ in range(2000)]
-        eventually(lambda: relay.holds()["forwarder"] >= 2000, 10, "all are served")
-        meet(*guests, deadline=20)
+        guests = [dial(12345) for _ in range(4000)]
+        eventually(lambda: relay.holds()["forwarder"] >= 4000, 20, "all are served")
+        meet(*guests, deadline=30)
         said = frame(BROADCAST, mac(1), b"to everyone", size=60)
         guests[0].send(said)
         for guest in guests[1:]:
             guest.expect(said)
         guests[0].silent(0.01)
-        exchange(guests[7], guests[1999], 8, 2000)
+        exchange(guests[7], guests[3999], 8, 4000)
         for guest in guests:
             guest.close()
-        relay.holds_again(before, 10)
+        relay.holds_again(before, 20)
         relay.calm()
+        assert not relay.text(), relay.text()
 
 
 def raise_own_limit(count):
@@ -270,6 +272,22 @@ def test_F6_descriptors_used_up():
         wait_for(many[-1], frame(BROADCAST, mac(8), b"late", size=60), end - time.monotonic())
         for peer in many[80:]:
             peer.close()
+
+
+def test_F6_coming_and_going_at_the_limit():
+    """500 times one leaves and two come: each place is taken again, the log stays short"""
+    with Relay("-l", "12345", descriptors=64) as relay:
+        relay.listening(12345)
+        waiting = [dial(12345) for _ in range(64)]
+        eventually(lambda: "no more ports" in relay.text(), 5, "it says what is short")
+        for _ in range(500):
+            waiting.pop(0).close()
+            waiting.append(dial(12345))
+        for peer in waiting[:50]:
+            peer.close()
+        exchange(*waiting[50:52])
+        lines = relay.text().splitlines()
+        assert len(lines) < 20, f"{len(lines)} lines, such as {lines[-2:]}"
 
 
 def test_F26_a_million_misdeeds_make_a_bounded_log():
