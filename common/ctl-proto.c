@@ -147,23 +147,24 @@ uint32_t ctl_msg_serial(const struct ctl_msg *msg)
     return header_of(msg).serial;
 }
 
-static const uint8_t *find(const struct ctl_msg *msg, enum ctl_attr attr, size_t *ret_length)
+static const uint8_t *find(const struct ctl_msg *msg, enum ctl_attr attr, unsigned index,
+                           size_t *ret_length)
 {
     size_t pos = sizeof(struct header);
     const uint8_t *value;
     uint16_t id;
 
     while (attr_next(msg, &pos, &id, &value, ret_length) > 0) {
-        if (id == attr)
+        if (id == attr && index-- == 0)
             return value;
     }
     return NULL;
 }
 
-bool ctl_get_u32(const struct ctl_msg *msg, enum ctl_attr attr, uint32_t *ret)
+bool ctl_get_u32_at(const struct ctl_msg *msg, enum ctl_attr attr, unsigned index, uint32_t *ret)
 {
     size_t length;
-    const uint8_t *value = find(msg, attr, &length);
+    const uint8_t *value = find(msg, attr, index, &length);
 
     if (!value || length != sizeof(*ret))
         return false;
@@ -171,10 +172,15 @@ bool ctl_get_u32(const struct ctl_msg *msg, enum ctl_attr attr, uint32_t *ret)
     return true;
 }
 
+bool ctl_get_u32(const struct ctl_msg *msg, enum ctl_attr attr, uint32_t *ret)
+{
+    return ctl_get_u32_at(msg, attr, 0, ret);
+}
+
 bool ctl_get_u64(const struct ctl_msg *msg, enum ctl_attr attr, uint64_t *ret)
 {
     size_t length;
-    const uint8_t *value = find(msg, attr, &length);
+    const uint8_t *value = find(msg, attr, 0, &length);
 
     if (!value || length != sizeof(*ret))
         return false;
@@ -185,7 +191,7 @@ bool ctl_get_u64(const struct ctl_msg *msg, enum ctl_attr attr, uint64_t *ret)
 bool ctl_get_str(const struct ctl_msg *msg, enum ctl_attr attr, char *ret, size_t size)
 {
     size_t length;
-    const uint8_t *value = find(msg, attr, &length);
+    const uint8_t *value = find(msg, attr, 0, &length);
 
     if (!value || length >= size || memchr(value, '\0', length))
         return false;
@@ -210,6 +216,7 @@ static const char *const type_names[] = {
     [CTL_EVENT_ENDPOINT] = "event-endpoint",
     [CTL_EVENT_PORT] = "event-port",
     [CTL_EVENT_PORT_GONE] = "event-port-gone",
+    [CTL_CAPTURE] = "capture",
 };
 
 static const char *const endpoint_state_names[] = {

@@ -13,6 +13,9 @@
  *   client: CLOSE_PORT (port id)         relay: REPLY   once every holder has closed it
  *   client: LABEL_PORT (port id, label)  relay: REPLY
  *   client: STOP                         relay: REPLY, then it ends; end of file means it is gone
+ *   client: CAPTURE (snaplen; ids of ports, of endpoints, each as often as wanted; none: all ports,
+ *                    each frame once, where it comes in), with SCM_RIGHTS: a SOCK_SEQPACKET socket
+ *                                        relay: REPLY; then capture-proto.h on that socket
  *   relay, to each client that said HELLO: EVENT_ENDPOINT, EVENT_PORT, EVENT_PORT_GONE; serial 0
  *
  * Every answer carries its request's serial. A label is the client's own text, kept and shown.
@@ -44,6 +47,7 @@ enum ctl_type {
     CTL_EVENT_ENDPOINT, /* as ENDPOINT: a new state */
     CTL_EVENT_PORT,     /* as PORT: opened, or changed its state */
     CTL_EVENT_PORT_GONE,
+    CTL_CAPTURE,
 };
 
 /* u: uint32_t, U: uint64_t, s: text without NUL inside */
@@ -76,6 +80,7 @@ enum ctl_attr {
     CTL_A_DROP_FILTER,   /* U: its source address may not come in there */
     CTL_A_DROP_LOOP,     /* U: it had gone round, or its port is blocked */
     CTL_A_DROP_STORM,    /* U: more floods a second than the port may send */
+    CTL_A_SNAPLEN,       /* u: so much of a frame is captured at most; absent: all */
 };
 
 enum ctl_endpoint_state {
@@ -113,6 +118,8 @@ enum ctl_type ctl_msg_type(const struct ctl_msg *msg);
 uint32_t ctl_msg_serial(const struct ctl_msg *msg);
 /* False where the attribute is absent or has another size. The first one counts. */
 bool ctl_get_u32(const struct ctl_msg *msg, enum ctl_attr attr, uint32_t *ret);
+/* The attribute of which there may be several: the index-th of them, from 0. */
+bool ctl_get_u32_at(const struct ctl_msg *msg, enum ctl_attr attr, unsigned index, uint32_t *ret);
 bool ctl_get_u64(const struct ctl_msg *msg, enum ctl_attr attr, uint64_t *ret);
 /* False also where it does not fit into size with its NUL, or has a NUL inside. */
 bool ctl_get_str(const struct ctl_msg *msg, enum ctl_attr attr, char *ret, size_t size);

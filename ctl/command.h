@@ -75,6 +75,7 @@ NrExit nr_relay_attach_run(const NrCall *call);
 NrExit nr_relay_detach_run(const NrCall *call);
 NrExit nr_relay_close_run(const NrCall *call);
 NrExit nr_relay_label_run(const NrCall *call);
+NrExit nr_relay_capture_run(const NrCall *call);
 NrExit nr_relay_stop_run(const NrCall *call);
 
 /* For completion: the tables and the options, as main.c has them. */

@@ -117,7 +117,7 @@ static void offer_relay_ids(const NrCall *call, const NrCommand *command, const 
 static gboolean takes_ports(const NrCommand *command)
 {
     return command->run == nr_relay_detach_run || command->run == nr_relay_close_run ||
-           command->run == nr_relay_label_run;
+           command->run == nr_relay_label_run || command->run == nr_relay_capture_run;
 }
 
 NrExit nr_complete_run(const NrCall *asked)

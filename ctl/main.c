@@ -37,6 +37,9 @@ static const NrCommand relay_commands[] = {
       nr_relay_close_run },
     { "label", "PORT TEXT", "give a port another label", NR_OPTIONS_RELAY, 2, 2,
       nr_relay_label_run },
+    { "capture", "[PORT|ENDPOINT]...|all",
+      "write frames as pcapng; all: each once, where it comes in",
+      NR_OPTIONS_RELAY | NR_OPTIONS_CAPTURE, 0, G_MAXUINT, nr_relay_capture_run },
     { "stop", "", "end the relay", NR_OPTIONS_RELAY, 0, 0, nr_relay_stop_run },
 };
 
@@ -57,6 +60,15 @@ static const struct {
     { "session", 0, NULL, "the user's own manager (default for others)", NR_OPTION_SESSION },
     { "socket", 0, "DIR", "the directory with the manager's sockets", NR_OPTION_SOCKET,
       G_STRUCT_OFFSET(NrCall, socket) },
+    { "write", 'w', "FILE", "where a capture goes; - is standard output, as without this",
+      NR_OPTION_WRITE, G_STRUCT_OFFSET(NrCall, write) },
+    { "size", 0, "BYTES", "a capture's bounds: the file's size (K, M, G, T)", NR_OPTION_SIZE,
+      G_STRUCT_OFFSET(NrCall, size) },
+    { "seconds", 0, "N", "... the time", NR_OPTION_SECONDS, G_STRUCT_OFFSET(NrCall, seconds) },
+    { "packets", 0, "N", "... the number of frames", NR_OPTION_PACKETS,
+      G_STRUCT_OFFSET(NrCall, packets) },
+    { "snaplen", 0, "BYTES", "... so much of each frame", NR_OPTION_SNAPLEN,
+      G_STRUCT_OFFSET(NrCall, snaplen) },
     { "help", 'h', NULL, "show this", NR_OPTION_HELP },
     { "version", 'V', NULL, "show the version", NR_OPTION_VERSION },
 };

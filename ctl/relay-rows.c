@@ -88,6 +88,17 @@ NrRelayRows *nr_relay_rows_fetch(NrRelayClient *client, NrExit *ret_code)
     return *ret_code == NR_EXIT_DONE ? g_steal_pointer(&rows) : NULL;
 }
 
+void nr_relay_rows_update(NrRelayRows *rows, const struct ctl_msg *event)
+{
+    GPtrArray *list = ctl_msg_type(event) == CTL_EVENT_ENDPOINT ? rows->endpoints : rows->ports;
+    g_autoptr(GVariant) row = nr_relay_row_new(event);
+    GVariant *known = nr_relay_row_find(list, nr_row_number(row, "id"));
+
+    if (known)
+        g_ptr_array_remove(list, known);
+    g_ptr_array_add(list, g_steal_pointer(&row));
+}
+
 void nr_relay_rows_free(NrRelayRows *rows)
 {
     if (!rows)

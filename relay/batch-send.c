@@ -86,8 +86,22 @@ static ssize_t send_direct(struct port *port, const struct batch_share *share)
     return done;
 }
 
+/* What went straight out, the frame that is cut too. */
+static void capture_direct(struct batch *batch, const struct port *port,
+                           const struct batch_share *share, size_t done)
+{
+    for (uint32_t i = 0; i < share->n && done > 0; ++i) {
+        size_t len = share->iov[i].iov_len, limit = done < len ? done : len;
+
+        captures_take(&batch->captures, port->captured, port->id, CAPTURE_OUT,
+                      share->iov[i].iov_base, len, limit);
+        done -= limit;
+    }
+}
+
 /* What is being put into a queue: tail moves, q_tail is stored once at the end. */
 struct filling {
+    struct captures *captures;
     struct port *port;
     uint64_t tail;
     size_t skip; /* framed bytes of the share that went out already */
@@ -131,6 +145,9 @@ static bool put_run(struct filling *filling, struct iovec run, bool cut_only)
             port_count_refused(filling->port, &counters->drop_queue, frame.len);
         else if (!put(filling, frame.data - FRAMING_HEADER + gone, len - gone))
             return false;
+        else if (filling->port->captured && gone == 0)
+            captures_take(filling->captures, filling->port->captured, filling->port->id,
+                          CAPTURE_OUT, frame.data - FRAMING_HEADER, len, len);
     }
     return true;
 }
@@ -139,7 +156,9 @@ static bool put_run(struct filling *filling, struct iovec run, bool cut_only)
 static void enqueue(struct batch *batch, struct port *port, const struct batch_share *share,
                     size_t skip, bool cut_only)
 {
-    struct filling filling = { .port = port, .tail = port_position(port), .skip = skip };
+    struct filling filling = {
+        .captures = &batch->captures, .port = port, .tail = port_position(port), .skip = skip
+    };
 
     for (uint32_t i = 0; i < share->n; ++i) {
         if (filling.skip >= share->iov[i].iov_len) {
@@ -172,7 +191,9 @@ static void send_to(struct batch *batch, struct port *port)
         done = send_direct(port, share);
     if (done < 0)
         batch_kill_port(batch, port, (int)done);
-    else if ((size_t)done < share->bytes)
+    if (done > 0 && port->captured)
+        capture_direct(batch, port, share, (size_t)done);
+    if (done >= 0 && (size_t)done < share->bytes)
         enqueue(batch, port, share, (size_t)done, false);
 }
 

@@ -125,8 +125,13 @@ static void batch_move(struct batch *batch, struct port *in, size_t have)
     else if (have - whole >= FRAMING_MAX || error)
         all = whole > carried ? whole : carried;
     commit(batch, in, whole, all);
+    if (batch->captures.all | in->captured)
+        captures_take(&batch->captures, batch->captures.all | in->captured, in->id, CAPTURE_IN,
+                      batch->shared->work, whole, whole);
     batch_send(batch);
     batch_consume(batch, in);
+    if (batch->captures.running)
+        captures_flush(&batch->captures);
     count_rx(in, &batch->rx);
     if (error) {
         log_limited(LOG_LEVEL_WARNING, "port %u sent a length above %u: closed", in->id, FRAME_MAX);

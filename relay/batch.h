@@ -7,6 +7,7 @@
 #ifndef NR_RELAY_BATCH_H
 #define NR_RELAY_BATCH_H
 
+#include "relay/capture.h"
 #include "relay/port.h"
 #include "relay/vswitch.h"
 
@@ -23,6 +24,7 @@ struct batch_share {
 struct batch {
     struct shared *shared;
     struct vswitch *vswitch;
+    struct captures captures;
     struct port *ports[SHARED_PORTS]; /* by slot; the forwarder's */
     uint32_t n_slots;                 /* none is used from here on */
     /* The port must not be freed before the round ends. */

@@ -175,6 +175,38 @@ static void handle_label_port(struct control_client *client, const struct ctl_ms
     control_port_changed(client->control, holding);
 }
 
+/* The ids that a message names, each in an attribute of its own. */
+static unsigned read_ids(const struct ctl_msg *msg, enum ctl_attr attr,
+                         uint32_t ids[CAPTURE_NAMES_MAX])
+{
+    unsigned n = 0;
+
+    while (n < CAPTURE_NAMES_MAX && ctl_get_u32_at(msg, attr, n, &ids[n]))
+        ++n;
+    return n;
+}
+
+static void handle_capture(struct control_client *client, const struct ctl_msg *msg, int *fd)
+{
+    struct capture_wish wish = { .snaplen = CAPTURE_SNAPLEN_MAX };
+    int r;
+
+    ctl_get_u32(msg, CTL_A_SNAPLEN, &wish.snaplen);
+    if (wish.snaplen > CAPTURE_SNAPLEN_MAX)
+        wish.snaplen = CAPTURE_SNAPLEN_MAX;
+    wish.n_ports = read_ids(msg, CTL_A_PORT_ID, wish.port);
+    wish.n_endpoints = read_ids(msg, CTL_A_ENDPOINT_ID, wish.endpoint);
+    r = capture_keep_begin(client->control->keeper, &wish, *fd);
+    if (r == 0)
+        *fd = -1;
+    if (r == -EINVAL)
+        refuse(client, msg, r, "a connected socket that keeps packets apart has to come along");
+    else if (r == -EBUSY)
+        refuse(client, msg, r, "as many captures as can be are running");
+    else
+        client_reply(client, ctl_msg_serial(msg), r, r < 0 ? strerror(-r) : NULL, 0);
+}
+
 static void handle_stop(struct control_client *client, const struct ctl_msg *msg, int *fd)
 {
     log_info("told to stop");
@@ -193,10 +225,12 @@ static const struct {
     { CTL_CLOSE_PORT, handle_close_port },
     { CTL_LABEL_PORT, handle_label_port },
     { CTL_STOP, handle_stop },
+    { CTL_CAPTURE, handle_capture },
 };
 
 void control_handle(struct control_client *client, const struct ctl_msg *msg, int *fd)
 {
+    log_debug("a control client asks: %s", ctl_type_name(ctl_msg_type(msg)));
     for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]); ++i)
         if (handlers[i].type == ctl_msg_type(msg)) {
             handlers[i].handle(client, msg, fd);

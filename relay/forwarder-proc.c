@@ -124,12 +124,30 @@ static int send_port(struct forwarder_proc *proc, struct holding *holding)
         .id = holding->id,
         .kind = holding->kind,
         .options = holding->options,
+        .captured = holding->captured,
     };
     int fds[HANDOVER_FDS_MAX] = { holding->rfd, holding->wfd };
     int r = handover_send(proc->io.fd, &message, fds, holding->rfd == holding->wfd ? 1 : 2);
 
+    if (r < 0)
+        return r;
+    holding->state = HOLDING_PASSED;
+    holding->captured_told = holding->captured;
+    return 0;
+}
+
+static int send_captured(struct forwarder_proc *proc, struct holding *holding)
+{
+    struct handover message = {
+        .type = HANDOVER_CAPTURED,
+        .slot = holding->slot,
+        .id = holding->id,
+        .captured = holding->captured,
+    };
+    int r = handover_send(proc->io.fd, &message, NULL, 0);
+
     if (r == 0)
-        holding->state = HOLDING_PASSED;
+        holding->captured_told = holding->captured;
     return r;
 }
 
@@ -159,6 +177,9 @@ static int send_ports(struct forwarder_proc *proc)
             r = send_port(proc, holding);
         else if (holding && holding->state == HOLDING_CLOSING)
             r = send_close(proc, holding);
+        else if (holding && holding->state == HOLDING_PASSED &&
+                 holding->captured != holding->captured_told)
+            r = send_captured(proc, holding);
         if (r < 0)
             return r;
     }
@@ -197,6 +218,8 @@ void forwarder_proc_flush(struct forwarder_proc *proc)
         r = send_config(proc);
     if (r == 0)
         r = send_ports(proc);
+    if (r == 0)
+        r = capture_keep_flush(proc->keeper, proc->io.fd);
     if (r == 0 && !proc->ready_sent)
         r = send_ready(proc);
     if (r == 0 && proc->stats_wanted)
@@ -336,6 +359,7 @@ bool forwarder_proc_reaped(struct forwarder_proc *proc, pid_t pid, int status)
     proc->pid = 0;
     proc->crashed = is_crash(status);
     disown_ports(keeper);
+    capture_keep_disown(keeper);
     if (proc->stats_pending || proc->stats_wanted)
         stats_done(proc);
     if (!proc->running && ++proc->failures > RETRY_AT_ONCE)

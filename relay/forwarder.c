@@ -235,6 +235,7 @@ static int add_port(struct forwarder *f, const struct handover *message, int rfd
     if (r < 0)
         return r;
     port->options = message->options;
+    port->captured = (uint8_t)message->captured;
     r = port_listen(f, port);
     if (r < 0) {
         port->rfd = port->wfd = -1; /* the caller closes them */
@@ -272,6 +273,25 @@ static void handle_close(struct forwarder *f, const struct handover *message)
 
     if (port && port->id == message->id)
         batch_kill_port(&f->batch, port, -ECANCELED);
+}
+
+static void handle_captured(struct forwarder *f, const struct handover *message)
+{
+    struct port *port = message->slot < SHARED_PORTS ? f->batch.ports[message->slot] : NULL;
+
+    if (port && port->id == message->id)
+        port->captured = (uint8_t)message->captured;
+}
+
+static void handle_capture(struct forwarder *f, const struct handover *message, int fds[2])
+{
+    int r = captures_begin(&f->batch.captures, message->slot, message->id, fds[0], message->snaplen,
+                           message->all);
+
+    if (r == 0)
+        fds[0] = -1;
+    else
+        log_debug("a capture cannot begin: %s", strerror(-r));
 }
 
 static void handle_config(struct forwarder *f, const struct handover *message)
@@ -314,6 +334,15 @@ static void handle_message(struct forwarder *f, const struct handover *message, 
         break;
     case HANDOVER_READY:
         handle_ready(f);
+        break;
+    case HANDOVER_CAPTURED:
+        handle_captured(f, message);
+        break;
+    case HANDOVER_CAPTURE:
+        handle_capture(f, message, fds);
+        break;
+    case HANDOVER_UNCAPTURE:
+        captures_end(&f->batch.captures, message->slot, message->id);
         break;
     case HANDOVER_CLOSE:
         handle_close(f, message);
@@ -439,6 +468,7 @@ static int forwarder_prepare(struct forwarder *f)
     f->vswitch.on_refused = on_refused;
     f->batch.shared = &f->shared;
     f->batch.vswitch = &f->vswitch;
+    captures_init(&f->batch.captures, &f->loop);
     f->batch.on_dead = on_dead;
     f->batch.on_queued = on_queued;
     wire_init(&f->wire, &f->loop, &f->batch, 0);

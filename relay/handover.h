@@ -18,15 +18,18 @@
 
 enum handover_type {
     HANDOVER_CONFIG = 1, /* keeper: mode, stall_ms, crashed, storm, drop_link_local */
-    HANDOVER_PORT,       /* keeper: slot, id, kind, options; one descriptor, or one each way */
-    HANDOVER_READY,      /* keeper */
-    HANDOVER_CLOSE,      /* keeper: slot, id */
-    HANDOVER_STATS,      /* keeper: serial */
-    HANDOVER_RUNNING,    /* forwarder */
-    HANDOVER_GONE,       /* forwarder: slot, id, error, counters */
-    HANDOVER_COUNTERS,   /* forwarder: slot, id, counters, queued */
-    HANDOVER_STATS_END,  /* forwarder: serial */
-    HANDOVER_NOTICE,     /* forwarder: slot, id, notice, source */
+    HANDOVER_PORT,  /* keeper: slot, id, kind, options, captured; one descriptor, or one each way */
+    HANDOVER_READY, /* keeper */
+    HANDOVER_CLOSE, /* keeper: slot, id */
+    HANDOVER_STATS, /* keeper: serial */
+    HANDOVER_CAPTURED,  /* keeper: slot, id, captured: who captures this port now */
+    HANDOVER_CAPTURE,   /* keeper: slot (an index), id, snaplen, all; the socket */
+    HANDOVER_UNCAPTURE, /* keeper: slot (an index), id */
+    HANDOVER_RUNNING,   /* forwarder */
+    HANDOVER_GONE,      /* forwarder: slot, id, error, counters */
+    HANDOVER_COUNTERS,  /* forwarder: slot, id, counters, queued */
+    HANDOVER_STATS_END, /* forwarder: serial */
+    HANDOVER_NOTICE,    /* forwarder: slot, id, notice, source */
 };
 
 /* What the frames of a port have brought about, for people to know. */
@@ -49,6 +52,9 @@ struct handover {
     uint32_t drop_link_local; /* else they are passed on */
     uint32_t notice;          /* enum handover_notice */
     struct mac source;
+    uint32_t captured; /* bits, see capture.h */
+    uint32_t snaplen;
+    uint32_t all; /* every frame, where it comes in */
     uint64_t serial;
     uint64_t queued;
     struct port_counters counters;

@@ -33,6 +33,8 @@ struct holding {
     char peer[INET_TEXT_MAX];
     char detail[32];
     uint64_t since_s;
+    uint8_t captured;              /* by whom: see capture.h */
+    uint8_t captured_told;         /* what the forwarder knows of that */
     struct port_counters counters; /* as last told */
     uint64_t strangers;            /* whom the forwarder cannot see, on top of those it does */
     uint64_t queued;

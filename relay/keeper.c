@@ -77,6 +77,7 @@ int keeper_hold(struct keeper *keeper, struct attachment *attachment, enum port_
     holding->options = attachment->endpoint.options;
     if (!attachment->ops->ports_stay) /* its only port is what the endpoint's label is about */
         memcpy(holding->label, attachment->label, sizeof(holding->label));
+    holding->captured = capture_keep_bits(keeper, holding);
     holding->since_s = keeper_clock_s();
     inet_names(rfd, holding->local, holding->peer);
     snprintf(holding->detail, sizeof(holding->detail), "%s", detail);

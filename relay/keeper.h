@@ -7,6 +7,7 @@
 #define NR_RELAY_KEEPER_H
 
 #include "relay/attachment.h"
+#include "relay/capture-keep.h"
 #include "relay/control.h"
 #include "relay/forwarder-proc.h"
 #include "relay/holding.h"
@@ -39,6 +40,7 @@ struct keeper {
     int memory_fd;
     struct forwarder_proc forwarder;
     struct control control;
+    struct capture_keep captures;
     struct attachment *attachments;
     struct strangers *strangers;
     uint32_t last_attachment_id;

@@ -62,6 +62,7 @@ struct port {
     bool carry_used; /* pages to be given back once empty */
     bool queue_used;
     struct port_options options;
+    uint8_t captured;    /* by whom: see capture.h */
     bool paused;         /* a wire's other end is full: not read */
     uint64_t consumed;   /* C, where the kernel is its witness */
     uint64_t sent;       /* H */

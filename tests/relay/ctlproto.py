@@ -14,7 +14,8 @@ from wait import eventually
 
 VERSION = 1
 TYPES = ["HELLO", "WELCOME", "DUMP", "ENDPOINT", "PORT", "DONE", "ATTACH", "DETACH", "CLOSE_PORT",
-         "LABEL_PORT", "STOP", "REPLY", "EVENT_ENDPOINT", "EVENT_PORT", "EVENT_PORT_GONE"]
+         "LABEL_PORT", "STOP", "REPLY", "EVENT_ENDPOINT", "EVENT_PORT", "EVENT_PORT_GONE",
+         "CAPTURE"]
 ATTRIBUTES = {                      # name: (number, kind)
     name: (number, kind) for number, (name, kind) in enumerate([
         ("version", "u"), ("network", "s"), ("pid", "u"), ("error", "u"), ("error_text", "s"),
@@ -23,7 +24,7 @@ ATTRIBUTES = {                      # name: (number, kind)
         ("rx_bytes", "U"), ("tx_frames", "U"), ("tx_bytes", "U"), ("drops", "U"),
         ("drop_queue", "U"), ("drop_runt", "U"), ("drop_size", "U"), ("drop_stranger", "U"),
         ("drop_error", "U"), ("queued", "U"), ("drop_filter", "U"), ("drop_loop", "U"),
-        ("drop_storm", "U")], 1)}
+        ("drop_storm", "U"), ("snaplen", "u")], 1)}
 NAMES = {number: (name, kind) for name, (number, kind) in ATTRIBUTES.items()}
 LISTENING, DIALLING, UP, ENDED = range(4)
 PORT_UP, PORT_CLOSING = range(2)

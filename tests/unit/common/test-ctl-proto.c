@@ -239,18 +239,34 @@ static void test_impossible_length(void)
     read_all(&msg);
 }
 
+static void test_several_of_one_attribute(void)
+{
+    struct ctl_msg msg;
+    uint32_t got = 0;
+
+    ctl_msg_begin(&msg, CTL_CAPTURE, 1);
+    ctl_put_u32(&msg, CTL_A_PORT_ID, 7);
+    ctl_put_u32(&msg, CTL_A_ENDPOINT_ID, 1);
+    ctl_put_u32(&msg, CTL_A_PORT_ID, 9);
+    g_assert_cmpint(ctl_msg_end(&msg), ==, 0);
+    g_assert_true(ctl_get_u32_at(&msg, CTL_A_PORT_ID, 0, &got) && got == 7);
+    g_assert_true(ctl_get_u32_at(&msg, CTL_A_PORT_ID, 1, &got) && got == 9);
+    g_assert_false(ctl_get_u32_at(&msg, CTL_A_PORT_ID, 2, &got));
+    g_assert_false(ctl_get_u32_at(&msg, CTL_A_ENDPOINT_ID, 1, &got));
+}
+
 static void test_names(void)
 {
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
 
-    for (int t = CTL_HELLO; t <= CTL_EVENT_PORT_GONE; t++) {
+    for (int t = CTL_HELLO; t <= CTL_CAPTURE; t++) {
         const char *name = ctl_type_name((enum ctl_type)t);
 
         g_assert_cmpstr(name, !=, "?");
         g_assert_true(g_hash_table_add(seen, (char *)name));
     }
     g_assert_cmpstr(ctl_type_name((enum ctl_type)0), ==, "?");
-    g_assert_cmpstr(ctl_type_name((enum ctl_type)(CTL_EVENT_PORT_GONE + 1)), ==, "?");
+    g_assert_cmpstr(ctl_type_name((enum ctl_type)(CTL_CAPTURE + 1)), ==, "?");
     g_assert_cmpstr(ctl_type_name((enum ctl_type) - 1), ==, "?");
 
     g_assert_cmpstr(ctl_endpoint_state_name(CTL_ENDPOINT_LISTENING), ==, "listening");
@@ -275,6 +291,7 @@ int main(int argc, char **argv)
     g_test_add_func("/ctl-proto/flipped", test_flipped);
     g_test_add_func("/ctl-proto/noise", test_noise);
     g_test_add_func("/ctl-proto/impossible-length", test_impossible_length);
+    g_test_add_func("/ctl-proto/several-of-one-attribute", test_several_of_one_attribute);
     g_test_add_func("/ctl-proto/names", test_names);
     return g_test_run();
 }
