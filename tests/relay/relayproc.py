@@ -13,6 +13,7 @@ import kit
 from wait import eventually
 
 DEADLINE = 5
+COMPANIONS = ("netrelay-user", "netrelay-vde")
 
 
 class Relay:
@@ -171,11 +172,19 @@ def is_running(pid):
 
 
 def forwarder_of(keeper):
-    """The keeper's child that is behind a seccomp list."""
+    """The keeper's child that is behind a seccomp list, and no companion: another program."""
     for pid in children(keeper):
-        if is_running(pid) and status(pid, "Seccomp") == 2:
+        if is_running(pid) and status(pid, "Seccomp") == 2 and name_of(pid) not in COMPANIONS:
             return pid
     return None
+
+
+def name_of(pid):
+    try:
+        with open(f"/proc/{pid}/comm") as text:
+            return text.read().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def status(pid, key):

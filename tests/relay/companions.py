@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The programs beside a relay: which they are, and a real VDE switch for one of them."""
+
+import os
+import signal
+import struct
+import subprocess
+import tempfile
+
+import frames
+from peers import Peer
+from process import accepts
+from relayproc import children, is_running, name_of
+from wait import eventually
+
+DEADLINE = 5
+
+
+def companion_of(relay, name="netrelay-vde"):
+    """The pid of a relay's companion, or None."""
+    for pid in children(relay.keeper):
+        if name_of(pid) == name and is_running(pid):
+            return pid
+    return None
+
+
+def companion(relay, name="netrelay-vde", but=None, deadline=DEADLINE):
+    """The same, waited for; another one than `but`."""
+    def found():
+        pid = relay.alive() and companion_of(relay, name)
+        return pid if pid != but else None
+    return eventually(found, deadline, f"{name} runs")
+
+
+class VdeSwitch:
+    """`vde_switch` in a folder of its own, for as long as it is needed."""
+
+    def __init__(self, *options, folder=None):
+        self.place = folder or tempfile.mkdtemp(prefix="vde-")
+        self.folder = os.path.join(self.place, "switch")
+        self.options = options
+        self.process = None
+        self.start()
+
+    def start(self):
+        """Its standard input stays open: it ends with it."""
+        self.process = subprocess.Popen(["vde_switch", *self.options, "-sock", self.folder],
+                                        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        eventually(lambda: accepts(f"{self.folder}/ctl"), DEADLINE, "vde_switch is there")
+
+    def stop(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+        self.process.wait(DEADLINE)
+
+    def files(self):
+        """What is in its folder beside its own."""
+        return sorted(set(os.listdir(self.folder)) - {"ctl"})
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(DEADLINE)
+
+
+class PlugPeer(Peer):
+    """`vde_plug`, another program's plug in that switch: a length of 16 bits before each frame."""
+
+    def __init__(self, folder):
+        super().__init__()
+        self.process = subprocess.Popen(["vde_plug", f"vde://{folder}"], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE)
+        self.pending = b""
+
+    def __str__(self):
+        return "vde_plug"
+
+    def fileno(self):
+        return self.process.stdout.fileno()
+
+    def send(self, *several):
+        for one in several:
+            self.process.stdin.write(struct.pack("!H", len(one)) + one)
+        self.process.stdin.flush()
+
+    def read(self):
+        data = os.read(self.fileno(), 1 << 16)
+        if not data:
+            return None
+        self.pending += data
+        found = []
+        while len(self.pending) >= 2:
+            length, = struct.unpack_from("!H", self.pending)
+            if len(self.pending) - 2 < length:
+                break
+            found.append(self.pending[2:2 + length])
+            self.pending = self.pending[2 + length:]
+        return found
+
+    def close(self):
+        self.process.kill()
+        self.process.wait(DEADLINE)
+
+
+def whole(several):
+    """Every frame that came is one that numbered() makes: none is torn. Returns their numbers."""
+    numbers = []
+    for got in several:
+        number, = struct.unpack_from("!I", got, 14)
+        assert got == frames.numbered(got[:6], got[6:12], number, len(got)), got[:40].hex()
+        numbers.append(number)
+    return numbers
