@@ -310,9 +310,19 @@ static void companion_stop(struct attachment *a)
         kill(a->pid, SIGKILL);
 }
 
+/* Not waited for yet: its status is to be told. */
+static bool is_dead(pid_t pid)
+{
+    siginfo_t info = { 0 };
+
+    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid;
+}
+
+/* Most often because the companion is dead, which SIGCHLD tells about at the same time. */
 static void companion_port_gone(struct attachment *a)
 {
-    end(a, -ECONNABORTED, "its connection ended");
+    if (a->pid > 0 && !is_dead(a->pid))
+        end(a, -ECONNABORTED, "its connection ended");
     try_again(a);
 }
 
