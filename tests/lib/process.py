@@ -9,7 +9,7 @@ import subprocess
 
 from wait import eventually
 
-OURS = ("netrelay", "netrelayd", "netrelayctl")
+OURS = ("netrelay", "netrelayd", "netrelayctl", "netrelay-user", "netrelay-vde")
 
 
 def environment_of(user, extra=None):
