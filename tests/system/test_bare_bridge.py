@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """QEMU by hand, and the kernel's side: a bridge on another host, a TAP of somebody else's."""
 
+import hashlib
 import os
 import shutil
+import socket
 import subprocess
 import sys
 
@@ -39,6 +41,13 @@ def devices():
                              sorted(one["local"] for one in link["addr_info"]
                                     if one["scope"] == "global" and not one.get("dynamic")))
             for link in links.snapshot().values()}
+
+
+def all_of(sock):
+    """What somebody sends until he ends."""
+    with sock:
+        sock.settimeout(20)
+        return b"".join(iter(lambda: sock.recv(1 << 20), b""))
 
 
 def dhcp_server(bridge):
@@ -132,6 +141,29 @@ class TestHosts:
     def sent(self):
         return int(self.guest.must("cat /sys/class/net/eth0/statistics/tx_packets"))
 
+    def test_A10_eight_megabytes_by_TCP_each_way(self):
+        """the kernel's long segments are cut for the guest, and joined from it: the same bytes"""
+        self.carry(self.far, "10.77.0.1")
+
+    def carry(self, stack, address):
+        """A file from the guest to a server on that host, and back."""
+        md5 = self.guest.must("dd if=/dev/urandom of=/tmp/there bs=1M count=8 2>/dev/null; "
+                              "md5sum </tmp/there", 30).split()[0]
+        with stack:
+            listener = socket.create_server((address, 9000))
+        listener.settimeout(20)
+        try:
+            self.guest.must(f"nc {address} 9000 </tmp/there >/dev/null & :")
+            content = all_of(listener.accept()[0])
+            assert hashlib.md5(content).hexdigest() == md5, f"{len(content)} other bytes came"
+            self.guest.must(f"nc {address} 9000 >/tmp/back </dev/null & :")
+            with listener.accept()[0] as sock:
+                sock.sendall(content)
+            eventually(lambda: md5 in self.guest.must("md5sum </tmp/back"), 20,
+                       "the guest has what was sent")
+        finally:
+            listener.close()
+
     def test_A10_the_cable_is_pulled_for_a_second(self):
         """the hosts do not reach each other, and do again: TCP has lost nothing"""
         flow = self.guest.start_pings("10.77.0.1", interval=0.1)
@@ -160,12 +192,13 @@ class TestHosts:
         run(["ping", "-c", "3", "-i", "0.05", "-W", "2", "10.78.0.2"])
 
     def test_C4_the_internet_behind_it(self):
-        """with forwarding on this host the guest reaches a network behind it"""
+        """with forwarding on this host the guest reaches a network behind it, and loads files"""
         links.write("/proc/sys/net/ipv4/ip_forward", "1")
         with self.internet:
             links.ip("route", "add", "10.78.0.0/24", "via", "198.51.100.1")
         self.guest.must("ip route add 198.51.100.0/24 via 10.78.0.1 dev eth1")
         self.guest.reaches("198.51.100.2")
+        self.carry(self.internet, "198.51.100.2")
 
     def test_C4_A4_what_is_left(self):
         """the relays end: the TAP is as it was, the bridge too, and nothing else is there"""
