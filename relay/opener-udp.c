@@ -74,6 +74,16 @@ static int udp_socket(const struct attachment *a, const struct inet_address *loc
     return steal_fd(&fd);
 }
 
+/* Connecting has chosen our address where none was given. */
+static int count_strangers(struct attachment *a, int fd)
+{
+    struct inet_address local = { .len = sizeof(local.storage) };
+
+    if (getsockname(fd, (struct sockaddr *)&local.storage, &local.len) < 0)
+        return -errno;
+    return strangers_join(a, &local);
+}
+
 static int udp_open(struct attachment *a, const struct inet_address *local,
                     const struct inet_address *remote, char error[ATTACHMENT_TEXT_MAX])
 {
@@ -87,8 +97,8 @@ static int udp_open(struct attachment *a, const struct inet_address *local,
         snprintf(error, ATTACHMENT_TEXT_MAX, "%s: %s", a->text, strerror(-r));
         return r;
     }
+    r = count_strangers(a, fd);
     steal_fd(&fd);
-    r = strangers_join(a);
     if (r < 0)
         log_debug("%s: datagrams of strangers are not counted: %s", a->text, strerror(-r));
     a->up_ms = a->keeper->loop.now_ms;

@@ -95,16 +95,16 @@ static int strangers_new(struct strangers **ret, struct keeper *keeper,
     return 0;
 }
 
-int strangers_join(struct attachment *attachment)
+int strangers_join(struct attachment *attachment, const struct inet_address *local)
 {
     struct strangers *strangers;
     int r;
 
     if (attachment->strangers)
         return 0;
-    strangers = find(attachment->keeper, &attachment->local);
+    strangers = find(attachment->keeper, local);
     if (!strangers) {
-        r = strangers_new(&strangers, attachment->keeper, &attachment->local);
+        r = strangers_new(&strangers, attachment->keeper, local);
         if (r < 0)
             return r;
     }

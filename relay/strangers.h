@@ -13,9 +13,10 @@
 #include <stdint.h>
 #include "relay/attachment.h"
 
-/* From here on they are counted at attachment->local. Joining twice is joining once. 0 or negative
- * errno: then they are not counted, and all else is as ever. */
-int strangers_join(struct attachment *attachment);
+/* From here on they are counted at this address, which is one and not any of ours: else nobody
+ * could have this port on another one. Joining twice is joining once. 0 or negative errno: then
+ * they are not counted, and all else is as ever. */
+int strangers_join(struct attachment *attachment, const struct inet_address *local);
 void strangers_leave(struct attachment *attachment);
 /* How many came since this was asked last, as far as they are to be told to this one. */
 uint64_t strangers_take(struct attachment *attachment);
