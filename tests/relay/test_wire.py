@@ -44,6 +44,13 @@ class Forms:
                                        "127.0.0.1", base + 4),
             "lport:ip:": self.udp(f"{base + 5}:127.0.0.2:", base + 5, "127.0.0.2", base + 5),
             ":ip:rport": self.udp(f":127.0.0.3:{base + 6}", base + 6, "127.0.0.3", base + 6),
+            "lport::rport": self.udp(f"{base + 7}::{base + 8}", base + 7, "127.0.0.1", base + 8),
+            "lport:[v6]:rport": self.udp(f"{base + 9}:[::1]:{base + 10}", base + 9, "::1",
+                                         base + 10),
+            "listen:port": (f"listen:{base + 11}", lambda relay: relay.listening(base + 11)
+                            and dial(base + 11)),
+            "listen:[v6]:port": (f"listen:[::1]:{base + 12}", lambda relay:
+                                 relay.listening(base + 12) and dial(base + 12, "::1")),
             "bridge": (f"br{side}", lambda _: self.on_bridge()),
         }
 
@@ -63,8 +70,8 @@ class Forms:
 
     @staticmethod
     def udp(argument, ours, host, theirs):
-        return argument, lambda relay: relay.bound(ours) and UdpPeer((host, theirs),
-                                                                     ("127.0.0.1", ours))
+        return argument, lambda relay: relay.bound(ours) and UdpPeer(
+            (host, theirs), ("::1" if ":" in host else "127.0.0.1", ours))
 
     def on_bridge(self):
         """A TAP of somebody else's in the same bridge. Waits for the relay's own."""
@@ -97,7 +104,8 @@ def wires_with(form):
     if bridged:
         links.write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1")
     for side in (1, 2):
-        links.add_bridge(f"br{side}")
+        if f"br{side}" not in links.names():
+            links.add_bridge(f"br{side}")
     for other in Forms(0).forms:
         if form == other == "-" or ("bridge" in (form, other) and not bridged):
             continue
@@ -135,18 +143,26 @@ def test_A6_udp_without_lport_takes_the_other_value():
     wires_with(":ip:rport")
 
 
+def test_A14_udp_without_an_address_beside_every_form():
+    """`lport::rport`, which is 127.0.0.1: byte-identical frames, both ways"""
+    wires_with("lport::rport")
+
+
+def test_A6_F15_udp_over_ipv6_beside_every_form():
+    """`lport:[v6]:rport`: byte-identical frames, both ways"""
+    wires_with("lport:[v6]:rport")
+
+
+def test_A6_F15_listeners_beside_every_form():
+    """`listen:port` and `listen:[v6]:port`: byte-identical frames, both ways"""
+    wires_with("listen:port")
+    wires_with("listen:[v6]:port")
+
+
 def test_A6_bridge_beside_every_form():
     """a bridge's name: byte-identical frames, both ways"""
     kit.need_tun()
     wires_with("bridge")
-
-
-def test_A14_udp_without_an_address():
-    """`lport::rport`: 127.0.0.1, frames both ways, from and to two ports that differ"""
-    server = Server(2001)
-    with Relay("4001::4002", "127.0.0.1:2001") as relay:
-        relay.bound(4001)
-        exchange(UdpPeer(("127.0.0.1", 4002), ("127.0.0.1", 4001)), server.accept())
 
 
 def test_A8_framing_is_what_qemu_writes():
