@@ -28,6 +28,7 @@ static void stats_done(struct forwarder_proc *proc)
     loop_timer_stop(&proc->keeper->loop, &proc->stats_timeout);
     keeper_count_all_strangers(proc->keeper);
     control_stats_ready(&proc->keeper->control);
+    tally_stats_ready(&proc->keeper->tally);
 }
 
 static void handle_counters(struct forwarder_proc *proc, const struct handover *message,

@@ -37,7 +37,7 @@ int forwarder_proc_start(struct forwarder_proc *proc);
 bool forwarder_proc_reaped(struct forwarder_proc *proc, pid_t pid, int status);
 /* Passes and tells what is due; called once a round. */
 void forwarder_proc_flush(struct forwarder_proc *proc);
-/* Fetches all counters, then calls control_stats_ready(), within half a second in any case. */
+/* Fetches all counters, then tells control and tally, within half a second in any case. */
 void forwarder_proc_ask_stats(struct forwarder_proc *proc);
 /* Kills and waits for it. */
 void forwarder_proc_end(struct forwarder_proc *proc);

@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 #include "common/ctl-proto.h"
+#include "common/endpoint.h"
 #include "relay/inet.h"
 #include "relay/port.h"
 
@@ -15,6 +16,8 @@ enum holding_state {
     HOLDING_CLOSING, /* it is to be told to close it */
     HOLDING_TOLD,    /* it has been told; GONE will come */
 };
+
+#define HOLDING_NAME_MAX (ENDPOINT_TEXT_MAX + INET_TEXT_MAX + 32)
 
 struct attachment;
 
@@ -39,5 +42,8 @@ struct holding {
     uint64_t strangers;            /* whom the forwarder cannot see, on top of those it does */
     uint64_t queued;
 };
+
+/* "port 7, 127.0.0.1:12345 with 127.0.0.1:40000": what a person can find it by. Returns buf. */
+const char *holding_name(const struct holding *holding, char buf[HOLDING_NAME_MAX]);
 
 #endif

@@ -181,6 +181,8 @@ static void on_signal(struct loop_io *io, uint32_t revents)
     while (read(io->fd, &info, sizeof(info)) == sizeof(info)) {
         if (info.ssi_signo == SIGCHLD)
             reap(keeper);
+        else if (info.ssi_signo == SIGUSR1)
+            tally_ask(&keeper->tally);
         else
             keeper_end(keeper, EXIT_SUCCESS);
     }
@@ -196,6 +198,7 @@ static int signals_open(struct keeper *keeper)
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGCHLD);
+    sigaddset(&set, SIGUSR1); /* ignored since main(), and told of all the same while blocked */
     if (keeper->config->managed) {
         signal(SIGHUP, SIG_IGN);
         signal(SIGINT, SIG_IGN);
@@ -269,6 +272,7 @@ static int keeper_open(struct keeper *keeper)
         return r;
     keeper->max_holdings = limit_ports();
     forwarder_proc_init(&keeper->forwarder, keeper);
+    tally_init(&keeper->tally, keeper);
     return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "relay/forwarder-proc.h"
 #include "relay/holding.h"
 #include "relay/log.h"
+#include "relay/tally.h"
 #include "relay/vswitch.h"
 
 #define KEEPER_ENDPOINTS_MAX 256 /* of a command line */
@@ -41,6 +42,7 @@ struct keeper {
     struct forwarder_proc forwarder;
     struct control control;
     struct capture_keep captures;
+    struct tally tally;
     struct attachment *attachments;
     struct strangers *strangers;
     uint32_t last_attachment_id;

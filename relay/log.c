@@ -42,23 +42,23 @@ void log_open(const char *network, enum log_level max_level)
     log_prefix = !isatty(STDERR_FILENO);
 }
 
-static void write_line(const char *line, size_t len)
+static bool write_line(const char *line, size_t len)
 {
     struct pollfd fd = { .fd = STDERR_FILENO, .events = POLLOUT };
 
-    if (poll(&fd, 1, 0) == 1 && (fd.revents & POLLOUT) && write(STDERR_FILENO, line, len) < 0)
-        return; /* nobody left to tell */
+    return poll(&fd, 1, 0) == 1 && (fd.revents & POLLOUT) && write(STDERR_FILENO, line, len) >= 0;
 }
 
-void log_line(enum log_level level, const char *format, ...)
+bool log_line(enum log_level level, const char *format, ...)
 {
     int saved = errno;
     char line[LINE_MAX_BYTES];
     size_t at = 0;
     va_list args;
+    bool taken;
 
     if (level > log_max)
-        return;
+        return true;
     if (log_prefix)
         at = (size_t)snprintf(line, sizeof(line), "<%d>", level);
     at += (size_t)snprintf(line + at, sizeof(line) - at, "netrelay: %s", log_network);
@@ -68,8 +68,9 @@ void log_line(enum log_level level, const char *format, ...)
     if (at > sizeof(line) - 1)
         at = sizeof(line) - 1;
     line[at++] = '\n';
-    write_line(line, at);
+    taken = write_line(line, at);
     errno = saved;
+    return taken;
 }
 
 bool log_limit_passes(struct log_limit *limit)

@@ -19,7 +19,8 @@ enum log_level {
 
 /* network: what each line names; shown with everything unprintable escaped. May be "". */
 void log_open(const char *network, enum log_level max_level);
-void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* False where nobody takes the line now: it is let go. */
+bool log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_error(...)   log_line(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warning(...) log_line(LOG_LEVEL_WARNING, __VA_ARGS__)

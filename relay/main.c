@@ -320,6 +320,7 @@ int main(int argc, char **argv)
     if (open_standard() < 0)
         return EXIT_FAILURE;
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGUSR1, SIG_IGN); /* the keeper's alone, and harmless before it is ready */
     status = run_inner(argc, argv);
     if (status >= 0)
         return status;

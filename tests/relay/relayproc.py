@@ -19,7 +19,7 @@ COMPANIONS = ("netrelay-user", "netrelay-vde")
 class Relay:
     """`netrelay` with these arguments. It is up when it listens where it was told to."""
 
-    def __init__(self, *arguments, stdin=subprocess.DEVNULL, stdout=None, pass_fds=(),
+    def __init__(self, *arguments, stdin=subprocess.DEVNULL, stdout=None, stderr=None, pass_fds=(),
                  descriptors=None, env=None, program=None, user=None):
         self.arguments = [str(argument) for argument in arguments]
         self.log = tempfile.NamedTemporaryFile(prefix="netrelay-", suffix=".log")
@@ -30,7 +30,7 @@ class Relay:
                 resource.setrlimit(resource.RLIMIT_NOFILE, both)
         self.process = subprocess.Popen(
             [program or kit.netrelay(), *self.arguments], stdin=stdin, pass_fds=pass_fds,
-            preexec_fn=limit, stdout=stdout or self.log, stderr=self.log,
+            preexec_fn=limit, stdout=stdout or self.log, stderr=stderr or self.log,
             env={**os.environ, **(env or {})}, **identity(user))
         self.keeper = self.process.pid
 

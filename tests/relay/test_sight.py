@@ -3,8 +3,10 @@
 """What a person sees of a running relay: the control socket by hand, its counters, its log."""
 
 import contextlib
+import fcntl
 import json
 import os
+import re
 import select
 import signal
 import socket
@@ -12,11 +14,11 @@ import subprocess
 import tempfile
 
 import kit
-import tap
 from ctlproto import ManagedRelay
-from frames import BROADCAST, FRAME_MAX, enclose, frame, header, mac
-from peers import Server, UdpPeer, dial, exchange, meet, talk
+from frames import header
+from peers import Server, UdpPeer, dial, exchange
 from relayproc import Relay, run
+from traffic import Traffic, complete
 from wait import eventually
 
 
@@ -173,6 +175,83 @@ def test_watch_a_relay():
             assert "\u202e" not in seen and "\\xe2\\x80\\xae" in seen, seen
             must(relay, "stop")
             assert watch.wait(5) == 0
+
+
+def tally(text):
+    """{peer or other name: rest of the line} of the ports in this log."""
+    return {found[1]: found[2] for found in
+            re.finditer(r"port \d+, (?:.* with )?(.*?): (rx .*)", text)}
+
+
+def test_SIGUSR1_tells_the_counters():
+    """a line for each port, with its name and what was dropped; of a managed relay too"""
+    with Relay("-l", "12345", "4001:127.0.0.1:4002") as relay:
+        relay.listening(12345).bound(4001)
+        udp = UdpPeer(("127.0.0.1", 4002), ("127.0.0.1", 4001))
+        one = dial(12345)
+        exchange(one, udp)
+        one.send_raw(header(0) * 5)
+        name = "127.0.0.1:%d" % one.sock.getsockname()[1]
+
+        def told():
+            relay.process.send_signal(signal.SIGUSR1)
+            return "runt 5" in tally(relay.text()).get(name, "")
+        eventually(told, 5, "the counters are told")
+        found = tally(relay.text())
+        assert re.search(r"rx \d+ frames, \d+ bytes; tx 1 frames, 60 bytes; queued 0 bytes; "
+                         "dropped: runt 5$", found[name]), found
+        assert set(found) == {name, "127.0.0.1:4002"}, found
+        assert all(line.startswith("<5>netrelay: ") for line in relay.text().splitlines())
+    with ManagedRelay("l\u00e4b") as relay:
+        control = relay.control()
+        control.attach("udp:127.0.0.1:4001:127.0.0.1:4002", "a\u202eb")
+        relay.process.send_signal(signal.SIGUSR1)
+        eventually(lambda: "rx 0 frames" in relay.text(), 5, "the counters are told")
+        assert "l\\xc3\\xa4b: port 1," in relay.text() and "a\\xe2\\x80\\xaeb" in relay.text()
+
+
+def test_SIGUSR1_stops_nothing():
+    """to all of its processes, from the first moment on, again and again: no frame is lost"""
+    with Relay("-l", "12345") as relay:
+        eventually(lambda: mask_of(relay.keeper, "SigIgn") & 1 << signal.SIGUSR1 - 1, 5,
+                   "it has begun")
+        for _ in range(1000):
+            relay.process.send_signal(signal.SIGUSR1)
+        relay.listening(12345)
+        forwarder = relay.forwarder()
+        guests = [dial(12345), dial(12345)]
+        exchange(*guests)
+        with Traffic(*guests, rate=1000) as traffic:
+            traffic.sample()
+            for _ in range(50):
+                for pid in relay.processes():
+                    os.kill(pid, signal.SIGUSR1)
+                traffic.flow(3)
+            complete(traffic.finish())
+        assert relay.forwarder() == forwarder
+
+
+def mask_of(pid, key):
+    with open(f"/proc/{pid}/status") as text:
+        return int(re.search(key + r":\s*(\w+)", text.read())[1], 16)
+
+
+def test_SIGUSR1_into_a_narrow_pipe():
+    """more lines than the pipe holds: all of them come, as fast as they are read"""
+    near, far = os.pipe()
+    fcntl.fcntl(far, fcntl.F_SETPIPE_SZ, 16384)
+    with Relay("-l", "12345", stderr=far) as relay:
+        os.close(far)
+        relay.listening(12345)
+        guests = [dial(12345) for _ in range(200)]
+        exchange(*guests[-2:])
+        relay.process.send_signal(signal.SIGUSR1)
+        text = b""
+        while text.count(b"\n") < 201:
+            assert select.select([near], [], [], 5)[0], text[-200:]
+            text += os.read(near, 1000)
+        assert len(tally(text.decode())) == 200 and b"counters of 200 ports" in text
+    os.close(near)
 
 
 def test_control_path_that_is_taken_stays():

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "relay/tally.h"
+
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include "relay/keeper.h"
+
+#define AGAIN_MS  20
+#define STUCK_MAX 250 /* five seconds: nobody reads */
+#define TEXT_MAX  512
+
+#define container(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
+
+/* In the words of netrelay(1). */
+static const struct {
+    const char *name;
+    size_t offset;
+} reasons[] = {
+    { "queue", offsetof(struct port_counters, drop_queue) },
+    { "runt", offsetof(struct port_counters, drop_runt) },
+    { "size", offsetof(struct port_counters, drop_size) },
+    { "stranger", offsetof(struct port_counters, drop_stranger) },
+    { "error", offsetof(struct port_counters, drop_error) },
+    { "filter", offsetof(struct port_counters, drop_filter) },
+    { "loop", offsetof(struct port_counters, drop_loop) },
+    { "storm", offsetof(struct port_counters, drop_storm) },
+};
+
+static const char *describe_drops(const struct port_counters *counters, char buf[TEXT_MAX])
+{
+    int at = 0;
+
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); ++i) {
+        uint64_t frames = *(const uint64_t *)((const char *)counters + reasons[i].offset);
+
+        if (frames && at < TEXT_MAX)
+            at += snprintf(buf + at, (size_t)(TEXT_MAX - at), "%s %s %" PRIu64,
+                           at ? "," : "; dropped:", reasons[i].name, frames);
+    }
+    return at ? buf : "";
+}
+
+static bool tell_port(const struct holding *holding)
+{
+    const struct port_counters *c = &holding->counters;
+    char name[HOLDING_NAME_MAX], shown[HOLDING_NAME_MAX], label[TEXT_MAX], drops[TEXT_MAX];
+
+    return log_line(LOG_LEVEL_NOTICE,
+                    "%s%s%s: rx %" PRIu64 " frames, %" PRIu64 " bytes; tx %" PRIu64
+                    " frames, %" PRIu64 " bytes; queued %" PRIu64 " bytes%s",
+                    log_printable(holding_name(holding, name), shown, sizeof(shown)),
+                    *holding->label ? ", " : "",
+                    log_printable(holding->label, label, sizeof(label)), c->rx_frames, c->rx_bytes,
+                    c->tx_frames, c->tx_bytes, holding->queued, describe_drops(c, drops));
+}
+
+/* A pipe holds some hundred lines; the rest comes once its reader has taken them. */
+static void tell(struct tally *tally)
+{
+    struct keeper *keeper = tally->keeper;
+
+    for (; tally->slot < keeper->n_slots; ++tally->slot) {
+        const struct holding *holding = keeper->holdings[tally->slot];
+
+        if (holding && !tell_port(holding)) {
+            if (++tally->stuck < STUCK_MAX) {
+                loop_timer_in(&keeper->loop, &tally->timer, AGAIN_MS);
+                return;
+            }
+            break;
+        }
+        tally->stuck = 0;
+    }
+    tally->telling = false;
+}
+
+static void on_again(struct loop_timer *timer)
+{
+    tell(container(timer, struct tally, timer));
+}
+
+void tally_init(struct tally *tally, struct keeper *keeper)
+{
+    *tally = (struct tally){ .keeper = keeper, .timer.on_timer = on_again };
+}
+
+void tally_ask(struct tally *tally)
+{
+    if (tally->asked || tally->telling)
+        return;
+    tally->asked = true;
+    forwarder_proc_ask_stats(&tally->keeper->forwarder);
+}
+
+void tally_stats_ready(struct tally *tally)
+{
+    if (!tally->asked)
+        return;
+    tally->asked = false;
+    tally->telling = true;
+    tally->slot = 0;
+    tally->stuck = 0;
+    log_notice("counters of %u ports:", tally->keeper->n_holdings);
+    tell(tally);
+}
