@@ -179,14 +179,14 @@ static bool apply_help(struct keeper_config *config, const char *argument)
             printf("  %-12s %-12s %s\n", options[i].name,
                    options[i].argument ? options[i].argument : "", options[i].help);
     puts("\nENDPOINT is one of these; ADDR is IPv4, IPv6 in brackets, or a host name:\n"
-         "  -                           standard input and output\n"
+         "  -, fd:N                     stdio; an inherited stream socket or TAP\n"
          "  [tcp:]ADDR:PORT             TCP, dialled again and again\n"
          "  listen:[ADDR:]PORT          TCP, listened on\n"
          "  LPORT:ADDR:RPORT            UDP; one of the ports may be left out\n"
          "  udp:LADDR:LPORT:ADDR:RPORT  UDP, from this address of ours\n"
          "  udp:[LADDR:]LPORT,learn     UDP, with whoever sends the first frame\n"
          "  [bridge:]NAME, tap:NAME     a TAP of ours in this bridge; this TAP\n"
-         "  fd:N                        an inherited stream socket or TAP");
+         "  user:[OPTION,...], vde:PATH DHCP, DNS, NAT for guests; a VDE switch");
     exit(EXIT_SUCCESS);
 }
 
