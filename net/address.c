@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <ifaddrs.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netlink/errno.h>
 #include <netlink/netlink.h>
@@ -78,6 +79,42 @@ void address_list_free(char **list, size_t count)
     for (size_t i = 0; i < count; i++)
         free(list[i]);
     free(list);
+}
+
+static bool is_same(const struct sockaddr *a, const struct sockaddr *b)
+{
+    const struct sockaddr_in *a4 = (const struct sockaddr_in *)a;
+    const struct sockaddr_in *b4 = (const struct sockaddr_in *)b;
+    const struct sockaddr_in6 *a6 = (const struct sockaddr_in6 *)a;
+    const struct sockaddr_in6 *b6 = (const struct sockaddr_in6 *)b;
+
+    if (!b || a->sa_family != b->sa_family)
+        return false;
+    if (a->sa_family == AF_INET)
+        return a4->sin_addr.s_addr == b4->sin_addr.s_addr;
+    return memcmp(&a6->sin6_addr, &b6->sin6_addr, sizeof(a6->sin6_addr)) == 0 &&
+           (!a6->sin6_scope_id || a6->sin6_scope_id == b6->sin6_scope_id);
+}
+
+static bool is_loopback(const struct sockaddr *address)
+{
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
+
+    return address->sa_family == AF_INET && ntohl(v4->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+}
+
+int address_device(const struct sockaddr *address)
+{
+    struct ifaddrs *all = NULL;
+    int ifindex = 0;
+
+    if (getifaddrs(&all) < 0)
+        return -errno;
+    for (const struct ifaddrs *a = all; a && !ifindex; a = a->ifa_next)
+        if (is_loopback(address) ? a->ifa_flags & IFF_LOOPBACK : is_same(address, a->ifa_addr))
+            ifindex = (int)if_nametoindex(a->ifa_name);
+    freeifaddrs(all);
+    return ifindex ? ifindex : -EADDRNOTAVAIL;
 }
 
 static void nl_addr_putp(struct nl_addr **addr)

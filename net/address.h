@@ -12,6 +12,10 @@
 int address_list(char ***ret, size_t *ret_count);
 void address_list_free(char **list, size_t count);
 
+/* The device that has this address, by its index; for one of 127.0.0.0/8 that is the loopback.
+ * -EADDRNOTAVAIL: none has. */
+int address_device(const struct sockaddr *address);
+
 /* Gives a device an address, "192.168.9.1/24". 0 or negative errno; -EEXIST: it has it. */
 int address_add(int ifindex, const char *address);
 

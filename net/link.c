@@ -119,6 +119,14 @@ int link_monitor_open(void)
     return steal_fd(&fd);
 }
 
+void link_monitor_add_addresses(int fd)
+{
+    static const int groups[] = { RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR };
+
+    for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
+        (void)setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &groups[i], sizeof(groups[i]));
+}
+
 void link_monitor_drain(int fd)
 {
     char buf[256]; /* what they say does not matter: the rest of each is cut off */

@@ -32,6 +32,8 @@ int link_has_members(int ifindex, bool *ret);
 
 /* An rtnetlink socket subscribed to link changes, non-blocking: readable means "look again". */
 int link_monitor_open(void);
+/* And to changes of the devices' addresses, as far as the kernel lets it. */
+void link_monitor_add_addresses(int fd);
 void link_monitor_drain(int fd);
 
 #endif

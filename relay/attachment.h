@@ -40,6 +40,8 @@ struct attachment_ops {
     void (*room)(struct attachment *attachment);
     /* Its process is dead; pid is no longer its own. NULL for kinds that have none. */
     void (*child_ended)(struct attachment *attachment, int status);
+    /* A network device or address came, went or changed: see device-watch.h. May be NULL. */
+    void (*devices_changed)(struct attachment *attachment);
     /* How many datagrams of strangers came for its port since this was asked last. May be NULL. */
     uint64_t (*strangers)(struct attachment *attachment);
 };
@@ -72,6 +74,7 @@ struct attachment {
     bool made;    /* the device is ours: made again where it went away */
     bool waiting; /* resting for want of descriptors; or asked for and not yet answered */
     char ifname[ENDPOINT_NAME_MAX];
+    int ifindex;   /* of a multicast group's device */
     pid_t pid;     /* of its companion; 0: none runs */
     int frames_fd; /* our end of the companion's frames, until there is a port; -1: none */
     int memory_fd; /* what companions hand down */
@@ -79,8 +82,8 @@ struct attachment {
     char why[COMPANION_WORD_MAX];
 };
 
-extern const struct attachment_ops listener_ops, dialer_ops, udp_ops, tap_ops, bridge_ops, fd_ops,
-    stdio_ops, user_ops, vde_ops;
+extern const struct attachment_ops listener_ops, dialer_ops, udp_ops, mcast_ops, tap_ops,
+    bridge_ops, fd_ops, stdio_ops, user_ops, vde_ops;
 
 /* On success it is in the keeper's list, also while it is pending. */
 int attachment_new(struct attachment **ret, struct keeper *keeper, const struct endpoint *endpoint,

@@ -17,9 +17,8 @@
 #include "net/link.h"
 #include "net/tap.h"
 #include "relay/attachment.h"
+#include "relay/device-watch.h"
 #include "relay/keeper.h"
-
-#define LOOK_AGAIN_MS 100 /* after a change of devices, which come in swarms */
 
 #define container(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
 
@@ -156,51 +155,17 @@ static bool is_there(struct attachment *a)
 }
 
 /* Our TAP stays when its bridge is removed; back into it once it is made again. */
-static void look_after(struct attachment *a)
+static void bridge_devices_changed(struct attachment *a)
 {
     struct link_state bridge, tap;
 
-    if (a->ops != &bridge_ops || !a->by_hand || !is_there(a))
+    if (!a->by_hand || !is_there(a))
         return;
     if (link_get(a->endpoint.ifname, &bridge) < 0 || !bridge.bridge ||
         link_get(a->ifname, &tap) < 0 || tap.master == bridge.ifindex)
         return;
     if (bridge_enslave(a->endpoint.ifname, a->ifname) == 0)
         log_notice("%s is back in bridge %s", a->ifname, a->endpoint.ifname);
-}
-
-static void on_links_timer(struct loop_timer *timer)
-{
-    struct keeper *keeper = container(timer, struct keeper, links_timer);
-
-    for (struct attachment *a = keeper->attachments; a; a = a->next)
-        look_after(a);
-}
-
-static void on_links(struct loop_io *io, uint32_t revents)
-{
-    struct keeper *keeper = container(io, struct keeper, links);
-
-    link_monitor_drain(io->fd);
-    if (!keeper->links_timer.armed)
-        loop_timer_in(&keeper->loop, &keeper->links_timer, LOOK_AGAIN_MS);
-}
-
-static void watch_links(struct keeper *keeper)
-{
-    int fd;
-
-    if (keeper->links.fd >= 0)
-        return;
-    fd = link_monitor_open();
-    if (fd < 0)
-        return;
-    keeper->links.on_io = on_links;
-    keeper->links_timer.on_timer = on_links_timer;
-    if (loop_add(&keeper->loop, &keeper->links, fd, EPOLLIN) < 0) {
-        keeper->links.fd = -1;
-        close(fd);
-    }
 }
 
 static void retry(struct attachment *a, int (*reopen)(struct attachment *, char *))
@@ -238,7 +203,7 @@ static int bridge_start(struct attachment *a, int passed_fd, char error[ATTACHME
         snprintf(error, ATTACHMENT_TEXT_MAX, "%s: its TAP has to be handed over", a->text);
         return -EINVAL;
     }
-    watch_links(a->keeper);
+    device_watch(a->keeper);
     return bridge_reopen(a, error);
 }
 
@@ -270,4 +235,5 @@ const struct attachment_ops bridge_ops = {
     .start = bridge_start,
     .stop = tap_stop,
     .port_gone = tap_port_gone,
+    .devices_changed = bridge_devices_changed,
 };
