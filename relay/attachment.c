@@ -12,8 +12,8 @@ static const struct attachment_ops *const ops_of[ENDPOINT_KIND_COUNT] = {
     [ENDPOINT_STDIO] = &stdio_ops, [ENDPOINT_LISTEN] = &listener_ops,
     [ENDPOINT_TCP] = &dialer_ops,  [ENDPOINT_UDP] = &udp_ops,
     [ENDPOINT_TAP] = &tap_ops,     [ENDPOINT_BRIDGE] = &bridge_ops,
-    [ENDPOINT_FD] = &fd_ops,       [ENDPOINT_USER] = &user_ops,
-    [ENDPOINT_VDE] = &vde_ops,
+    [ENDPOINT_FD] = &fd_ops,       [ENDPOINT_MCAST] = &mcast_ops,
+    [ENDPOINT_USER] = &user_ops,   [ENDPOINT_VDE] = &vde_ops,
 };
 
 static void list_append(struct keeper *keeper, struct attachment *attachment)

@@ -7,11 +7,14 @@
 #define NR_RELAY_DATAGRAM_H
 
 #include <stdint.h>
+#include "relay/inet.h"
 
 /* Nobody, from the next datagram on. These return 0 or negative errno. */
 int datagram_deafen(int fd);
 /* UDP: only what is long enough to be a frame. */
 int datagram_hear_frames(int fd);
+/* UDP: everybody but who sends from this address. */
+int datagram_hear_others(int fd, const struct inet_address *address);
 /* Everybody that the socket itself lets in. What came in while it was deaf is let go. */
 int datagram_hear_all(int fd);
 /* A large buffer for what comes in, or as large as it may be. */

@@ -185,6 +185,7 @@ static bool apply_help(struct keeper_config *config, const char *argument)
          "  LPORT:ADDR:RPORT            UDP; one of the ports may be left out\n"
          "  udp:LADDR:LPORT:ADDR:RPORT  UDP, from this address of ours\n"
          "  udp:[LADDR:]LPORT,learn     UDP, with whoever sends the first frame\n"
+         "  mcast:GROUP:PORT[@DEVICE]   a group of IP multicast, on this device\n"
          "  [bridge:]NAME, tap:NAME     a TAP of ours in this bridge; this TAP\n"
          "  user:[OPTION,...], vde:PATH DHCP, DNS, NAT for guests; a VDE switch");
     exit(EXIT_SUCCESS);

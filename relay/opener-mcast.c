@@ -2,17 +2,17 @@
 /*
  * A group of IP multicast: one segment for all who are in it, as QEMU's mcast= and socat have it; a
  * datagram is a frame. We have two sockets. One is bound to the group's address and port, which
- * everybody in it shares (the one place where SO_REUSEADDR is right), and is a member on one device:
- * it hears that group there, and nothing that is sent to the port otherwise. The other one sends,
- * connected to the group, from a port of its own.
+ * everybody in it shares (the one place where SO_REUSEADDR is right), and is a member on one
+ * device: it hears that group there, and nothing that is sent to the port otherwise. The other one
+ * sends, connected to the group, from a port of its own.
  *
- * The kernel gives everyone in the group what is sent on their own host, the sender too, and stations
- * on one host that send from the group's port, as QEMU does, all have the same address. So a port of
- * our own is how we know ourselves: a filter on the hearing socket lets go of what comes from the
- * sending one's very address, and of nothing else; another relay on this host is heard. That others
- * take frames from any port has been tried with QEMU 7.2, which looks at no address, and socat 1.7.4
- * with bind=:PORT. (Its sourceport= takes nobody's frames, QEMU's neither; later versions of socat
- * take those from the group's port, so that option has to be left out there.)
+ * The kernel gives everyone in the group what is sent on their own host, the sender too, and
+ * stations on one host that send from the group's port, as QEMU does, all have the same address. So
+ * a port of our own is how we know ourselves: a filter on the hearing socket lets go of what comes
+ * from the sending one's very address, and of nothing else; another relay on this host is heard.
+ * That others take frames from any port has been tried with QEMU 7.2, which looks at no address,
+ * and socat 1.7.4 with bind=:PORT. (Its sourceport= takes nobody's frames, QEMU's neither; later
+ * versions of socat take those from the group's port, so that option has to be left out there.)
  */
 #include <errno.h>
 #include <net/if.h>

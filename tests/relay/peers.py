@@ -16,6 +16,7 @@ import time
 import frames
 
 TUNSETIFF = 0x400454ca
+IP_RECVTTL, IP_MULTICAST_ALL = 12, 49
 IFF_TAP, IFF_NO_PI = 0x0002, 0x1000
 DEADLINE = 5
 GREETING = frames.frame(frames.BROADCAST, frames.mac(0xfefefe), b"greeting")
@@ -168,6 +169,58 @@ class UdpPeer(Peer):
 
     def read(self):
         data, _ = self.sock.recvfrom(1 << 17)
+        return [data]
+
+    def close(self):
+        self.sock.close()
+
+
+class GroupPeer(Peer):
+    """A QEMU with -netdev socket,mcast=: in a group, on one device. What it hears of itself is
+    taken out once for each time that it was said."""
+
+    kind = "d"
+
+    def __init__(self, group, l4_port, device="lo"):
+        super().__init__()
+        index = socket.if_nametoindex(device)
+        self.said = []
+        self.heard = set()                  # (address, hops left) of others' datagrams
+        if ":" in group:
+            self.sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+            self.address = (group, l4_port, 0, index)
+            join = socket.inet_pton(socket.AF_INET6, group) + struct.pack("=I", index)
+            options = [(socket.IPV6_JOIN_GROUP, join), (socket.IPV6_MULTICAST_IF, index),
+                       (socket.IPV6_RECVHOPLIMIT, 1)]
+        else:
+            self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self.address = (group, l4_port)
+            request = socket.inet_aton(group) + struct.pack("=4xi", index)
+            options = [(socket.IP_ADD_MEMBERSHIP, request), (IP_MULTICAST_ALL, 0),
+                       (socket.IP_MULTICAST_IF, request), (IP_RECVTTL, 1)]
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.sock.bind(self.address)
+        level = socket.IPPROTO_IPV6 if ":" in group else socket.IPPROTO_IP
+        for option, value in options:
+            self.sock.setsockopt(level, option, value)
+
+    def __str__(self):
+        return f"station {self.fileno()} of {self.address[0]}"
+
+    def fileno(self):
+        return self.sock.fileno()
+
+    def send(self, *several):
+        for one in several:
+            self.said.append(one)
+            self.sock.sendto(one, self.address)
+
+    def read(self):
+        data, extra, _, sender = self.sock.recvmsg(1 << 17, 64)
+        if data in self.said:
+            self.said.remove(data)
+            return []
+        self.heard.add((sender[0], int.from_bytes(extra[0][2], "little")))
         return [data]
 
     def close(self):
