@@ -39,6 +39,8 @@ def complete(result):
         result["cpu_ms_per_mframes"] = result["cpu_ns"] / result["frames"]
     if result.get("seconds") and "cpu_ns" in result:
         result["relay_busy"] = result["cpu_ns"] / 1e9 / result["seconds"]
-        result["load_busy"] = result.get("own_cpu_ns", 0) / 1e9 / result["seconds"]
+    if result.get("own_cpu_ns"):
+        result["load_busy"] = result["own_cpu_ns"] / 1e9 / result["seconds"]
+        result["load_waited"] = result["own_wait_ns"] / 1e9 / result["seconds"]
     result["faults"] = {name: result[name] for name in FAULTS if result.get(name)}
     return result

@@ -7,7 +7,7 @@
 #include "watch.h"
 
 struct moment {
-    uint64_t time_ns, cpu_ns, own_ns;
+    uint64_t time_ns, cpu_ns, own_ns, wait_ns;
     struct counts counts;
     long memory_kib;
 };
@@ -19,6 +19,7 @@ static struct moment moment_now(void)
 
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &own);
     m.own_ns = (uint64_t)own.tv_sec * 1000000000ull + (uint64_t)own.tv_nsec;
+    m.wait_ns = watch_own_wait_ns();
     m.cpu_ns = watch_cpu_ns();
     m.time_ns = now_ns();
     return m;
@@ -31,12 +32,14 @@ static void report(const struct moment *first, const struct moment *last, uint64
     struct counts sum = flows_counts();
 
     printf("{\"frames_per_s\": %.0f, \"gbit_per_s\": %.4f, \"frames\": %.0f, \"seconds\": %.4f, "
-           "\"cpu_ns\": %llu, \"own_cpu_ns\": %llu, \"lost\": %llu, \"repeated\": %llu, "
+           "\"cpu_ns\": %llu, \"own_cpu_ns\": %llu, \"own_wait_ns\": %llu, \"lost\": %llu, "
+           "\"repeated\": %llu, "
            "\"corrupt\": %llu, \"stray\": %llu, \"closed\": %u, \"gap_ms\": %.3f, "
            "\"memory_kib\": %ld, \"memory_growth_kib\": %ld}\n",
            frames / seconds, (double)(last->counts.bytes - first->counts.bytes) * 8 / seconds / 1e9,
            frames, seconds, (unsigned long long)(last->cpu_ns - first->cpu_ns),
-           (unsigned long long)(last->own_ns - first->own_ns), (unsigned long long)sum.lost,
+           (unsigned long long)(last->own_ns - first->own_ns),
+           (unsigned long long)(last->wait_ns - first->wait_ns), (unsigned long long)sum.lost,
            (unsigned long long)sum.repeated, (unsigned long long)sum.corrupt,
            (unsigned long long)sum.stray, flows_closed(), (double)gap_ns / 1e6, last->memory_kib,
            last->memory_kib - first->memory_kib);

@@ -54,3 +54,16 @@ long watch_memory_kib(void)
     }
     return own + shared;
 }
+
+uint64_t watch_own_wait_ns(void)
+{
+    unsigned long long waited = 0;
+    FILE *file = fopen("/proc/self/schedstat", "re");
+
+    if (file) {
+        if (fscanf(file, "%*u %llu", &waited) != 1)
+            waited = 0;
+        fclose(file);
+    }
+    return waited;
+}

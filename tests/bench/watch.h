@@ -7,6 +7,7 @@
 
 int watch_add(const char *pid);
 uint64_t watch_cpu_ns(void);
-long watch_memory_kib(void); /* resident and not a file's; shared memory is counted once */
+long watch_memory_kib(void);      /* resident and not a file's; shared memory is counted once */
+uint64_t watch_own_wait_ns(void); /* for which this process was ready to run and had no CPU */
 
 #endif
