@@ -6,6 +6,7 @@
 #include "reference.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,8 +107,10 @@ int main(int argc, char **argv)
         return print_usage();
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     ends.number = (unsigned)atoi(argv[2]);
-    for (int i = 3; i < argc; i++)
-        ends.fd[ends.count++] = atoi(argv[i]);
+    for (int i = 3; i < argc; i++) {
+        ends.fd[ends.count] = atoi(argv[i]);
+        fcntl(ends.fd[ends.count++], F_SETFL, 0); /* sends wait; what must not says so */
+    }
     for (size_t i = 0; i < sizeof(references) / sizeof(references[0]); i++)
         if (strcmp(argv[1], references[i].name) == 0)
             r = references[i].run(&ends);

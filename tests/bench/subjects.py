@@ -26,9 +26,11 @@ from peers import Server, TapPeer, UdpPeer, dial, tcp_pair
 from vde import VdePort
 from wait import eventually
 
+SO_RCVBUFFORCE = 33
 IFF_TAP, IFF_NO_PI, IFF_VNET_HDR = 0x0002, 0x1000, 0x4000
 TUNSETIFF, TUNSETOFFLOAD, TUNSETVNETHDRSZ = 0x400454ca, 0x400454d0, 0x400454d8
 TUN_F_CSUM, TUN_F_TSO4, TUN_F_TSO6 = 0x01, 0x02, 0x04
+LARGE = 4 << 20     # of a UDP socket's receive buffer
 QUEUE = 1000        # frames that the generator's own TAPs hold
 
 l4_ports = itertools.cycle(range(2000, 30000))      # below those that connect() takes
@@ -175,12 +177,14 @@ def stream_end(subject):
 def udp_end(subject, kind):
     one, other = ("127.0.0.1", next(l4_ports)), ("127.0.0.1", next(l4_ports))
     subject.station(kind, UdpPeer(one, other, connected=True))
-    return plain_udp(other, one)
+    return udp_socket(other, one, LARGE if kind == "g" else 0)
 
 
-def plain_udp(local, remote):
-    """With the receive buffer that a socket has by itself."""
+def udp_socket(local, remote, buffer):
+    """With that receive buffer, or the one that a socket has by itself."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    if buffer:
+        sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, buffer)
     sock.bind(local)
     sock.connect(remote)
     return sock
@@ -207,7 +211,7 @@ def bare_two_relays():
     subject = Subject()
     one, other = ("127.0.0.1", next(l4_ports)), ("127.0.0.1", next(l4_ports))
     for local, remote in ((one, other), (other, one)):
-        reference("udp-gso", [stream_end(subject), plain_udp(local, remote)], 0, subject)
+        reference("udp-gso", [stream_end(subject), udp_socket(local, remote, LARGE)], 0, subject)
     return subject
 
 
