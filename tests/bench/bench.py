@@ -20,6 +20,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 # pylint: disable=wrong-import-position
 import kit
 import cores
+import guests
 import instrument
 import links
 import netns
@@ -28,6 +29,8 @@ import report
 import results
 import scenarios
 
+PROGRAMS = ("relay/netrelay", "tests/bench/bench-load", "tests/bench/bench-reference")
+QUIET = 0.02            # of the generator's CPU may be taken by others
 FULL, QUICK = (9, 0.6), (3, 0.25)       # rounds, and seconds of each measurement
 
 
@@ -90,28 +93,30 @@ def machine():
     return f"{model}, {os.cpu_count()} CPUs, Linux {platform.release()}"
 
 
-def measure_all(given):
+def measure_all(wanted, given):
     """Prints each scenario as it is done; returns what is written as JSON."""
     found = []
-    for scenario in chosen(given.scenarios):
+    for scenario in wanted:
         began = time.monotonic()
         samples, failures = measure(scenario, given.rounds, given.seconds)
         one = {"name": scenario.name, "what": scenario.what,
                "medians": results.medians(samples), "goals": results.judge(scenario, samples),
+               "peers": results.beside_peers(scenario, samples),
                "faults": results.faults(samples), "failures": failures, "samples": samples}
         found.append(one)
         print(f"\n{scenario.name}: {scenario.what}  ({time.monotonic() - began:.0f} s)")
         print(report.runs_table(one["medians"]))
         for name, reason in failures.items():
             print(f"  {name} could not be measured: {reason}")
-        if one["faults"]:
-            print(f"  FAULTS of netrelay: {one['faults']}")
+        for name, counts in one["faults"].items():
+            print(f"  FAULTS of {name}: {counts}")
         sys.stdout.flush()
     return found
 
 
 def write(given, found):
     rows = [row for one in found for row in one["goals"]]
+    peers = report.peers_lines(found)
     when = datetime.date.today().isoformat()
     how = f"{given.rounds} rounds of {given.seconds} s"
     os.makedirs(given.out, exist_ok=True)
@@ -119,22 +124,32 @@ def write(given, found):
         json.dump({"date": when, "machine": machine(), "rounds": given.rounds,
                    "seconds": given.seconds, "scenarios": found}, file, indent=1)
     with open(os.path.join(given.out, "benchmark.svg"), "w") as file:
-        file.write(picture.draw(rows, f"{when}, {machine()}, {how}"))
-    print(f"\n{when}, {machine()}, {how}\n\n{report.goals_table(rows)}")
+        file.write(picture.draw(rows, peers, f"{when}, {machine()}, {how}"))
+    print(f"\n{when}, {machine()}, {how}\n\n{report.goals_table(rows)}\n")
+    print("\n".join(["Beside other programs (more is better for netrelay):", *peers]))
+    disturbed = results.disturbance(one["medians"] for one in found)
+    if disturbed > QUIET:
+        print(f"\nThe machine was not quiet: others had the generator's CPU for up to "
+              f"{disturbed * 100:.0f} % of a run. These figures mean little.")
     print(f"\nwritten: {given.out}/benchmark.json and benchmark.svg")
 
 
 def is_sound(one):
     """Nothing went wrong in netrelay's own runs."""
-    return not one["faults"] and not {scenarios.OURS, results.AGAIN} & set(one["failures"])
+    return not {scenarios.OURS, results.AGAIN} & (set(one["faults"]) | set(one["failures"]))
 
 
-def prepare():
+def prepare(needs_guests):
     """A network of its own, in which nobody speaks but the stations."""
     if os.geteuid() != 0:
         sys.exit("bench.py: needs root, for TAPs, bridges and a network of its own")
     if cores.RELAY == cores.LOAD:
-        sys.exit("bench.py: needs two CPUs, one for the relay and one for the load")
+        sys.exit("bench.py: needs two cores, one for the relay and one for the load")
+    for program in PROGRAMS:
+        if not os.access(kit.built(program), os.X_OK):
+            sys.exit(f"bench.py: {kit.built(program)} is not built; is NETRELAY_BUILD right?")
+    if needs_guests:
+        guests.make_image()         # which may download, so before there is no way out
     network = netns.OwnNetwork()
     network.open()
     network.enter()
@@ -147,10 +162,11 @@ def main():
         for one in scenarios.all_scenarios():
             print(f"{one.name:14} {one.what}")
         return 0
-    prepare()
+    wanted = [] if given.check else chosen(given.scenarios)
+    prepare("guests" in [one.name for one in wanted])
     if given.check:
         return instrument.check()
-    found = measure_all(given)
+    found = measure_all(wanted, given)
     write(given, found)
     return 0 if all(is_sound(one) for one in found) else 1
 

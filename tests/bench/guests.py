@@ -13,7 +13,9 @@ import shutil
 import subprocess
 import tempfile
 
+import cores
 import kit
+import relayproc
 import subjects as of
 from wait import eventually
 
@@ -45,6 +47,11 @@ def accelerator():
         return "tcg"
 
 
+def make_image():
+    """The tests' guest; downloads packages where it is not made yet."""
+    subprocess.run([os.path.join(kit.HERE, "..", "guest", "make-guest.sh"), image()], check=True)
+
+
 def libraries(program):
     """What ldd says it needs, the loader too."""
     text = subprocess.run(["ldd", program], stdout=subprocess.PIPE, text=True, check=True).stdout
@@ -56,7 +63,6 @@ def make_initrd(folder):
     program = shutil.which("iperf3")
     if not program:
         raise FileNotFoundError("iperf3")
-    subprocess.run([os.path.join(kit.HERE, "..", "guest", "make-guest.sh"), image()], check=True)
     tree = os.path.join(folder, "tree")
     for path in [program, *libraries(program)]:
         target = tree + ("/bin/iperf3" if path == program else path)
@@ -95,15 +101,18 @@ class Guests:
              f"socket,id=n,{netdev}", "-device",
              f"virtio-net-pci,netdev=n,mac=52:54:00:98:00:0{number},romfile="],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        subject.callback(of.cores.stop, process)
+        subject.callback(cores.stop, process)
         return log
 
-    def measure(self, subject, netdevs, seconds):
+    def measure(self, subject, l4_port, netdev, seconds):
+        """The first guest has `netdev`, the second one dials the port once it is listened on."""
         self.initrd()
         with subject:
-            logs = [self.boot(subject, number, netdev, run) for number, (netdev, run) in
-                    enumerate(zip(netdevs, (SERVER, CLIENT.format(seconds=seconds))), 1)]
-            found = eventually(lambda: RESULT.search(text_of(logs[1])), BOOTED + seconds,
+            self.boot(subject, 1, netdev, SERVER)
+            eventually(lambda: l4_port in relayproc.listeners(), 10, f"port {l4_port} listens")
+            log = self.boot(subject, 2, f"connect=127.0.0.1:{l4_port}",
+                            CLIENT.format(seconds=seconds))
+            found = eventually(lambda: RESULT.search(text_of(log)), BOOTED + seconds,
                                "iperf3 in a guest prints its result")
         return {"gbit_per_s": float(found[1]) / 1e6, "faults": {}}
 
@@ -126,10 +135,9 @@ def whole(seconds):
 def through_netrelay(seconds):
     subject = of.Netrelay()
     l4_port = subject.switch(0)
-    return guests.measure(subject, [f"connect=127.0.0.1:{l4_port}"] * 2, whole(seconds))
+    return guests.measure(subject, l4_port, f"connect=127.0.0.1:{l4_port}", whole(seconds))
 
 
 def direct(seconds):
     l4_port = next(of.l4_ports)
-    return guests.measure(of.Subject(), [f"listen=127.0.0.1:{l4_port}",
-                                         f"connect=127.0.0.1:{l4_port}"], whole(seconds))
+    return guests.measure(of.Subject(), l4_port, f"listen=127.0.0.1:{l4_port}", whole(seconds))

@@ -55,10 +55,33 @@ def round_trip_is_seen():
     yield f"round trip through a relay slowed by 200 us: {more:.0f} us more", 150 < more < 1500
 
 
+def samples_of(ours, again, raw):
+    return {name: [{FRAMES: frames} for frames in several]
+            for name, several in ((OURS, ours), (results.AGAIN, again), ("raw", raw))}
+
+
+def verdicts_are_right():
+    """Of samples that are made up: the median of the rounds' ratios, and the band around it."""
+    goal = Goal(FRAMES, "at least", 0.95, "raw")
+    scenario = Scenario("", "", {}, [goal])
+    for verdict, value, width, ours, again, raw in (
+            (results.YES, 1, 0, [97, 10, 200], [97, 10, 200], [100, 10, 200]),
+            (results.NO, 0.9, 0, [90, 9], [90, 9], [100, 10]),
+            (results.BAND, 0.9, 0.1, [90, 90], [99, 99], [100, 100]),
+            (results.UNCLEAR, 0.955, 0.75, [100, 50], [50, 100], [100, 55]),
+            (results.UNKNOWN, None, 0, [100], [100], [])):
+        row = results.judge(scenario, samples_of(ours, again, raw))[0]
+        right = value is None or abs(row["value"] - value) < 0.001
+        yield f"a verdict that is: {verdict}", right and abs(row["band"] - width) < 0.001 and \
+            row["reached"] == verdict
+
+
+PARTS = (verdicts_are_right, faults_are_seen, slowness_is_seen, round_trip_is_seen)
+
+
 def check():
     """Prints TAP; the exit code."""
-    found = [line for part in (faults_are_seen, slowness_is_seen, round_trip_is_seen)
-             for line in part()]
+    found = [line for part in PARTS for line in part()]
     print(f"1..{len(found)}")
     for number, (what, good) in enumerate(found, 1):
         print(f"{'ok' if good else 'not ok'} {number} - {what}")

@@ -63,3 +63,10 @@ def goals_table(rows):
                       f"{row['band'] * 100:.1f} %" if row["against"] else "",
                       goal_text(row), row["reached"]])
     return table(lines)
+
+
+def peers_lines(found):
+    """A line for each scenario with other programs in it."""
+    return [f"{one['what']}: " + ", ".join(f"{number(times)} x {peer}"
+                                           for peer, times in one["peers"])
+            for one in found if one["peers"]]

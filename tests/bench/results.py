@@ -8,11 +8,12 @@ same round, in the median too, is the band: a goal is reached when it is reached
 
 from statistics import median
 
-from scenarios import OURS
+from scenarios import OURS, PEERS
 
 AGAIN = "netrelay again"
 
-YES, BAND, NO, UNKNOWN = "yes", "within the band", "no", "not measured"
+WIDE = 0.15             # a band that says more of the machine than of netrelay
+YES, BAND, NO, UNCLEAR, UNKNOWN = "yes", "within the band", "no", "unclear", "not measured"
 
 
 def ratios(samples, one, other, metric):
@@ -41,13 +42,18 @@ def value_of(goal, samples):
 
 
 def verdict(goal, value, width):
+    """Reached by itself, within the band, or not; unclear where a wide band decides that."""
     if value is None:
         return UNKNOWN
     if goal.than == "at least":
-        reached = value >= goal.factor, value >= goal.factor * (1 - width)
+        better, worse = value >= goal.factor * (1 - width), value * (1 - width) < goal.factor
+        reached = value >= goal.factor
     else:
-        reached = value <= goal.factor, value <= goal.factor * (1 + width)
-    return YES if reached[0] else BAND if reached[1] else NO
+        better, worse = value <= goal.factor * (1 + width), value * (1 + width) > goal.factor
+        reached = value <= goal.factor
+    if width > WIDE and better and worse:
+        return UNCLEAR
+    return YES if reached else BAND if better else NO
 
 
 def judge(scenario, samples):
@@ -63,13 +69,25 @@ def judge(scenario, samples):
     return rows
 
 
+def beside_peers(scenario, samples):
+    """[(peer, how many times its frames/s, or how many times as quick)] of other programs."""
+    found = []
+    for peer in scenario.runs:
+        times = ratios(samples, OURS, peer, "frames_per_s") or \
+            ratios(samples, OURS, peer, "gbit_per_s") or ratios(samples, peer, OURS, "p50_us")
+        if peer in PEERS and times:
+            found.append((peer, median(times)))
+    return found
+
+
 def faults(samples):
-    """What must never be, in any run of netrelay: {fault: frames or connections}."""
+    """What must never be: {run: {fault: frames or connections}}, only of runs that have any."""
     found = {}
-    for run in (OURS, AGAIN):
-        for one in samples[run]:
+    for run, several in samples.items():
+        for one in several:
             for name, count in (one or {}).get("faults", {}).items():
-                found[name] = found.get(name, 0) + count
+                counts = found.setdefault(run, {})
+                counts[name] = counts.get(name, 0) + count
     return found
 
 
@@ -81,3 +99,9 @@ def medians(samples):
                    if isinstance(value, (int, float))}
         result[run] = {metric: median(values(samples, run, metric)) for metric in sorted(metrics)}
     return result
+
+
+def disturbance(several):
+    """The part of the time for which the generator's CPU was somebody else's, in the worst run."""
+    return max((run.get("load_waited", 0) for medians_of in several
+                for run in medians_of.values()), default=0)

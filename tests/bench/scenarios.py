@@ -14,6 +14,7 @@ import load
 import subjects as of
 
 OURS = "netrelay"
+PEERS = ("vde_switch", "qemu hub", "kernel bridge")     # other programs; the rest are limits
 
 Scenario = collections.namedtuple("Scenario", "name what runs goals")
 
