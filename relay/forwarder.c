@@ -16,13 +16,15 @@
 #include "relay/batch.h"
 #include "relay/handover.h"
 #include "relay/log.h"
+#include "relay/pace.h"
 #include "relay/notices.h"
 #include "relay/sandbox.h"
 #include "relay/wire.h"
 
-#define QUANTUM       (64 * 1024) /* a port's turn where others wait */
-#define TRIM_MS       2000
-#define MESSAGES_TURN 64
+#define QUANTUM        (64 * 1024) /* a port's turn where others wait */
+#define TRIM_MS        2000
+#define TIMER_SLACK_NS 1000
+#define MESSAGES_TURN  64
 
 #define container(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
 
@@ -39,6 +41,7 @@ struct forwarder {
     struct vswitch vswitch;
     struct batch batch;
     struct wire wire;
+    struct pace pace;
     struct port *dead[SHARED_PORTS]; /* closed when the round ends */
     uint32_t n_dead;
     struct gone gone[SHARED_PORTS]; /* not yet told: one a slot at most */
@@ -96,6 +99,7 @@ static void port_read(struct forwarder *f, struct port *port)
     }
     f->vswitch.now_ms = f->loop.now_ms;
     batch_run(&f->batch, port, room);
+    pace_read(&f->pace, &port->lead, port->counters->rx_frames, port->counters->tx_frames);
     if (!f->trim.armed)
         loop_timer_in(&f->loop, &f->trim, TRIM_MS);
 }
@@ -449,6 +453,7 @@ static int forwarder_run(struct forwarder *f)
             bury(f, f->dead[--f->n_dead]);
         if (f->n_gone || f->stats_serial || f->notices.n)
             tell(f);
+        loop_rest(pace_rest_ns(&f->pace, f->loop.now_ns));
     }
     return 0;
 }
@@ -486,6 +491,7 @@ static void signals_prepare(void)
     signal(SIGHUP, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
     prctl(PR_SET_NAME, "netrelay-fwd");
+    prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS);
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* also where a stopped one cannot see the end of file */
 }
 

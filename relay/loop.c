@@ -2,16 +2,18 @@
 #include "relay/loop.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stddef.h>
 #include <time.h>
 #include <unistd.h>
 
-static uint64_t clock_ms(void)
+static void take_time(struct loop *loop)
 {
     struct timespec now;
 
     clock_gettime(CLOCK_BOOTTIME, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    loop->now_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+    loop->now_ms = loop->now_ns / 1000000;
 }
 
 int loop_init(struct loop *loop)
@@ -19,7 +21,7 @@ int loop_init(struct loop *loop)
     *loop = (struct loop){ .epoll = epoll_create1(EPOLL_CLOEXEC) };
     if (loop->epoll < 0)
         return -errno;
-    loop->now_ms = clock_ms();
+    take_time(loop);
     return 0;
 }
 
@@ -129,15 +131,18 @@ void loop_timer_in(struct loop *loop, struct loop_timer *timer, uint64_t delay_m
     timer->armed = true;
 }
 
-static int wait_ms(const struct loop *loop)
+/* The round may have taken long: the time is taken anew. */
+static int wait_ms(struct loop *loop)
 {
-    uint64_t now = clock_ms();
+    uint64_t now;
 
     for (const struct loop_io *io = loop->always; io; io = io->next)
         if (io->events)
             return 0;
     if (!loop->timers)
         return -1;
+    take_time(loop);
+    now = loop->now_ms;
     if (loop->timers->at_ms <= now)
         return 0;
     return loop->timers->at_ms - now > 60000 ? 60000 : (int)(loop->timers->at_ms - now);
@@ -180,7 +185,7 @@ int loop_round(struct loop *loop)
     if (n < 0 && errno != EINTR)
         return -errno;
     loop->n_events = n > 0 ? n : 0;
-    loop->now_ms = clock_ms();
+    take_time(loop);
     for (int i = 0; i < loop->n_events; ++i) {
         struct loop_io *io = loop->events[i].data.ptr;
 
@@ -191,4 +196,12 @@ int loop_round(struct loop *loop)
     run_always(loop);
     run_timers(loop);
     return 0;
+}
+
+void loop_rest(uint32_t ns)
+{
+    struct timespec timeout = { .tv_nsec = ns };
+
+    if (ns > 0)
+        ppoll(NULL, 0, &timeout, NULL);
 }

@@ -32,7 +32,8 @@ struct loop_timer {
 
 struct loop {
     int epoll;
-    uint64_t now_ms; /* CLOCK_BOOTTIME, taken once a round */
+    uint64_t now_ns; /* CLOCK_BOOTTIME, taken once a round */
+    uint64_t now_ms;
     struct epoll_event events[LOOP_EVENTS];
     int n_events;
     struct loop_io *always;
@@ -49,5 +50,7 @@ void loop_timer_in(struct loop *loop, struct loop_timer *timer, uint64_t delay_m
 void loop_timer_stop(struct loop *loop, struct loop_timer *timer);
 /* Waits for something and calls whom it concerns. 0 or negative errno. */
 int loop_round(struct loop *loop);
+/* Sleeps, whatever may come; nothing for 0. */
+void loop_rest(uint32_t ns);
 
 #endif

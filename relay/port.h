@@ -13,6 +13,7 @@
 #include <sys/uio.h>
 #include "common/port-options.h"
 #include "relay/loop.h"
+#include "relay/pace.h"
 #include "relay/shared.h"
 
 enum port_kind {
@@ -62,7 +63,8 @@ struct port {
     bool carry_used; /* pages to be given back once empty */
     bool queue_used;
     struct port_options options;
-    uint8_t captured;    /* by whom: see capture.h */
+    uint8_t captured; /* by whom: see capture.h */
+    struct pace_lead lead;
     bool paused;         /* a wire's other end is full: not read */
     uint64_t consumed;   /* C, where the kernel is its witness */
     uint64_t sent;       /* H */
