@@ -51,8 +51,19 @@ class BareHost(kit.Surroundings):
             ns.bind(f"{PLACE}/tun", TUN)
         for name in ("vmlinuz", "initrd.img"):
             shutil.copy(os.path.join(install.GUEST, name), PLACE)
-        os.environ["NETRELAY"] = shutil.copy(self.program, PLACE)
+        os.environ["NETRELAY"] = self.copy_program()
         return fixtures
+
+    def copy_program(self):
+        """The relay, and beside it its companions, where it looks for them in a build tree."""
+        build = os.path.dirname(os.path.dirname(self.program))
+        for kind in ("user", "vde"):
+            companion = f"relay-{kind}/netrelay-{kind}"
+            if os.path.exists(f"{build}/{companion}"):
+                os.mkdir(f"{PLACE}/relay-{kind}")
+                shutil.copy(f"{build}/{companion}", f"{PLACE}/{companion}")
+        os.mkdir(f"{PLACE}/relay")
+        return shutil.copy(self.program, f"{PLACE}/relay")
 
 
 def main():

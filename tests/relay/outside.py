@@ -13,7 +13,7 @@ from wait import eventually
 
 HERE, THERE = "198.51.100.2", "198.51.100.1"
 NAMES = {"www.example": THERE, "other.example": "192.0.2.77"}
-GREETING, ECHO, BULK, DNS = 8001, 8002, 8003, 53
+GREETING, ECHO, BULK, WEB, DNS = 8001, 8002, 8003, 8080, 53
 BULK_SIZE = 200000
 
 
@@ -22,7 +22,8 @@ def bulk():
 
 
 class Outside:
-    """Servers at THERE: who is it (GREETING), echo by TCP and UDP (ECHO), much (BULK), DNS."""
+    """Servers at THERE: who is it (GREETING), echo by TCP and UDP (ECHO), much (BULK), the same as
+    a page (WEB), DNS."""
 
     def __init__(self, second_dns=None):
         self.addresses = [THERE] + ([second_dns] if second_dns else [])
@@ -64,7 +65,7 @@ def serve(addresses, is_ready):
     """For ever; each connection in a process of its own, so that none waits for another."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     waiting = selectors.DefaultSelector()
-    for l4_port, answer in ((GREETING, greet), (ECHO, echo), (BULK, pour)):
+    for l4_port, answer in ((GREETING, greet), (ECHO, echo), (BULK, pour), (WEB, web)):
         server = socket.create_server((THERE, l4_port))
         waiting.register(server, selectors.EVENT_READ, connected_to(answer))
     for place, answer in ((address, dns_of(n)) for n, address in enumerate(addresses)):
@@ -98,6 +99,11 @@ def greet(connection, address):
 
 def pour(connection, _address):
     connection.sendall(bulk())
+
+
+def web(connection, _address):
+    connection.recv(9000)
+    connection.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n" % BULK_SIZE + bulk())
 
 
 def echo(connection, _address):
