@@ -10,7 +10,8 @@
 
 #define BATCH       (256 * 1024)
 #define MS          1000000ull
-#define STUCK_NS    (20 * MS) /* nothing came for so long: what is on the way is lost */
+#define STUCK_NS    (20 * MS)   /* nothing came for so long: what is on the way is lost */
+#define LATE_NS     (1000 * MS) /* at the end: what comes later does not come */
 #define ANNOUNCE_NS (20 * MS)
 #define INTRODUCED  (10000 * MS) /* at the latest */
 #define AT_ONCE     32           /* frames in a turn, where each is a write of its own */
@@ -164,10 +165,14 @@ static bool hear_all(int timeout_ms)
     return heard;
 }
 
+/* The silence that has not ended yet counts too: else a relay that stands still has no gap. */
 uint64_t flows_gap_ns(void)
 {
-    uint64_t longest = gap_ns;
+    uint64_t longest = gap_ns, now = now_ns();
 
+    for (unsigned i = 0; i < station_count; i++)
+        if (!paced[i] && stations[i].heard_ns && now - stations[i].heard_ns > longest)
+            longest = now - stations[i].heard_ns;
     gap_ns = 0;
     return longest;
 }
@@ -342,9 +347,9 @@ void flows_drain(void)
 {
     uint64_t quiet;
 
-    finish_batches(now_ns() + 1000 * MS);
+    finish_batches(now_ns() + LATE_NS);
     quiet = now_ns();
-    while (now_ns() - quiet < 200 * MS) {
+    while (now_ns() - quiet < LATE_NS) {
         bool missing = false;
 
         for (unsigned i = 0; i < flow_count; i++)

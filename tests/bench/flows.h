@@ -38,7 +38,7 @@ void flows_drain(void);
 struct counts flows_counts(void);
 unsigned flows_closed(void);
 
-/* The longest silence of a counted sink since the last call, in nanoseconds. */
+/* The longest silence of a sink that is counted, since the last call. */
 uint64_t flows_gap_ns(void);
 
 uint64_t now_ns(void);

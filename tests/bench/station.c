@@ -37,20 +37,20 @@ static void set_next(struct station *s, uint64_t number)
     s->slot = (unsigned)(number % s->batch->count);
 }
 
-/* A frame of our flow with another number: what lies between is lost, an older one came twice. */
-static void other_number(struct station *s, uint64_t number, size_t len)
+/* A frame of our flow, not the next one: what lies between is lost, an older one came twice. */
+static bool other_number(struct station *s, uint64_t number, size_t len)
 {
     if (number < s->next) {
         ++s->counts.repeated;
-        return;
+        return false;
     }
     s->counts.lost += number - s->next;
     set_next(s, number);
-    if (len != batch_frame_len(s->batch, s->slot))
-        ++s->counts.corrupt;
+    s->counts.corrupt += len != batch_frame_len(s->batch, s->slot);
+    set_next(s, number + 1);
     ++s->counts.frames;
     s->counts.bytes += len;
-    set_next(s, number + 1);
+    return true;
 }
 
 static void announced(struct station *s, int from)
@@ -68,14 +68,11 @@ static bool unexpected(struct station *s, const uint8_t *frame, size_t len)
     memcpy(&tag, frame, len < sizeof(tag) ? len : sizeof(tag));
     from = (unsigned)(tag.who >> 16) & 0xffff;
     to = (unsigned)tag.who & 0xffff;
+    if (s->batch && tag.who == s->expect_who)
+        return other_number(s, tag.number, len);
     if (tag.who == content_who(CONTENT_ANNOUNCE, from, TO_ALL))
         announced(s, (int)from);
-    else if (s->batch && tag.who == s->expect_who) {
-        uint64_t before = s->counts.frames;
-
-        other_number(s, tag.number, len);
-        return s->counts.frames != before;
-    } else if (tag.who == content_who(CONTENT_DATA, from, to))
+    else if (tag.who == content_who(CONTENT_DATA, from, to))
         s->counts.stray += !station_hub;
     return false; /* somebody else's: a kernel's own on a bridge, say */
 }
