@@ -108,7 +108,7 @@ void attachment_detach(struct attachment *attachment)
         if (!ports_stay)
             keeper_close_port(keeper, holding);
     }
-    log_info("%s is detached", attachment->text);
+    log_limited(LOG_LEVEL_INFO, "%s is detached", attachment->text);
     attachment_free(attachment);
 }
 

@@ -291,8 +291,7 @@ static void finish_member(struct batch *batch, const struct shared_member *membe
     share = share_of(batch, member->slot);
     skip = port->sent > member->start ? port->sent - member->start : 0;
     if (skip > share->bytes) {
-        log_error("port %u: its position is not of this batch: closed", port->id);
-        batch_kill_port(batch, port, -EPROTO);
+        batch_kill_port(batch, port, -EPROTO); /* that position is not of this batch */
         return;
     }
     if (skip == share->bytes)
@@ -323,8 +322,6 @@ void batch_finish(struct batch *batch, bool crashed)
             keep_tail(batch, in);
     }
     batch_consume(batch, in);
-    if (give_up && in) {
-        log_error("port %u: its frames ended the forwarder %u times: closed", in->id, b->tries);
+    if (give_up && in)
         batch_kill_port(batch, in, -EBADMSG);
-    }
 }

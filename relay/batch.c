@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include "relay/batch-send.h"
-#include "relay/log.h"
 
 void batch_kill_port(struct batch *batch, struct port *port, int error)
 {
@@ -133,10 +132,8 @@ static void batch_move(struct batch *batch, struct port *in, size_t have)
     if (batch->captures.running)
         captures_flush(&batch->captures);
     count_rx(in, &batch->rx);
-    if (error) {
-        log_limited(LOG_LEVEL_WARNING, "port %u sent a length above %u: closed", in->id, FRAME_MAX);
+    if (error)
         batch_kill_port(batch, in, error);
-    }
 }
 
 bool batch_run(struct batch *batch, struct port *in, size_t room)
@@ -172,8 +169,6 @@ static void recover_read(struct batch *batch, bool crashed)
         return;
     }
     if (crashed && ++extra->read_crashes >= BATCH_CRASHES) {
-        log_error("port %u: reading it ended the forwarder %u times: closed", in->id,
-                  extra->read_crashes);
         extra->reading_id = 0;
         extra->filled = 0;
         batch_kill_port(batch, in, -EBADMSG);

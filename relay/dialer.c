@@ -84,7 +84,7 @@ static void dial_done(struct attachment *a)
     }
     steal_fd(&fd);
     a->up_ms = a->keeper->loop.now_ms;
-    log_info("%s is through", a->text);
+    log_limited(LOG_LEVEL_INFO, "%s is through", a->text);
     attachment_set_state(a, CTL_ENDPOINT_UP, "");
     loop_timer_in(&a->keeper->loop, &a->timer, LOOK_MS);
 }
@@ -188,7 +188,7 @@ static bool has_vanished(int fd)
 static void look_after(struct attachment *a, struct holding *port)
 {
     if (has_vanished(port->rfd)) {
-        log_info("%s does not answer any more", a->text);
+        log_limited(LOG_LEVEL_INFO, "%s does not answer any more", a->text);
         keeper_close_port(a->keeper, port);
     } else {
         loop_timer_in(&a->keeper->loop, &a->timer, LOOK_MS);

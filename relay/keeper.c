@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "common/scope.h"
+#include "relay/notice-log.h"
 #include "relay/sandbox.h"
 
 #define container(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
@@ -60,6 +61,7 @@ int keeper_hold(struct keeper *keeper, struct attachment *attachment, enum port_
                 int wfd, const char *detail)
 {
     int slot = keeper_has_room(keeper) ? free_slot(keeper) : -EMFILE;
+    char name[HOLDING_NAME_MAX];
     struct holding *holding;
 
     if (slot < 0)
@@ -87,8 +89,7 @@ int keeper_hold(struct keeper *keeper, struct attachment *attachment, enum port_
     ++keeper->n_holdings;
     ++attachment->n_ports;
     keeper->forwarder.dirty = true;
-    log_info("port %u: %s%s%s", holding->id, attachment->text, *holding->peer ? " with " : "",
-             holding->peer);
+    log_limited(LOG_LEVEL_INFO, "%s: new", holding_name(holding, name));
     control_port_changed(&keeper->control, holding);
     return 0;
 }
@@ -139,7 +140,7 @@ void keeper_port_gone(struct keeper *keeper, struct holding *holding, int error)
     close_descriptors(holding);
     keeper->holdings[holding->slot] = NULL;
     --keeper->n_holdings;
-    log_info("port %u is gone%s%s", holding->id, error ? ": " : "", error ? strerror(-error) : "");
+    notice_gone(holding, error);
     control_port_gone(&keeper->control, holding);
     free(holding);
     if (attachment) {
@@ -257,6 +258,11 @@ static bool needs_net_admin(const struct keeper_config *config)
     return false;
 }
 
+static void on_summaries(struct loop_timer *timer)
+{
+    log_summaries(false);
+}
+
 static int keeper_open(struct keeper *keeper)
 {
     const struct keeper_config *config = keeper->config;
@@ -273,6 +279,7 @@ static int keeper_open(struct keeper *keeper)
     keeper->max_holdings = limit_ports();
     forwarder_proc_init(&keeper->forwarder, keeper);
     tally_init(&keeper->tally, keeper);
+    keeper->summaries.on_timer = on_summaries;
     return 0;
 }
 
@@ -298,7 +305,10 @@ static int keeper_run(struct keeper *keeper)
     while (r == 0 && !keeper->ended) {
         forwarder_proc_flush(&keeper->forwarder); /* before waiting: there may be no event */
         r = loop_round(&keeper->loop);
+        if (log_has_summaries() && !keeper->summaries.armed)
+            loop_timer_in(&keeper->loop, &keeper->summaries, LOG_WINDOW_S * 1000);
     }
+    log_summaries(true);
     forwarder_proc_end(&keeper->forwarder);
     return r;
 }

@@ -43,6 +43,7 @@ struct keeper {
     struct control control;
     struct capture_keep captures;
     struct tally tally;
+    struct loop_timer summaries; /* of log lines that were left out */
     struct attachment *attachments;
     struct strangers *strangers;
     uint32_t last_attachment_id;

@@ -141,7 +141,7 @@ static int listener_open(struct attachment *a, char error[ATTACHMENT_TEXT_MAX])
         return describe(&a->local, r, error);
     }
     steal_fd(&fd);
-    log_info("%s listens", a->text);
+    log_limited(LOG_LEVEL_INFO, "%s listens", a->text);
     attachment_set_state(a, CTL_ENDPOINT_LISTENING, "");
     return 0;
 }

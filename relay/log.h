@@ -28,20 +28,35 @@ bool log_line(enum log_level level, const char *format, ...) __attribute__((form
 #define log_info(...)    log_line(LOG_LEVEL_INFO, __VA_ARGS__)
 #define log_debug(...)   log_line(LOG_LEVEL_DEBUG, __VA_ARGS__)
 
-/* For what a peer can cause again and again: a few lines of each kind a minute, then a count. */
+/*
+ * For what a peer, a guest or a device can cause again and again: a few lines of each kind a
+ * minute, then one that says how many more there were, and shows the last. Everything below
+ * "error" that is not said once in a life goes this way.
+ */
+#define LOG_WINDOW_S 60
+
 struct log_limit {
-    uint64_t window_s;
+    struct log_limit *next; /* those that have left lines out */
+    uint64_t window_s;      /* when it began */
     unsigned count;
-    unsigned suppressed;
+    unsigned left_out;
+    enum log_level level;
+    char last[160];
 };
-bool log_limit_passes(struct log_limit *limit);
+
+void log_limited_line(struct log_limit *limit, enum log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 #define log_limited(level, ...)                                                                    \
     do {                                                                                           \
         static struct log_limit _limit;                                                            \
-        if (log_limit_passes(&_limit))                                                             \
-            log_line(level, __VA_ARGS__);                                                          \
+        log_limited_line(&_limit, level, __VA_ARGS__);                                             \
     } while (0)
+
+/* Is there anything that log_summaries() has to say, soon or now? */
+bool log_has_summaries(void);
+/* Says how many lines were left out, of those kinds whose minute is over, or of all. */
+void log_summaries(bool all);
 
 /* text with everything but printable ASCII as \xNN, cut to size. Returns buf. */
 const char *log_printable(const char *text, char *buf, unsigned size);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "relay/notice-log.h"
 
+#include <errno.h>
+#include <string.h>
+
 static void say_filtered(struct keeper *keeper, struct holding *holding,
                          const struct handover *message)
 {
@@ -29,6 +32,34 @@ static void say_too_long(struct keeper *keeper, struct holding *holding,
 
     log_limited(LOG_LEVEL_WARNING, "%s: frames that are too long for it are dropped and counted",
                 holding_name(holding, name));
+}
+
+/* What a port was closed for that people should know of; all else is an ordinary end. */
+static struct {
+    int error;
+    enum log_level level;
+    const char *what;
+    struct log_limit limit;
+} ends[] = {
+    { .error = -EMSGSIZE,
+      .level = LOG_LEVEL_WARNING,
+      .what = "a length longer than any frame came" },
+    { .error = -EBADMSG, .level = LOG_LEVEL_ERROR, .what = "its frames ended the forwarder twice" },
+    { .error = -EPROTO, .level = LOG_LEVEL_ERROR, .what = "its positions cannot be" },
+};
+
+void notice_gone(const struct holding *holding, int error)
+{
+    char name[HOLDING_NAME_MAX];
+
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); ++i)
+        if (ends[i].error == error) {
+            log_limited_line(&ends[i].limit, ends[i].level, "%s: %s: closed",
+                             holding_name(holding, name), ends[i].what);
+            return;
+        }
+    log_limited(LOG_LEVEL_INFO, "%s: gone%s%s", holding_name(holding, name), error ? ": " : "",
+                error ? strerror(-error) : "");
 }
 
 static void (*const handlers[])(struct keeper *keeper, struct holding *holding,

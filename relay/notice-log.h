@@ -8,5 +8,7 @@
 
 /* holding: the port that the notice is about. */
 void notice_handle(struct keeper *keeper, struct holding *holding, const struct handover *message);
+/* The port is closed; error: why, or 0. */
+void notice_gone(const struct holding *holding, int error);
 
 #endif

@@ -165,7 +165,7 @@ static void bridge_devices_changed(struct attachment *a)
         link_get(a->ifname, &tap) < 0 || tap.master == bridge.ifindex)
         return;
     if (bridge_enslave(a->endpoint.ifname, a->ifname) == 0)
-        log_notice("%s is back in bridge %s", a->ifname, a->endpoint.ifname);
+        log_limited(LOG_LEVEL_NOTICE, "%s is back in bridge %s", a->ifname, a->endpoint.ifname);
 }
 
 static void retry(struct attachment *a, int (*reopen)(struct attachment *, char *))
@@ -175,7 +175,7 @@ static void retry(struct attachment *a, int (*reopen)(struct attachment *, char 
     if (reopen(a, error) < 0)
         attachment_retry_later(a, error);
     else
-        log_notice("%s is attached again", a->text);
+        log_limited(LOG_LEVEL_NOTICE, "%s is attached again", a->text);
 }
 
 static void on_tap_retry(struct loop_timer *timer)

@@ -171,7 +171,8 @@ static void on_first(struct loop_io *io, uint32_t revents)
     if (r < 0)
         attachment_retry_later(a, error);
     else
-        log_notice("%s has found its peer: %s", a->text, inet_format(&remote, text));
+        log_limited(LOG_LEVEL_NOTICE, "%s has found its peer: %s", a->text,
+                    inet_format(&remote, text));
 }
 
 /* Bound so that nobody shares it, not even another endpoint of ours: what comes must come here. */

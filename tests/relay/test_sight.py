@@ -15,7 +15,7 @@ import tempfile
 
 import kit
 from ctlproto import ManagedRelay
-from frames import header
+from frames import BROADCAST, FRAME_MAX, frame, header, mac, numbered
 from peers import Server, UdpPeer, dial, exchange
 from relayproc import Relay, run
 from traffic import Traffic, complete
@@ -252,6 +252,57 @@ def test_SIGUSR1_into_a_narrow_pipe():
             text += os.read(near, 1000)
         assert len(tally(text.decode())) == 200 and b"counters of 200 ports" in text
     os.close(near)
+
+
+def lines_like(relay, words):
+    return [line for line in relay.text().splitlines() if words in line]
+
+
+def test_F26_ports_that_are_closed_for_cause():
+    """1,000 bad lengths: ten lines with names, and at the end one that says how many there were"""
+    with Relay("-l", "12345") as relay:
+        relay.listening(12345)
+        for _ in range(1000):
+            peer = dial(12345)
+            peer.send_raw(header(FRAME_MAX + 1))
+            peer.closed()
+        said = lines_like(relay, "longer than any frame")
+        name = "127.0.0.1:%d" % peer.sock.getsockname()[1]
+        assert len(said) == 10 and "listen:*:12345 with 127.0.0.1:" in said[0], said
+        relay.term()
+        said = lines_like(relay, "longer than any frame")
+        assert "990 more lines like this were left out: " in said[10], said[10:]
+        assert name in said[10], said[10:]
+        assert relay.text().count("\n") == 11
+
+
+def test_F26_every_kind_with_v():
+    """connects, refused addresses, storms, control clients: with -v too a bound"""
+    options = ["-v", "--storm", "10", "-l", "12345", "4001:127.0.0.1:4002,pin=52:54:00:00:00:77"]
+    with by_hand(*options) as relay:
+        relay.listening(12345).bound(4001)
+        udp = UdpPeer(("127.0.0.1", 4002), ("127.0.0.1", 4001))
+        for number in range(1000):
+            udp.send(frame(mac(1), mac(number), size=60))
+            dial(12345).close()
+        flooder = dial(12345)
+        for number in range(1000):
+            flooder.send(*[numbered(BROADCAST, mac(5), number)] * 100)
+        control = [socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(500)]
+        for one in control:
+            one.setblocking(False)
+            one.connect_ex(relay.path)
+        eventually(lambda: lines_like(relay, "turned away"), 5, "clients are turned away")
+        for one in control:
+            one.close()
+        eventually(lambda: sum(port["drop_storm"] for port in status(relay)["ports"]) > 90000, 10,
+                   "storms are dropped")
+        for words in ("may not come in", "for everybody", "turned away"):
+            assert 1 <= len(lines_like(relay, words)) <= 10, (words, lines_like(relay, words)[:12])
+        relay.term()
+        lines = relay.text().splitlines()
+        assert len(lines) < 1300, f"{len(lines)} lines, such as {lines[-20:]}"
+        assert lines_like(relay, "more lines like this"), "nothing says what was left out"
 
 
 def test_control_path_that_is_taken_stays():
