@@ -21,6 +21,7 @@ static const struct {
     const char *what;
 } references[] = {
     { "copy", reference_copy, "bytes of each pair, 256 KiB at a time" },
+    { "awake", reference_awake, "copy that never sleeps, and looks every NUMBER us" },
     { "fanout", reference_fanout, "bytes of the first to all others" },
     { "per-frame", reference_per_frame, "wakes for every frame of NUMBER bytes" },
     { "udp", reference_udp, "recvfrom and sendto" },

@@ -37,6 +37,7 @@ size_t frame_len(const uint8_t *header);
 void write_header(uint8_t *header, size_t len);
 
 int reference_copy(struct ends *ends);
+int reference_awake(struct ends *ends);
 int reference_fanout(struct ends *ends);
 int reference_per_frame(struct ends *ends);
 int reference_udp(struct ends *ends);

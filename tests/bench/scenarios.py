@@ -66,6 +66,8 @@ def one_by_one(ports, flows):
         OURS: measured(partial(of.switch, ports), *options),
         "generator": measured(partial(of.direct, ports // 2), *options),
         "per frame": measured(partial(of.bare, "per-frame", ports, 1514), *options),
+        "raw": measured(partial(of.bare, "copy", ports), *options),
+        "awake": measured(partial(of.bare, "awake", ports, 100), *options),
     }, [at_least(0.95, "generator"), at_most(0.55, "per frame")])
 
 
