@@ -13,6 +13,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -23,6 +24,7 @@
 #include "companion/stream.h"
 #include "relay/log.h"
 
+#define ANSWER_S    2  /* how long a switch may take to answer */
 #define FRAMES_TURN 64 /* in one direction, before the other one is looked at */
 /* What libvdeplug puts behind the folder for a socket of its own, "/.PID-NUMBER". */
 #define SOCKET_NAME_MAX 20
@@ -36,11 +38,33 @@ struct plug {
     struct pollfd polled[POLL_COUNT];
 };
 
+static void on_alarm(int signo)
+{
+    /* the call it interrupts fails */
+}
+
+/* libvdeplug waits for the switch's answer; where it is left in peace to give up, it also takes
+ * back the socket that it has put into the folder. */
+static VDECONN *open_in_time(char *url)
+{
+    const struct sigaction interrupt = { .sa_handler = on_alarm };
+    struct vde_open_args args = { 0 };
+    char description[] = "netrelay";
+    VDECONN *connection;
+    int error;
+
+    sigaction(SIGALRM, &interrupt, NULL);
+    alarm(ANSWER_S);
+    connection = vde_open(url, description, &args);
+    error = errno;
+    alarm(0);
+    errno = error == EINTR ? ETIMEDOUT : error;
+    return connection;
+}
+
 static VDECONN *open_folder(const char *path, int folder)
 {
-    struct vde_open_args args = { 0 };
     char real[PATH_MAX], url[64];
-    char description[] = "netrelay";
     VDECONN *connection;
 
     snprintf(url, sizeof(url), "/proc/self/fd/%d", folder);
@@ -49,7 +73,7 @@ static VDECONN *open_folder(const char *path, int folder)
     if (strlen(real) + SOCKET_NAME_MAX > sizeof(((struct sockaddr_un *)0)->sun_path))
         companion_fail(-ENAMETOOLONG, "%s is too long for the path of a socket", real);
     snprintf(url, sizeof(url), "vde:///proc/self/fd/%d", folder);
-    connection = vde_open(url, description, &args);
+    connection = open_in_time(url);
     if (!connection && errno == ENOENT)
         companion_fail(-ENOENT, "%s is not the folder of a VDE switch", path);
     if (!connection)

@@ -3,6 +3,7 @@
 
 import os
 import signal
+import socket
 import struct
 import subprocess
 import tempfile
@@ -102,6 +103,51 @@ class PlugPeer(Peer):
     def close(self):
         self.process.kill()
         self.process.wait(DEADLINE)
+
+
+class FakeSwitch(Peer):
+    """One port of a switch, which takes frames as large as VDE's sockets do."""
+
+    def __init__(self, folder):
+        super().__init__()
+        self.control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.control.bind(f"{folder}/ctl")
+        self.control.listen(4)
+        self.data = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.data.bind(f"{folder}/data")
+        self.path = f"{folder}/data"
+
+    def __str__(self):
+        return "a port of a switch"
+
+    def accept(self, deadline=DEADLINE):
+        """A plug tells where its own socket is, and is told where ours is."""
+        self.control.settimeout(deadline)
+        while True:
+            self.plug, _ = self.control.accept()
+            request = self.plug.recv(1024)
+            magic, version = struct.unpack_from("=II", request)
+            assert (magic, version) == (0xfeedface, 3), request.hex()
+            try:
+                self.data.connect(request[14:122].split(b"\0")[0].decode())
+            except OSError:
+                continue            # it has given up meanwhile
+            self.plug.sendall(struct.pack("=H108s", socket.AF_UNIX, self.path.encode()))
+            return self
+
+    def refuse(self):
+        """One that waits is let go."""
+        self.control.accept()[0].close()
+
+    def fileno(self):
+        return self.data.fileno()
+
+    def send(self, *several):
+        for one in several:
+            self.data.send(one)
+
+    def read(self):
+        return [self.data.recv(1 << 16)]
 
 
 def whole(several):

@@ -10,7 +10,7 @@ import time
 
 import kit
 import links
-from companions import PlugPeer, VdeSwitch, companion, companion_of, whole
+from companions import FakeSwitch, PlugPeer, VdeSwitch, companion, companion_of, whole
 from ctlproto import ManagedRelay
 from frames import BROADCAST, frame, mac, numbered
 from peers import dial, exchange, meet, talk
@@ -22,7 +22,7 @@ from wait import eventually
 
 
 def relay_at(switch, *options, l4_port=12345):
-    return Relay(*options, "-l", f"127.0.0.1:{l4_port}", f"vde:{switch.folder}")
+    return Relay("-v", *options, "-l", f"127.0.0.1:{l4_port}", f"vde:{switch.folder}")
 
 
 def test_C5_a_plug_in_a_switch():
@@ -91,6 +91,37 @@ def test_C5_a_switch_that_comes_later_goes_and_returns():
                 eventually(lambda: not companion_of(relay), 5, "its connection ends")
                 plug.close()
         assert relay.text().count("the VDE switch went away; it is") == 2, relay.text()
+
+
+def test_large_frames():
+    """to and from a switch that has them, 9,234 bytes, 200 of them in a row"""
+    with tempfile.TemporaryDirectory() as folder:
+        switch = FakeSwitch(folder)
+        with Relay("-l", "12345", f"vde:{folder}") as relay:
+            relay.listening(12345)
+            guest = dial(12345)
+            exchange(guest, switch.accept(), size=9234)
+            several = [numbered(mac(2), mac(1), number, 9234) for number in range(200)]
+            guest.send(*several)
+            switch.expect(*several)
+            several = [numbered(mac(1), mac(2), number, 9234) for number in range(3)]
+            switch.send(*several)
+            guest.expect(*several)
+
+
+def test_a_switch_that_says_nothing():
+    """its socket takes connections and nobody answers: given up after 2 s, again and again"""
+    with tempfile.TemporaryDirectory() as folder:
+        switch = FakeSwitch(folder)
+        with Relay("-v", "-l", "12345", f"vde:{folder}") as relay:
+            relay.listening(12345)
+            one, other = meet(dial(12345), dial(12345))
+            eventually(lambda: f"answers in {folder}: Connection timed out" in relay.text(), 5,
+                       "it is given up")
+            talk(one, other, 3, 4)
+            assert len(os.listdir(folder)) <= 3, "it left something in the switch's folder"
+            switch.refuse()
+            exchange(one, switch.accept())
 
 
 def test_a_frame_too_large_for_vde():

@@ -10,6 +10,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import bare                         # noqa: E402
 import kit                          # noqa: E402
 import links                        # noqa: E402
+import tap                          # noqa: E402
 from bare import PLACE, BareGuest, boot_all, nic    # noqa: E402
 from companions import VdeSwitch    # noqa: E402
 from relayproc import Relay         # noqa: E402
@@ -37,6 +38,7 @@ def all_meet(one, two):
             guest.reaches(address, size=size)
 
 
+@tap.timeout(150)
 def test_C5_beside_a_vde_switch():
     """vde_switch -hub -tap qtap0: one guest by QEMU's own plug, one by way of a relay's"""
     make_qtap()
@@ -46,6 +48,7 @@ def test_C5_beside_a_vde_switch():
         all_meet(*guests(f"vde,sock={switch.folder}", "socket,connect=127.0.0.1:12345"))
 
 
+@tap.timeout(150)
 def test_C5_in_place_of_a_vde_switch():
     """--hub and the same TAP: both guests at the relay"""
     make_qtap()
