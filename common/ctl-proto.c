@@ -229,6 +229,7 @@ static const char *const endpoint_state_names[] = {
 static const char *const port_state_names[] = {
     [CTL_PORT_UP] = "up",
     [CTL_PORT_CLOSING] = "closing",
+    [CTL_PORT_BLOCKED] = "blocked",
 };
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))

@@ -93,6 +93,7 @@ enum ctl_endpoint_state {
 enum ctl_port_state {
     CTL_PORT_UP,
     CTL_PORT_CLOSING, /* some holder still has the descriptor */
+    CTL_PORT_BLOCKED, /* it closes a loop: nothing passes until that is gone */
 };
 
 struct ctl_msg {

@@ -28,7 +28,7 @@ static const struct {
     { "foreign", NR_TONE_BAD },       { "refused", NR_TONE_BAD },
     { "failed", NR_TONE_BAD },        { "remote", NR_TONE_QUIET },
     { "unconnected", NR_TONE_QUIET }, { "ignored", NR_TONE_QUIET },
-    { "faulty", NR_TONE_BAD },
+    { "faulty", NR_TONE_BAD },        { "blocked", NR_TONE_BAD },
 };
 
 static NrTone tone_of(const char *state)

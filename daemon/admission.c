@@ -128,7 +128,7 @@ static void note_ports(NrAdmission *admission, const NrDesired *desired)
         for (guint j = 0; network && j < network->ports->len; j++) {
             const NrActualPort *port = network->ports->pdata[j];
 
-            if (!port->label && port->state == CTL_PORT_UP && port->peer && port->local)
+            if (!port->label && port->state != CTL_PORT_CLOSING && port->peer && port->local)
                 note_port(admission, before, network, port);
         }
     }
@@ -258,7 +258,7 @@ static const NrActualPort *port_labelled(const NrActualNetwork *network, const c
     for (guint i = 0; network && i < network->ports->len; i++) {
         const NrActualPort *port = network->ports->pdata[i];
 
-        if (port->state == CTL_PORT_UP && g_strcmp0(port->label, label) == 0)
+        if (port->state != CTL_PORT_CLOSING && g_strcmp0(port->label, label) == 0)
             return port;
     }
     return NULL;

@@ -190,6 +190,11 @@ static gboolean binding_shows(const Status *status, const NrBinding *binding)
     return FALSE;
 }
 
+static const char *state_of(const NrActualPort *port)
+{
+    return port->state == CTL_PORT_BLOCKED ? "blocked" : "connected";
+}
+
 static void add_binding(Status *status, const NrBinding *binding)
 {
     const NrNic *nic = binding->nic;
@@ -212,7 +217,7 @@ static void add_binding(Status *status, const NrBinding *binding)
         row.relay_pid = (guint32)place->network->pid;
         row.port = place->port;
         row.peer = place->port->peer ? place->port->peer : row.peer;
-        row.state = "connected";
+        row.state = state_of(place->port);
         if (binding->network && !g_str_equal(binding->network, row.network)) {
             moved = g_strdup_printf("its network is %s now, and it is still connected to %s, apart "
                                     "from that; stop and start the guest to move it",
@@ -259,9 +264,9 @@ static void add_port(Status *status, const NrActualNetwork *network, const NrAct
                 .kind = kind_of(text),
                 .address = port->local,
                 .peer = port->peer,
-                .state = "connected" };
+                .state = state_of(port) };
 
-    if (g_hash_table_contains(status->shown, port) || port->state != CTL_PORT_UP)
+    if (g_hash_table_contains(status->shown, port) || port->state == CTL_PORT_CLOSING)
         return;
     if (g_str_equal(row.kind, "tap")) {
         row.address = endpoint->detail ? endpoint->detail : port->detail;

@@ -62,7 +62,7 @@ static void add_member(struct batch *batch, const struct port *in, uint32_t slot
     struct shared_core *core = batch->shared->core;
     const struct port *port = batch->ports[slot];
 
-    if (!port || port == in || port->dead)
+    if (!port || port == in || port->dead || loopguard_is_blocked(&batch->vswitch->guard, slot))
         return;
     core->member[core->batch.n_members++] = (struct shared_member){
         .slot = port->slot,
@@ -108,6 +108,7 @@ static void count_rx(struct port *in, const struct port_counters *rx)
     in->counters->drop_runt += rx->drop_runt;
     in->counters->drop_filter += rx->drop_filter;
     in->counters->drop_storm += rx->drop_storm;
+    in->counters->drop_loop += rx->drop_loop;
 }
 
 static void batch_move(struct batch *batch, struct port *in, size_t have)

@@ -55,16 +55,21 @@ static void put_counters(struct ctl_msg *msg, const struct holding *holding)
     ctl_put_u64(msg, CTL_A_DROP_STORM, c->drop_storm);
 }
 
+static enum ctl_port_state state_of(const struct holding *holding)
+{
+    if (holding->state != HOLDING_NEW && holding->state != HOLDING_PASSED)
+        return CTL_PORT_CLOSING;
+    return holding->blocked ? CTL_PORT_BLOCKED : CTL_PORT_UP;
+}
+
 void control_put_port(struct ctl_msg *msg, enum ctl_type type, uint32_t serial,
                       const struct holding *holding)
 {
-    bool up = holding->state == HOLDING_NEW || holding->state == HOLDING_PASSED;
-
     ctl_msg_begin(msg, type, serial);
     ctl_put_u32(msg, CTL_A_PORT_ID, holding->id);
     ctl_put_u32(msg, CTL_A_ENDPOINT_ID, holding->endpoint_id);
     ctl_put_str(msg, CTL_A_LABEL, holding->label);
-    ctl_put_u32(msg, CTL_A_STATE, up ? CTL_PORT_UP : CTL_PORT_CLOSING);
+    ctl_put_u32(msg, CTL_A_STATE, state_of(holding));
     ctl_put_str(msg, CTL_A_LOCAL, holding->local);
     ctl_put_str(msg, CTL_A_PEER, holding->peer);
     ctl_put_str(msg, CTL_A_DETAIL, holding->detail);

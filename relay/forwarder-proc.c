@@ -110,6 +110,7 @@ static int send_config(struct forwarder_proc *proc)
         .crashed = proc->crashed,
         .storm = config->storm,
         .drop_link_local = config->drop_link_local,
+        .ignore_loops = config->ignore_loops,
     };
     int r = handover_send(proc->io.fd, &message, NULL, 0);
 
@@ -361,6 +362,7 @@ bool forwarder_proc_reaped(struct forwarder_proc *proc, pid_t pid, int status)
     proc->crashed = is_crash(status);
     disown_ports(keeper);
     capture_keep_disown(keeper);
+    notices_end(keeper);
     if (proc->stats_pending || proc->stats_wanted)
         stats_done(proc);
     if (!proc->running && ++proc->failures > RETRY_AT_ONCE)

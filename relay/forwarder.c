@@ -17,8 +17,8 @@
 #include "relay/handover.h"
 #include "relay/log.h"
 #include "relay/pace.h"
-#include "relay/notices.h"
 #include "relay/sandbox.h"
+#include "relay/watch.h"
 #include "relay/wire.h"
 
 #define QUANTUM        (64 * 1024) /* a port's turn where others wait */
@@ -46,7 +46,7 @@ struct forwarder {
     uint32_t n_dead;
     struct gone gone[SHARED_PORTS]; /* not yet told: one a slot at most */
     uint32_t n_gone;
-    struct notices notices;
+    struct watch watch;
     uint64_t stats_serial; /* 0: none asked for */
     uint32_t stats_slot;   /* next to tell */
     bool crashed;
@@ -134,22 +134,6 @@ static void on_resume(struct wire *wire, struct port *port)
     port_interest(the_forwarder, port);
 }
 
-static void on_refused(struct vswitch *sw, uint16_t slot, enum vswitch_refusal why,
-                       struct mac source)
-{
-    static const enum handover_notice notices[VSWITCH_REFUSALS] = {
-        [VSWITCH_FILTERED] = NOTICE_FILTERED,
-        [VSWITCH_STORMED] = NOTICE_STORMED,
-    };
-
-    notices_put(&the_forwarder->notices, (struct notice){
-                                             .slot = slot,
-                                             .id = sw->ports[slot].id,
-                                             .what = notices[why],
-                                             .source = source,
-                                         });
-}
-
 /* The keeper has the descriptor too, so only shutdown() lets the peer know at once. */
 static void on_dead(struct batch *batch, struct port *port)
 {
@@ -186,7 +170,7 @@ static void tell_size(struct forwarder *f, struct port *port)
     struct notice notice = { .slot = port->slot, .id = port->id, .what = NOTICE_TOO_LONG };
 
     if (port->counters->drop_size && !port->told_size)
-        port->told_size = notices_put(&f->notices, notice);
+        port->told_size = notices_put(&f->watch.notices, notice);
 }
 
 /* What can wait until frames have moved for a while. */
@@ -302,6 +286,7 @@ static void handle_config(struct forwarder *f, const struct handover *message)
 {
     if (message->mode < VSWITCH_MODE_COUNT)
         f->vswitch.mode = message->mode;
+    f->vswitch.guard.off = message->ignore_loops || message->mode == VSWITCH_WIRE;
     f->vswitch.storm = message->storm;
     f->vswitch.drop_link_local = message->drop_link_local;
     f->vswitch.now_ms = f->loop.now_ms;
@@ -427,7 +412,7 @@ static int tell_gone(struct forwarder *f)
 /* What the keeper is to know; what does not go now goes when its socket is writable. */
 static void tell(struct forwarder *f)
 {
-    int r = notices_tell(&f->notices, HANDOVER_FD);
+    int r = notices_tell(&f->watch.notices, HANDOVER_FD);
 
     if (r == 0)
         r = tell_gone(f);
@@ -449,34 +434,48 @@ static int forwarder_run(struct forwarder *f)
 
         if (r < 0)
             return r;
+        watch_send(&f->watch);
         while (f->n_dead > 0)
             bury(f, f->dead[--f->n_dead]);
-        if (f->n_gone || f->stats_serial || f->notices.n)
+        watch_arm(&f->watch);
+        if (f->n_gone || f->stats_serial || f->watch.notices.n)
             tell(f);
         loop_rest(pace_rest_ns(&f->pace, f->loop.now_ns));
     }
     return 0;
 }
 
+/* What outsiders must not guess. A successor keeps what others know us by. */
+static int draw_secrets(struct shared_extra *extra, uint64_t key[2])
+{
+    if (!extra->fdb.seed && getrandom(&extra->fdb.seed, sizeof(extra->fdb.seed), 0) < 0)
+        return -errno;
+    if (!extra->relay && getrandom(&extra->relay, sizeof(extra->relay), 0) < 0)
+        return -errno;
+    return getrandom(key, 2 * sizeof(*key), 0) < 0 ? -errno : 0;
+}
+
 static int forwarder_prepare(struct forwarder *f)
 {
+    uint64_t key[2];
     int r = shared_map(&f->shared, HANDOVER_MEMORY_FD);
 
     if (r == 0)
         r = loop_init(&f->loop);
     if (r < 0)
         return r;
-    if (!f->shared.extra->fdb.seed &&
-        getrandom(&f->shared.extra->fdb.seed, sizeof(f->shared.extra->fdb.seed), 0) < 0)
-        return -errno;
-    fdb_init(&f->vswitch.fdb, &f->shared.extra->fdb);
-    f->vswitch.on_refused = on_refused;
+    r = draw_secrets(f->shared.extra, key);
+    if (r < 0)
+        return r;
+    vswitch_init(&f->vswitch, &f->shared.extra->fdb, f->shared.extra->relay, key);
     f->batch.shared = &f->shared;
     f->batch.vswitch = &f->vswitch;
     captures_init(&f->batch.captures, &f->loop);
     f->batch.on_dead = on_dead;
     f->batch.on_queued = on_queued;
     wire_init(&f->wire, &f->loop, &f->batch, 0);
+    watch_init(&f->watch, &f->loop, &f->batch);
+    f->watch.on_queued = on_queued;
     f->wire.on_resume = on_resume;
     f->trim.on_timer = on_trim;
     f->handover.on_io = on_handover;

@@ -17,7 +17,8 @@
 #define HANDOVER_FDS_MAX   2
 
 enum handover_type {
-    HANDOVER_CONFIG = 1, /* keeper: mode, stall_ms, crashed, storm, drop_link_local */
+    HANDOVER_CONFIG = 1, /* keeper: mode, stall_ms, crashed, storm, drop_link_local,
+                            ignore_loops */
     HANDOVER_PORT,  /* keeper: slot, id, kind, options, captured; one descriptor, or one each way */
     HANDOVER_READY, /* keeper */
     HANDOVER_CLOSE, /* keeper: slot, id */
@@ -29,7 +30,7 @@ enum handover_type {
     HANDOVER_GONE,      /* forwarder: slot, id, error, counters */
     HANDOVER_COUNTERS,  /* forwarder: slot, id, counters, queued */
     HANDOVER_STATS_END, /* forwarder: serial */
-    HANDOVER_NOTICE,    /* forwarder: slot, id, notice, source */
+    HANDOVER_NOTICE,    /* forwarder: slot, id, notice, source or other */
 };
 
 /* What the frames of a port have brought about, for people to know. */
@@ -37,6 +38,9 @@ enum handover_notice {
     NOTICE_FILTERED, /* this source address may not come in there */
     NOTICE_STORMED,  /* it floods more than it may */
     NOTICE_TOO_LONG, /* it cannot take such long frames */
+    NOTICE_BLOCKED,  /* it closes a loop with port `other` */
+    NOTICE_OPENED,   /* it does so no more */
+    NOTICE_LOOPED,   /* a loop is behind it, out of our reach */
 };
 
 struct handover {
@@ -50,7 +54,9 @@ struct handover {
     uint32_t crashed;         /* the predecessor died of its own doing */
     uint32_t storm;           /* floods a second that a port may send unless its options say more */
     uint32_t drop_link_local; /* else they are passed on */
-    uint32_t notice;          /* enum handover_notice */
+    uint32_t ignore_loops;
+    uint32_t other;  /* id of a port; 0: gone */
+    uint32_t notice; /* enum handover_notice */
     struct mac source;
     uint32_t captured; /* bits, see capture.h */
     uint32_t snaplen;

@@ -27,6 +27,7 @@ struct holding {
     enum port_kind kind;
     enum holding_state state;
     struct port_options options;
+    bool blocked; /* by the guard against loops */
     int rfd;
     int wfd;
     struct attachment *attachment; /* NULL once its listener is detached */

@@ -26,6 +26,7 @@ struct keeper_config {
     uint64_t queue_bound;
     uint32_t storm; /* floods a second that a port may send; 0: no limit */
     bool drop_link_local;
+    bool ignore_loops;
     bool managed;
     int control_fd;           /* -1: none */
     const char *control_path; /* NULL: none */

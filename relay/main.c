@@ -103,6 +103,12 @@ static bool apply_link_local(struct keeper_config *config, const char *argument)
     return config->drop_link_local || strcmp(argument, "forward") == 0;
 }
 
+static bool apply_loops(struct keeper_config *config, const char *argument)
+{
+    config->ignore_loops = strcmp(argument, "ignore") == 0;
+    return config->ignore_loops || strcmp(argument, "guard") == 0;
+}
+
 static bool limits_storm; /* --storm: not what the mode has by itself */
 
 static bool apply_storm(struct keeper_config *config, const char *argument)
@@ -156,13 +162,15 @@ static const struct option options[] = {
       "how much may wait for a slow port (1048576)", apply_queue },
     { "--storm", "FRAMES", "frames a second from 0 (no limit) to 100000000",
       "floods a second taken from a port (100000)", apply_storm },
+    { "--loops", "guard|ignore", "guard or ignore", "find loops and block a port (guard)",
+      apply_loops },
     { "--link-local", "forward|drop", "forward or drop", "frames for bridges, as LLDP (forward)",
       apply_link_local },
     /* netrelayd's own, not shown */
     { "--managed", NULL, NULL, NULL, apply_managed },
     { "--network", "NAME", "a name", NULL, apply_network },
     { "--control-fd", "N", "the number of an open socket", NULL, apply_control_fd },
-    { "--help", NULL, NULL, "print this; --version prints the version", apply_help },
+    { "--help", NULL, NULL, NULL, apply_help },
     { "--version", NULL, NULL, NULL, apply_version },
 };
 
@@ -170,8 +178,7 @@ static const struct option options[] = {
 
 static bool apply_help(struct keeper_config *config, const char *argument)
 {
-    puts("netrelay - joins QEMU's socket NICs, TAPs and other relays\n"
-         "\n"
+    puts("netrelay " NR_VERSION " - joins QEMU's socket NICs, TAPs and other relays\n"
          "  netrelay [OPTION...] ENDPOINT ENDPOINT             a wire\n"
          "  netrelay [OPTION...] -l [ADDR:]PORT [ENDPOINT...]  a switch\n");
     for (size_t i = 0; i < N_OPTIONS; ++i)

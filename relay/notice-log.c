@@ -62,11 +62,56 @@ void notice_gone(const struct holding *holding, int error)
                 error ? strerror(-error) : "");
 }
 
+static void set_blocked(struct keeper *keeper, struct holding *holding, bool blocked)
+{
+    if (holding->blocked == blocked)
+        return;
+    holding->blocked = blocked;
+    holding->since_s = keeper_clock_s();
+    control_port_changed(&keeper->control, holding);
+}
+
+static void say_blocked(struct keeper *keeper, struct holding *holding,
+                        const struct handover *message)
+{
+    char name[HOLDING_NAME_MAX];
+
+    set_blocked(keeper, holding, true);
+    log_limited(LOG_LEVEL_WARNING, "%s: closes a loop with port %u: blocked until it is gone",
+                holding_name(holding, name), message->other);
+}
+
+static void say_opened(struct keeper *keeper, struct holding *holding,
+                       const struct handover *message)
+{
+    char name[HOLDING_NAME_MAX];
+
+    set_blocked(keeper, holding, false);
+    log_limited(LOG_LEVEL_NOTICE, "%s: the loop is gone: open again", holding_name(holding, name));
+}
+
+static void say_looped(struct keeper *keeper, struct holding *holding,
+                       const struct handover *message)
+{
+    char name[HOLDING_NAME_MAX];
+
+    log_limited(LOG_LEVEL_WARNING,
+                "%s: there is a loop behind it: what comes back is dropped and counted",
+                holding_name(holding, name));
+}
+
+void notices_end(struct keeper *keeper)
+{
+    for (uint32_t slot = 0; slot < keeper->n_slots; ++slot)
+        if (keeper->holdings[slot])
+            set_blocked(keeper, keeper->holdings[slot], false);
+}
+
 static void (*const handlers[])(struct keeper *keeper, struct holding *holding,
                                 const struct handover *message) = {
-    [NOTICE_FILTERED] = say_filtered,
-    [NOTICE_STORMED] = say_stormed,
-    [NOTICE_TOO_LONG] = say_too_long,
+    [NOTICE_FILTERED] = say_filtered, [NOTICE_STORMED] = say_stormed,
+    [NOTICE_TOO_LONG] = say_too_long, [NOTICE_BLOCKED] = say_blocked,
+    [NOTICE_OPENED] = say_opened,     [NOTICE_LOOPED] = say_looped,
 };
 
 void notice_handle(struct keeper *keeper, struct holding *holding, const struct handover *message)

@@ -10,5 +10,7 @@
 void notice_handle(struct keeper *keeper, struct holding *holding, const struct handover *message);
 /* The port is closed; error: why, or 0. */
 void notice_gone(const struct holding *holding, int error);
+/* The forwarder is dead; what it had blocked is open, until its successor finds the loop itself. */
+void notices_end(struct keeper *keeper);
 
 #endif

@@ -5,7 +5,9 @@
 
 bool notices_put(struct notices *notices, struct notice notice)
 {
-    if (notices->n == NOTICES_MAX)
+    bool is_state = notice.what == NOTICE_BLOCKED || notice.what == NOTICE_OPENED;
+
+    if (notices->n >= (is_state ? NOTICES_MAX : NOTICES_MAX / 4))
         return false;
     notices->list[notices->n++] = notice;
     return true;
@@ -24,6 +26,7 @@ int notices_tell(struct notices *notices, int sock)
             .id = notice->id,
             .notice = notice->what,
             .source = notice->source,
+            .other = notice->other,
         };
 
         r = handover_send(sock, &message, NULL, 0);

@@ -6,12 +6,13 @@
 #include <stdbool.h>
 #include "relay/handover.h"
 
-#define NOTICES_MAX 256
+#define NOTICES_MAX 1024
 
 struct notice {
     uint32_t slot, id;
     enum handover_notice what;
     struct mac source;
+    uint32_t other;
 };
 
 struct notices {
@@ -19,7 +20,7 @@ struct notices {
     struct notice list[NOTICES_MAX];
 };
 
-/* False: there are too many already. */
+/* False: there are too many already; for changes of a port's state there is more room. */
 bool notices_put(struct notices *notices, struct notice notice);
 /* Sends them in order. 0; negative errno: those that are left go another time. */
 int notices_tell(struct notices *notices, int sock);

@@ -168,6 +168,26 @@ int port_drain(struct port *port)
     return 0;
 }
 
+int port_send_own(struct port *port, struct frame frame)
+{
+    size_t len = FRAMING_HEADER + frame.len;
+    uint64_t tail = port_position(port);
+    uint8_t *at;
+
+    if (port_queued(port) + len > port->shared->core->queue_bound)
+        return 0;
+    at = port_queue_at(port, tail);
+    if (!at)
+        return -ENOMEM;
+    framing_put_length(at, frame.len);
+    memcpy(at + FRAMING_HEADER, frame.data, frame.len);
+    ++port->counters->tx_frames;
+    port->counters->tx_bytes += frame.len;
+    shared_barrier();
+    port->record->q_tail = tail + len;
+    return port_drain(port);
+}
+
 void port_trim(struct port *port)
 {
     if (port->carry_used && port->record->c0 == port->record->c1) {

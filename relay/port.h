@@ -103,6 +103,9 @@ void port_count_refused(struct port *port, uint64_t *reason, uint32_t len);
 void port_filled(struct port *port, size_t bytes);
 /* How much of its output the far end has taken off the kernel, where the kernel says so. */
 uint64_t port_taken(const struct port *port);
+/* A frame of our own, between batches: queued, where there is room, and sent with what is queued. 0
+ * or negative errno: the port is dead. */
+int port_send_own(struct port *port, struct frame frame);
 /* Sends from the queue. 0 or negative errno. */
 int port_drain(struct port *port);
 /* Gives back the memory of empty rings. */

@@ -119,6 +119,7 @@ struct shared_extra {
     uint32_t filled;       /* bytes of datagrams in the work area, read but not yet committed */
     struct port_counters counters[SHARED_PORTS];
     struct filter_pin pin[SHARED_PORTS];
+    uint64_t relay; /* who we are to other relays; 0: not yet known */
     struct fdb_table fdb;
 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The switching core: says for each frame which port it goes to, if any. It knows ports by their
- * slot, and what may come in at each: its filter and its limit for floods.
+ * slot, and what may come in at each: its filter, its limit for floods, and what the guard against
+ * loops says.
  */
 #ifndef NR_RELAY_VSWITCH_H
 #define NR_RELAY_VSWITCH_H
@@ -9,6 +10,7 @@
 #include "relay/fdb.h"
 #include "relay/filter.h"
 #include "relay/frame.h"
+#include "relay/loopguard.h"
 #include "relay/storm.h"
 
 #define VSWITCH_STORM   100000 /* floods a second from a port of a switch, unless told otherwise */
@@ -30,6 +32,7 @@ enum vswitch_refusal {
 
 struct vswitch_port {
     uint32_t id;
+    bool checks;                        /* not everything may enter: blocked, or with a filter */
     const struct port_options *options; /* NULL: any source may come in */
     struct filter_pin *pin;
     struct storm storm;
@@ -42,13 +45,21 @@ struct vswitch {
     uint32_t storm;       /* limit of ports that have none of their own; 0: none */
     uint64_t now_ms;      /* set by the owner, once a round */
     struct fdb fdb;
+    struct loopguard guard;               /* off on a wire, where no frame can come back */
     struct vswitch_port ports[FDB_PORTS]; /* by slot */
+    void *owner;                          /* for these: */
     /* Frames of this port are refused; told at the first of them, then at most once a minute. */
     void (*on_refused)(struct vswitch *sw, uint16_t slot, enum vswitch_refusal why,
                        struct mac source);
+    /* other: the slot with which it closes the loop. */
+    void (*on_loop)(struct vswitch *sw, uint16_t slot, enum loopguard_change what, uint16_t other);
 };
 
 struct port_counters;
+
+/* The rest is zeroed. */
+void vswitch_init(struct vswitch *sw, struct fdb_table *table, uint64_t relay,
+                  const uint64_t key[2]);
 
 /* A port begins. options and pin stay where they are until it ends. */
 void vswitch_open_port(struct vswitch *sw, uint16_t slot, uint32_t id,

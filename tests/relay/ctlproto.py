@@ -27,7 +27,7 @@ ATTRIBUTES = {                      # name: (number, kind)
         ("drop_storm", "U"), ("snaplen", "u")], 1)}
 NAMES = {number: (name, kind) for name, (number, kind) in ATTRIBUTES.items()}
 LISTENING, DIALLING, UP, ENDED = range(4)
-PORT_UP, PORT_CLOSING = range(2)
+PORT_UP, PORT_CLOSING, PORT_BLOCKED = range(3)
 DEADLINE = 5
 
 

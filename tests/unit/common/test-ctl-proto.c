@@ -274,7 +274,8 @@ static void test_names(void)
     g_assert_cmpstr(ctl_endpoint_state_name((enum ctl_endpoint_state)(CTL_ENDPOINT_ENDED + 1)), ==,
                     "?");
     g_assert_cmpstr(ctl_port_state_name(CTL_PORT_CLOSING), ==, "closing");
-    g_assert_cmpstr(ctl_port_state_name((enum ctl_port_state)2), ==, "?");
+    g_assert_cmpstr(ctl_port_state_name(CTL_PORT_BLOCKED), ==, "blocked");
+    g_assert_cmpstr(ctl_port_state_name((enum ctl_port_state)3), ==, "?");
 }
 
 int main(int argc, char **argv)
