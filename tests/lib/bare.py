@@ -21,6 +21,7 @@ import kit
 import namespaces as ns
 import tap
 from guest import Console, kernel_command_line
+from process import run
 from wait import eventually
 
 PLACE = "/run"
@@ -28,6 +29,14 @@ TUN = "/dev/net/tun"
 NOBODY = 65534
 MACHINE = ["-machine", "pc,usb=off", "-accel", "tcg", "-m", "160", "-display", "none",
            "-nodefaults", "-no-user-config"]
+
+
+LEASE_SCRIPT = r"""#!/bin/sh
+[ "$1" = bound ] || exit 0
+echo $ip >/tmp/ip
+ip addr add $ip/$mask dev $interface
+[ -z "$router" ] || ip route add default via $router
+"""
 
 
 class BareHost(kit.Surroundings):
@@ -68,6 +77,23 @@ class BareHost(kit.Surroundings):
 
 def main():
     tap.main(BareHost())
+
+
+def with_net_admin():
+    """A copy of the relay whose file gives whoever runs it CAP_NET_ADMIN, and nothing else."""
+    os.makedirs(f"{PLACE}/with-net-admin", exist_ok=True)
+    copy = shutil.copy(kit.netrelay(), f"{PLACE}/with-net-admin")
+    run(["setcap", "cap_net_admin+ep", copy])
+    return copy
+
+
+def dhcp_server(device, subnet, *more):
+    """dnsmasq there, with SUBNET.50 to .59; returns the process."""
+    return subprocess.Popen(
+        ["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--user=root",
+         f"--interface={device}", "--bind-interfaces", "--no-ping", "--log-facility=-",
+         f"--dhcp-leasefile={PLACE}/leases-{device}", f"--pid-file={PLACE}/dnsmasq-{device}.pid",
+         f"--dhcp-range={subnet}.50,{subnet}.59,255.255.255.0,1h", *more])
 
 
 def nic(number, backend, mac):
@@ -112,6 +138,12 @@ class BareGuest(Console):
         self.start()
         self.wait_up(deadline)
         return self
+
+    def get_address(self, device):
+        """Asks for one by DHCP, and sets it and the router; returns it."""
+        self.must(f"cat >/tmp/lease <<'EOF'\n{LEASE_SCRIPT}EOF\nchmod +x /tmp/lease")
+        self.must(f"udhcpc -i {device} -n -q -t 10 -T 1 -s /tmp/lease", 30)
+        return self.must("cat /tmp/ip").strip()
 
     def destroy(self):
         self.process.kill()

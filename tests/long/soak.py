@@ -109,7 +109,7 @@ def test_soak():
             while time.monotonic() < end:
                 troubles.strike()
                 time.sleep(troubles.chance.uniform(0, 0.3))     # between two troubles
-                complete(sure.sample(), show=False)
+                sure.flow(20)       # fails where nothing moves any more
                 never_twice(unsure.sample())
             troubles.wake_up()
             complete(sure.finish())
