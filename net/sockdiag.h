@@ -21,6 +21,9 @@ int sockdiag_tcp(const struct sockaddr *local, const struct sockaddr *remote,
  * protocol is IPPROTO_TCP or IPPROTO_UDP. */
 int sockdiag_bound(int protocol, const struct sockaddr *local, struct sockdiag_owner *ret);
 
+/* The UNIX socket that was bound to this path, in this very text. -ENOENT where there is none. */
+int sockdiag_unix(const char *path, uint64_t *ret_inode);
+
 /*
  * The process that has the socket open: every /proc/PID/fd we may read is looked through, so only
  * for messages to a person. Name is its comm. -ENOENT where none is found or may be seen.

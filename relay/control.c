@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include "common/scope.h"
 #include "relay/control-client.h"
@@ -112,44 +110,11 @@ static void on_rested(struct loop_timer *timer)
     loop_set(&control->keeper->loop, &control->io, EPOLLIN);
 }
 
-static int bind_owned(int fd, const struct sockaddr_un *address)
+static int bind_path(struct control *control, int fd, const char *path)
 {
-    mode_t mask = umask(0177); /* only we may connect, from the first moment */
-    int r = bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
+    int r = unix_address(&control->address, path);
 
-    umask(mask);
-    return r;
-}
-
-/* A socket that nobody listens on is one of a relay that was killed, and makes room. Anything else
- * stays: connect() refuses a plain file with the same words. */
-static int remove_stale(int fd, const struct sockaddr_un *address)
-{
-    struct stat st;
-
-    if (lstat(address->sun_path, &st) < 0)
-        return errno == ENOENT ? 0 : -errno;
-    if (!S_ISSOCK(st.st_mode))
-        return -EEXIST;
-    if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
-        errno != ECONNREFUSED)
-        return -EADDRINUSE;
-    return unlink(address->sun_path) < 0 ? -errno : 0;
-}
-
-static int bind_path(int fd, const char *path)
-{
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
-    int r;
-
-    if (strlen(path) >= sizeof(address.sun_path))
-        return -ENAMETOOLONG;
-    strcpy(address.sun_path, path);
-    r = bind_owned(fd, &address);
-    if (r != -EADDRINUSE)
-        return r;
-    r = remove_stale(fd, &address);
-    return r < 0 ? r : bind_owned(fd, &address);
+    return r < 0 ? r : unix_bind(fd, &control->address, &control->made_path);
 }
 
 int control_open(struct control *control, struct keeper *keeper, int inherited, const char *path)
@@ -171,10 +136,9 @@ int control_open(struct control *control, struct keeper *keeper, int inherited, 
         if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
             return -errno;
     } else {
-        r = bind_path(fd, path);
+        r = bind_path(control, fd, path);
         if (r < 0)
             return r;
-        control->path = path;
     }
     /* By us, whoever bound it: the kernel shows whose listen() it was as the peer's pid. */
     if (listen(fd, BACKLOG) < 0)
@@ -190,9 +154,7 @@ void control_close(struct control *control)
 {
     while (control->clients)
         client_free(control->clients);
-    if (control->path)
-        unlink(control->path);
-    control->path = NULL;
+    unix_unlink(&control->address, &control->made_path);
 }
 
 static void broadcast(struct control *control, const struct ctl_msg *msg)

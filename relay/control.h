@@ -8,6 +8,7 @@
 
 #include "common/ctl-proto.h"
 #include "relay/loop.h"
+#include "relay/unix-path.h"
 
 #define CONTROL_CLIENTS_MAX 64
 #define CONTROL_QUEUE_MAX   (256 * 1024) /* bytes a client may leave unread */
@@ -22,7 +23,8 @@ struct control {
     struct keeper *keeper;
     struct loop_io io; /* listening; fd -1: there is none */
     struct loop_timer rest;
-    const char *path; /* to be unlinked at the end, or NULL */
+    struct inet_address address; /* where it was made, and what: removed at the end */
+    struct unix_path made_path;
     struct control_client *clients;
     unsigned n_clients;
 };

@@ -4,10 +4,13 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include "net/sockdiag.h"
+#include "relay/log.h"
 
 void inet_any(struct inet_address *ret, int family, uint16_t l4_port)
 {
@@ -68,6 +71,14 @@ int inet_socket(struct inet_address *address, int type, bool any)
     return fd;
 }
 
+static void format_path(const struct inet_address *address, char buf[INET_TEXT_MAX])
+{
+    const char *path = ((const struct sockaddr_un *)&address->storage)->sun_path;
+
+    if (address->len > offsetof(struct sockaddr_un, sun_path))
+        log_printable(path, buf, INET_TEXT_MAX);
+}
+
 const char *inet_format(const struct inet_address *address, char buf[INET_TEXT_MAX])
 {
     const struct sockaddr_in *v4 = (const struct sockaddr_in *)&address->storage;
@@ -75,7 +86,9 @@ const char *inet_format(const struct inet_address *address, char buf[INET_TEXT_M
     char host[INET6_ADDRSTRLEN] = "";
 
     buf[0] = '\0';
-    if (address->storage.ss_family == AF_INET) {
+    if (address->storage.ss_family == AF_UNIX) {
+        format_path(address, buf);
+    } else if (address->storage.ss_family == AF_INET) {
         inet_ntop(AF_INET, &v4->sin_addr, host, sizeof(host));
         snprintf(buf, INET_TEXT_MAX, "%s:%u", v4->sin_addr.s_addr ? host : "*",
                  ntohs(v4->sin_port));

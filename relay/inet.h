@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include "common/endpoint.h"
 
-#define INET_TEXT_MAX 64 /* "[...]:65535" */
+#define INET_TEXT_MAX 112 /* "[...]:65535", or a UNIX socket's path */
 
 struct inet_address {
     struct sockaddr_storage storage;
@@ -17,7 +17,8 @@ struct inet_address {
 /* An address in digits; "" is any address, of IPv6. -EINVAL: it is a host name. */
 int inet_parse(struct inet_address *ret, const struct endpoint_address *address);
 void inet_any(struct inet_address *ret, int family, uint16_t l4_port);
-/* "127.0.0.1:80", "[::1]:80", "*:80"; a mapped IPv4 address as IPv4. Returns buf. */
+/* "127.0.0.1:80", "[::1]:80", "*:80"; a mapped IPv4 address as IPv4; "/run/x" of a UNIX socket, ""
+ * where that has no name. Returns buf. */
 const char *inet_format(const struct inet_address *address, char buf[INET_TEXT_MAX]);
 /* Ours and the far end's of a socket; "" where it has none. */
 void inet_names(int fd, char local[INET_TEXT_MAX], char peer[INET_TEXT_MAX]);
