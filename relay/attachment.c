@@ -9,11 +9,19 @@
 #include "relay/keeper.h"
 
 static const struct attachment_ops *const ops_of[ENDPOINT_KIND_COUNT] = {
-    [ENDPOINT_STDIO] = &stdio_ops, [ENDPOINT_LISTEN] = &listener_ops,
-    [ENDPOINT_TCP] = &dialer_ops,  [ENDPOINT_UDP] = &udp_ops,
-    [ENDPOINT_TAP] = &tap_ops,     [ENDPOINT_BRIDGE] = &bridge_ops,
-    [ENDPOINT_FD] = &fd_ops,       [ENDPOINT_MCAST] = &mcast_ops,
-    [ENDPOINT_USER] = &user_ops,   [ENDPOINT_VDE] = &vde_ops,
+    [ENDPOINT_STDIO] = &stdio_ops,
+    [ENDPOINT_LISTEN] = &listener_ops,
+    [ENDPOINT_TCP] = &dialer_ops,
+    [ENDPOINT_UDP] = &udp_ops,
+    [ENDPOINT_TAP] = &tap_ops,
+    [ENDPOINT_BRIDGE] = &bridge_ops,
+    [ENDPOINT_FD] = &fd_ops,
+    [ENDPOINT_MCAST] = &mcast_ops,
+    [ENDPOINT_USER] = &user_ops,
+    [ENDPOINT_VDE] = &vde_ops,
+    [ENDPOINT_UNIX] = &unix_dialer_ops,
+    [ENDPOINT_UNIX_LISTEN] = &unix_listener_ops,
+    [ENDPOINT_UNIX_DGRAM] = &unix_dgram_ops,
 };
 
 static void list_append(struct keeper *keeper, struct attachment *attachment)
@@ -56,15 +64,10 @@ int attachment_new(struct attachment **ret, struct keeper *keeper, const struct 
     struct attachment *attachment;
     int r;
 
-    if (passed_fd >= 0 && ops_of[endpoint->kind] && !ops_of[endpoint->kind]->takes_fd) {
+    if (passed_fd >= 0 && !ops_of[endpoint->kind]->takes_fd) {
         snprintf(error, ATTACHMENT_TEXT_MAX, "a %s endpoint takes no descriptor",
                  endpoint_kind_name(endpoint->kind));
         return -EINVAL;
-    }
-    if (!ops_of[endpoint->kind]) {
-        snprintf(error, ATTACHMENT_TEXT_MAX, "this netrelay was built without %s endpoints",
-                 endpoint_kind_name(endpoint->kind));
-        return -ENOTSUP;
     }
     attachment = calloc(1, sizeof(*attachment));
     snprintf(error, ATTACHMENT_TEXT_MAX, "there is no memory left");
@@ -110,6 +113,12 @@ void attachment_detach(struct attachment *attachment)
     }
     log_limited(LOG_LEVEL_INFO, "%s is detached", attachment->text);
     attachment_free(attachment);
+}
+
+void attachments_end(struct keeper *keeper)
+{
+    while (keeper->attachments)
+        attachment_free(keeper->attachments);
 }
 
 struct holding *attachment_port(const struct attachment *attachment)

@@ -13,6 +13,7 @@
 #include "relay/inet.h"
 #include "relay/loop.h"
 #include "relay/resolver.h"
+#include "relay/unix-path.h"
 
 #define ATTACHMENT_TEXT_MAX  2048
 #define ATTACHMENT_PENDING   1  /* attachment_started() will tell */
@@ -68,6 +69,7 @@ struct attachment {
     struct inet_address local;
     struct inet_address remote;
     bool local_known, remote_known;
+    struct unix_path made_path;  /* at the local address */
     struct strangers *strangers; /* at the local address; NULL: not counted */
     uint32_t retry_ms;
     uint64_t up_ms;
@@ -82,14 +84,16 @@ struct attachment {
     char why[COMPANION_WORD_MAX];
 };
 
-extern const struct attachment_ops listener_ops, dialer_ops, udp_ops, mcast_ops, tap_ops,
-    bridge_ops, fd_ops, stdio_ops, user_ops, vde_ops;
+extern const struct attachment_ops listener_ops, dialer_ops, udp_ops, mcast_ops, unix_dialer_ops,
+    unix_listener_ops, unix_dgram_ops, tap_ops, bridge_ops, fd_ops, stdio_ops, user_ops, vde_ops;
 
 /* On success it is in the keeper's list, also while it is pending. */
 int attachment_new(struct attachment **ret, struct keeper *keeper, const struct endpoint *endpoint,
                    const char *label, int passed_fd, bool by_hand, char error[ATTACHMENT_TEXT_MAX]);
 /* Out of the list and freed; ports go too, unless they stay. */
 void attachment_detach(struct attachment *attachment);
+/* All of them, at the very end. */
+void attachments_end(struct keeper *keeper);
 
 /* Its first port, NULL where it has none. */
 struct holding *attachment_port(const struct attachment *attachment);

@@ -15,6 +15,7 @@
 #define UDP_HEADER     8
 #define DRAIN_MAX      64
 #define RECEIVE_BUFFER (4 * 1024 * 1024)
+#define SEND_BUFFER    (1024 * 1024)
 
 static int attach(int fd, struct sock_filter *code, unsigned short len)
 {
@@ -92,14 +93,23 @@ int datagram_hear_all(int fd)
     return 0;
 }
 
+static void set_buffer(int fd, int option, int forced, int bytes)
+{
+    /* The first is for the privileged, beyond what net.core allows. */
+    if (setsockopt(fd, SOL_SOCKET, forced, &bytes, sizeof(bytes)) < 0 &&
+        setsockopt(fd, SOL_SOCKET, option, &bytes, sizeof(bytes)) < 0)
+        log_debug("descriptor %d has a small buffer", fd);
+}
+
 void datagram_buffer(int fd)
 {
-    int bytes = RECEIVE_BUFFER;
+    set_buffer(fd, SO_RCVBUF, SO_RCVBUFFORCE, RECEIVE_BUFFER);
+}
 
-    /* The first is for the privileged, beyond what net.core.rmem_max allows. */
-    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)) < 0 &&
-        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes)) < 0)
-        log_debug("descriptor %d has a small receive buffer", fd);
+void datagram_buffers(int fd)
+{
+    datagram_buffer(fd);
+    set_buffer(fd, SO_SNDBUF, SO_SNDBUFFORCE, SEND_BUFFER);
 }
 
 int datagram_dropped(int fd, uint32_t *ret)

@@ -17,8 +17,9 @@ int datagram_hear_frames(int fd);
 int datagram_hear_others(int fd, const struct inet_address *address);
 /* Everybody that the socket itself lets in. What came in while it was deaf is let go. */
 int datagram_hear_all(int fd);
-/* A large buffer for what comes in, or as large as it may be. */
+/* A large buffer for what comes in, or as large as it may be; and one for what goes out. */
 void datagram_buffer(int fd);
+void datagram_buffers(int fd);
 /* How many datagrams it has not taken, since it was made; the count starts anew after 2^32. */
 int datagram_dropped(int fd, uint32_t *ret);
 

@@ -33,6 +33,11 @@ static void set_option(int fd, int level, int option, int value)
         log_debug("socket option %d of level %d: %s", option, level, strerror(errno));
 }
 
+static bool is_unix(const struct attachment *a)
+{
+    return a->remote.storage.ss_family == AF_UNIX;
+}
+
 static void hang_up(struct attachment *a)
 {
     if (a->io.fd < 0)
@@ -77,7 +82,7 @@ static void dial_done(struct attachment *a)
     loop_timer_stop(&a->keeper->loop, &a->timer);
     loop_del(&a->keeper->loop, &a->io);
     fd = steal_fd(&a->io.fd);
-    r = keeper_hold(a->keeper, a, PORT_TCP, fd, fd, "");
+    r = keeper_hold(a->keeper, a, is_unix(a) ? PORT_PIPE : PORT_TCP, fd, fd, "");
     if (r < 0) {
         attachment_retry_later(a, strerror(-r));
         return;
@@ -86,7 +91,8 @@ static void dial_done(struct attachment *a)
     a->up_ms = a->keeper->loop.now_ms;
     log_limited(LOG_LEVEL_INFO, "%s is through", a->text);
     attachment_set_state(a, CTL_ENDPOINT_UP, "");
-    loop_timer_in(&a->keeper->loop, &a->timer, LOOK_MS);
+    if (!is_unix(a)) /* which are closed by whoever vanishes */
+        loop_timer_in(&a->keeper->loop, &a->timer, LOOK_MS);
 }
 
 static void on_connect(struct loop_io *io, uint32_t revents)
@@ -103,6 +109,16 @@ static void on_connect(struct loop_io *io, uint32_t revents)
         dial_done(a);
 }
 
+static void prepare_tcp(int fd)
+{
+    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1);
+    set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
+    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
+    set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
+}
+
 static int dial(struct attachment *a, const struct inet_address *to)
 {
     _cleanup_(closep) int fd =
@@ -111,12 +127,8 @@ static int dial(struct attachment *a, const struct inet_address *to)
 
     if (fd < 0)
         return -errno;
-    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1);
-    set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-    set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
-    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
-    set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
+    if (!is_unix(a))
+        prepare_tcp(fd);
     if (connect(fd, (const struct sockaddr *)&to->storage, to->len) < 0 && errno != EINPROGRESS)
         return -errno;
     a->io.on_io = on_connect;
@@ -211,13 +223,30 @@ static void on_timer(struct loop_timer *timer)
     }
 }
 
-static int dialer_start(struct attachment *a, int passed_fd, char error[ATTACHMENT_TEXT_MAX])
+static int begin(struct attachment *a)
 {
     a->timer.on_timer = on_timer;
     a->resolver.on_resolved = on_resolved;
-    a->remote_known = inet_parse(&a->remote, &a->endpoint.remote) == 0;
     loop_timer_in(&a->keeper->loop, &a->timer, 0); /* whoever attached it hears of it first */
     return 0;
+}
+
+static int dialer_start(struct attachment *a, int passed_fd, char error[ATTACHMENT_TEXT_MAX])
+{
+    a->remote_known = inet_parse(&a->remote, &a->endpoint.remote) == 0;
+    return begin(a);
+}
+
+static int unix_dialer_start(struct attachment *a, int passed_fd, char error[ATTACHMENT_TEXT_MAX])
+{
+    int r = unix_address(&a->remote, a->endpoint.path);
+
+    if (r < 0) {
+        snprintf(error, ATTACHMENT_TEXT_MAX, "%s: %s", a->text, strerror(-r));
+        return r;
+    }
+    a->remote_known = true;
+    return begin(a);
 }
 
 static void dialer_stop(struct attachment *a)
@@ -234,6 +263,12 @@ static void dialer_port_gone(struct attachment *a)
 
 const struct attachment_ops dialer_ops = {
     .start = dialer_start,
+    .stop = dialer_stop,
+    .port_gone = dialer_port_gone,
+};
+
+const struct attachment_ops unix_dialer_ops = {
+    .start = unix_dialer_start,
     .stop = dialer_stop,
     .port_gone = dialer_port_gone,
 };

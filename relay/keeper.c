@@ -333,6 +333,7 @@ int keeper_main(const struct keeper_config *config)
         r = keeper_run(&keeper);
         status = keeper.exit_status;
     }
+    attachments_end(&keeper);
     control_close(&keeper.control);
     if (r < 0) {
         log_error("cannot go on: %s", strerror(-r));

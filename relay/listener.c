@@ -54,21 +54,31 @@ static void on_rested(struct loop_timer *timer)
     listener_resume(container(timer, struct attachment, timer));
 }
 
-static int take(struct attachment *a, int accepted)
+static bool is_unix(const struct attachment *a)
 {
-    _cleanup_(closep) int fd = accepted;
+    return a->local.storage.ss_family == AF_UNIX;
+}
+
+static void prepare_tcp(int fd)
+{
     struct inet_address peer = { .len = sizeof(peer.storage) };
-    int r;
 
     set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     /* Urgent data out of line would falsify the kernel's count of what is unread. */
     set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1);
-    if (getpeername(fd, (struct sockaddr *)&peer.storage, &peer.len) < 0)
-        return 0; /* gone already */
     /* A guest's link is never cut by a timer; only a vanished host is noticed, after hours. */
-    if (!inet_is_local(&peer))
+    if (getpeername(fd, (struct sockaddr *)&peer.storage, &peer.len) == 0 && !inet_is_local(&peer))
         set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-    r = keeper_hold(a->keeper, a, PORT_TCP, fd, fd, "");
+}
+
+static int take(struct attachment *a, int accepted)
+{
+    _cleanup_(closep) int fd = accepted;
+    int r;
+
+    if (!is_unix(a))
+        prepare_tcp(fd);
+    r = keeper_hold(a->keeper, a, is_unix(a) ? PORT_PIPE : PORT_TCP, fd, fd, "");
     if (r == 0)
         steal_fd(&fd);
     return r;
@@ -108,37 +118,49 @@ static void on_accept(struct loop_io *io, uint32_t revents)
     }
 }
 
-static int describe(const struct inet_address *address, int r, char error[ATTACHMENT_TEXT_MAX])
+static int describe(const struct attachment *a, int r, char error[ATTACHMENT_TEXT_MAX])
 {
-    inet_refused(IPPROTO_TCP, address, r, error, ATTACHMENT_TEXT_MAX);
+    if (is_unix(a))
+        unix_refused(&a->local, r, error, ATTACHMENT_TEXT_MAX);
+    else
+        inet_refused(IPPROTO_TCP, &a->local, r, error, ATTACHMENT_TEXT_MAX);
     return r;
 }
 
 static int listener_socket(struct attachment *a)
 {
-    int fd = inet_socket(&a->local, SOCK_STREAM, !*a->endpoint.local.host);
+    int fd = inet_socket(&a->local, SOCK_STREAM, !is_unix(a) && !*a->endpoint.local.host);
 
-    if (fd < 0)
+    if (fd < 0 || is_unix(a))
         return fd;
     set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1); /* inherited before any data is there */
     return fd;
 }
 
+static int listener_bind(struct attachment *a, int fd)
+{
+    int r = 0;
+
+    if (is_unix(a))
+        r = unix_bind(fd, &a->local, &a->made_path);
+    else if (bind(fd, (struct sockaddr *)&a->local.storage, a->local.len) < 0)
+        r = -errno;
+    return r == 0 && listen(fd, BACKLOG) < 0 ? -errno : r;
+}
+
 static int listener_open(struct attachment *a, char error[ATTACHMENT_TEXT_MAX])
 {
     _cleanup_(closep) int fd = listener_socket(a);
-    int r;
+    int r = fd < 0 ? fd : listener_bind(a, fd);
 
-    if (fd < 0)
-        return describe(&a->local, fd, error);
-    if (bind(fd, (struct sockaddr *)&a->local.storage, a->local.len) < 0 || listen(fd, BACKLOG) < 0)
-        return describe(&a->local, -errno, error);
+    if (r < 0)
+        return describe(a, r, error);
     a->io.on_io = on_accept;
     r = loop_add(&a->keeper->loop, &a->io, fd, EPOLLIN);
     if (r < 0) {
         a->io.fd = -1;
-        return describe(&a->local, r, error);
+        return describe(a, r, error);
     }
     steal_fd(&fd);
     log_limited(LOG_LEVEL_INFO, "%s listens", a->text);
@@ -177,14 +199,30 @@ static int listener_start(struct attachment *a, int passed_fd, char error[ATTACH
     return r < 0 ? r : ATTACHMENT_PENDING;
 }
 
+static int unix_listener_start(struct attachment *a, int passed_fd, char error[ATTACHMENT_TEXT_MAX])
+{
+    int r = unix_address(&a->local, a->endpoint.path);
+
+    a->timer.on_timer = on_rested;
+    return r < 0 ? describe(a, r, error) : listener_open(a, error);
+}
+
 static void listener_stop(struct attachment *a)
 {
-    /* attachment_free() closes the socket */
+    unix_unlink(&a->local, &a->made_path); /* attachment_free() closes the socket */
 }
 
 const struct attachment_ops listener_ops = {
     .ports_stay = true,
     .start = listener_start,
+    .stop = listener_stop,
+    .port_gone = listener_resume,
+    .room = listener_resume,
+};
+
+const struct attachment_ops unix_listener_ops = {
+    .ports_stay = true,
+    .start = unix_listener_start,
     .stop = listener_stop,
     .port_gone = listener_resume,
     .room = listener_resume,

@@ -187,11 +187,10 @@ static bool apply_help(struct keeper_config *config, const char *argument)
                    options[i].argument ? options[i].argument : "", options[i].help);
     puts("\nENDPOINT is one of these; ADDR is IPv4, IPv6 in brackets, or a host name:\n"
          "  -, fd:N                     stdio; an inherited stream socket or TAP\n"
-         "  [tcp:]ADDR:PORT             TCP, dialled again and again\n"
-         "  listen:[ADDR:]PORT          TCP, listened on\n"
-         "  LPORT:ADDR:RPORT            UDP; one of the ports may be left out\n"
-         "  udp:LADDR:LPORT:ADDR:RPORT  UDP, from this address of ours\n"
-         "  udp:[LADDR:]LPORT,learn     UDP, with whoever sends the first frame\n"
+         "  [tcp:]ADDR:PORT, unix:PATH  TCP or UNIX stream, dialled again and again\n"
+         "  listen:[ADDR:]PORT          TCP, listened on; unix-listen:PATH is UNIX\n"
+         "  LPORT:ADDR:RPORT            UDP; udp:LADDR:LPORT:ADDR:RPORT; udp:LPORT,learn\n"
+         "  unix-dgram:PATH:PEER        UNIX datagrams, our socket's path and the peer's\n"
          "  mcast:GROUP:PORT[@DEVICE]   a group of IP multicast, on this device\n"
          "  [bridge:]NAME, tap:NAME     a TAP of ours in this bridge; this TAP\n"
          "  user:[OPTION,...], vde:PATH DHCP, DNS, NAT for guests; a VDE switch");

@@ -9,10 +9,8 @@
 #include "common/scope.h"
 
 static const struct port_ops *const ops_of[PORT_KIND_COUNT] = {
-    [PORT_TCP] = &port_tcp_ops,
-    [PORT_PIPE] = &port_pipe_ops,
-    [PORT_UDP] = &port_udp_ops,
-    [PORT_TAP] = &port_tap_ops,
+    [PORT_TCP] = &port_tcp_ops, [PORT_PIPE] = &port_pipe_ops,   [PORT_UDP] = &port_udp_ops,
+    [PORT_TAP] = &port_tap_ops, [PORT_DGRAM] = &port_dgram_ops,
 };
 
 /* The id comes last: a record without it is begun anew. */

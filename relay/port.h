@@ -21,6 +21,7 @@ enum port_kind {
     PORT_PIPE, /* a byte stream without kernel counts: UNIX socket, pipe, terminal, file */
     PORT_UDP,
     PORT_TAP,
+    PORT_DGRAM, /* a UNIX socket of datagrams */
     PORT_KIND_COUNT,
 };
 
@@ -74,7 +75,8 @@ struct port {
     int dead;            /* 0, or why: negative errno; it is closed at the end of the round */
 };
 
-extern const struct port_ops port_tcp_ops, port_pipe_ops, port_udp_ops, port_tap_ops;
+extern const struct port_ops port_tcp_ops, port_pipe_ops, port_udp_ops, port_tap_ops,
+    port_dgram_ops;
 
 /*
  * Takes over both descriptors. A slot whose record has this id is carried on with: -EPROTO where

@@ -175,6 +175,37 @@ class UdpPeer(Peer):
         self.sock.close()
 
 
+class UnixPeer(Peer):
+    """A QEMU with -netdev dgram of UNIX sockets: bound to one path, sending to another."""
+
+    kind = "d"
+
+    def __init__(self, path, remote):
+        super().__init__()
+        self.path, self.remote = path, remote
+        if os.path.exists(path):
+            os.unlink(path)                 # as QEMU does
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        self.sock.bind(path)
+
+    def __str__(self):
+        return f"peer at {self.path}"
+
+    def fileno(self):
+        return self.sock.fileno()
+
+    def send(self, *several):
+        for one in several:
+            self.sock.sendto(one, self.remote)
+
+    def read(self):
+        return [self.sock.recv(1 << 17)]
+
+    def close(self):
+        self.sock.close()
+
+
 class GroupPeer(Peer):
     """A QEMU with -netdev socket,mcast=: in a group, on one device. What it hears of itself is
     taken out once for each time that it was said."""
@@ -318,6 +349,14 @@ def dial(l4_port, host="127.0.0.1"):
     return StreamPeer(sock)
 
 
+def dial_unix(path):
+    """A QEMU with -netdev stream,server=off of a UNIX socket."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.settimeout(DEADLINE)
+    sock.connect(path)
+    return StreamPeer(sock)
+
+
 class Server:
     """A guest with a `server` NIC: listens, for as long as it is open."""
 
@@ -331,11 +370,23 @@ class Server:
     def accept(self, deadline=DEADLINE):
         self.sock.settimeout(deadline)
         sock, _ = self.sock.accept()
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return StreamPeer(sock)
 
     def close(self):
         self.sock.close()
+
+
+class UnixServer(Server):
+    """A QEMU with -netdev stream,server=on of a UNIX socket."""
+
+    def __init__(self, path):               # pylint: disable=super-init-not-called
+        if os.path.exists(path):
+            os.unlink(path)
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.bind(path)
+        self.sock.listen(1)
 
 
 def tcp_pair():

@@ -103,7 +103,7 @@ static ssize_t played_send(struct port *port, const struct iovec *iov, size_t n)
         .consume = played_consume, .send = played_send,                                            \
     }
 const struct port_ops port_tcp_ops = PLAYED, port_pipe_ops = PLAYED, port_udp_ops = PLAYED,
-                      port_tap_ops = PLAYED;
+                      port_tap_ops = PLAYED, port_dgram_ops = PLAYED;
 
 /* Some runts, some large, all telling who sent them and as which; the last one is cut off. */
 static void make_input(uint8_t from)
