@@ -273,5 +273,23 @@ def test_frames_of_one_segment_for_many_ports():
             other.expect(*wanted[other])
 
 
+def test_runs_within_one_write():
+    """addresses that change and change back between frames that arrive together"""
+    with Relay("-l", "12345") as relay:
+        relay.listening(12345)
+        one, two, three = (dial(12345) for _ in range(3))
+        introduce(one, two, three)
+        way = [(2, 1), (2, 1), (3, 1), (2, 1), (2, 5), (2, 5), (3, 5), (3, 1), (2, 1), (2, 6),
+               (2, 1), (9, 1), (9, 1)]
+        said = [numbered(mac(dst), mac(src), number) for number, (dst, src) in enumerate(way)]
+        one.send(*said)
+        for peer, number in ((two, 2), (three, 3)):
+            peer.expect(*(one for one, (dst, _) in zip(said, way) if dst in (number, 9)))
+        to_both = [numbered(mac(src), mac(2), 50 + src) for src in (1, 5, 6, 5, 1)]
+        two.send(*to_both)
+        one.expect(*to_both)
+        three.silent(0.05)
+
+
 if __name__ == "__main__":
     kit.main()
