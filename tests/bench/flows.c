@@ -13,7 +13,7 @@
 #define STUCK_NS    (20 * MS)   /* nothing came for so long: what is on the way is lost */
 #define LATE_NS     (1000 * MS) /* at the end: what comes later does not come */
 #define ANNOUNCE_NS (20 * MS)
-#define INTRODUCED  (10000 * MS) /* at the latest */
+#define INTRODUCED  (30000 * MS) /* at the latest */
 #define AT_ONCE     32           /* frames in a turn, where each is a write of its own */
 #define EVENTS      64
 

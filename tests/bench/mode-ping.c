@@ -22,7 +22,8 @@
 
 #define SAMPLES_MAX 1000000
 #define SLICE_NS    10000000ull
-#define LOST_S      10 /* beyond the time that is measured: a frame has been lost */
+#define INTRODUCED  100 /* frames each way, for the relay to warm up with */
+#define LOST_S      30  /* beyond the time that is measured: a frame has been lost */
 
 /* What the flow's process tells while it runs. */
 struct beside {
@@ -108,37 +109,44 @@ static int direction_init(struct direction *d, struct station *from, struct stat
     return r;
 }
 
-/* One frame, and it has arrived. */
-static int go(struct direction *d)
+static void send_next(struct direction *d)
 {
     batch_number(&d->batch, d->number++);
     station_send(d->from, &d->batch, 0, 0, 1);
+}
+
+/* One frame, and it has arrived. */
+static int go(struct direction *d)
+{
+    send_next(d);
     while (d->to->next < d->number && !d->to->closed)
         station_read(d->to);
     return d->to->closed ? -EPIPE : 0;
 }
 
+static bool has_heard(const struct direction *d)
+{
+    return d->to->next >= INTRODUCED;
+}
+
 /* Both are learned by a switch, and whatever else it had for them is out of the way. */
 static int introduce(struct direction *there, struct direction *back)
 {
-    uint64_t end = now_ns() + 10000000000ull;
-    int r = 0;
+    uint64_t end = now_ns() + LOST_S * 1000000000ull;
 
-    while (r == 0 && (there->to->next < 100 || back->to->next < 100) && now_ns() < end) {
-        for (struct direction *d = there; d; d = d == there ? back : NULL) {
-            if (d->number < 100)
-                batch_number(&d->batch, d->number++);
-            station_send(d->from, &d->batch, 0, 0, 1);
-            usleep(1000);
-            station_read(d->to);
-        }
+    while (!has_heard(there) || !has_heard(back)) {
+        if (now_ns() > end)
+            return -ETIME;
+        send_next(there);
+        send_next(back);
+        usleep(1000);
+        station_read(there->to);
+        station_read(back->to);
     }
-    if (there->to->next < 100 || back->to->next < 100)
-        return -ETIME;
     while (station_read(there->to) + station_read(back->to) > 0)
         usleep(1000);
     there->to->counts = back->to->counts = (struct counts){ 0 };
-    return r;
+    return 0;
 }
 
 static int measure(struct direction *there, struct direction *back, double seconds,
