@@ -87,6 +87,18 @@ def test_A7_verbose_twice():
     assert len(said[0]) <= len(said[1]) <= len(said[2]) and said[2], said
 
 
+def test_A7_options_as_getopt_has_them():
+    """letters together or with their argument, --name=value, options behind endpoints"""
+    with Relay("-vvl12345", "127.0.0.1:2001", "--stall=3") as relay:
+        relay.listening(12345)
+        assert "listens" in relay.text()
+    for wrong, said in (("--hub=1", "no argument"), ("-q", "no such option"),
+                        ("--stall", "seconds from 0"), ("-l1,pni", "pin, allow=MAC")):
+        result = run(wrong)
+        assert result.returncode == 2 and said in result.stderr, result.stderr
+        assert len(result.stderr.splitlines()) == 1
+
+
 def test_A7_no_arguments():
     """a usage text, on stderr"""
     result = run()
