@@ -73,10 +73,10 @@ void vswitch_close_port(struct vswitch *sw, uint16_t slot);
 uint16_t vswitch_input(struct vswitch *sw, uint16_t in, struct frame frame,
                        struct port_counters *rx);
 
-/* Whether floods from there are not even counted. */
+/* Whether nobody learns from a flood from there, looks for it to return, or counts it. */
 static inline bool vswitch_floods_freely(const struct vswitch *sw, uint16_t in)
 {
-    return sw->ports[in].storm.rate == 0;
+    return sw->mode != VSWITCH_SWITCH && sw->guard.off && sw->ports[in].storm.rate == 0;
 }
 
 #endif
