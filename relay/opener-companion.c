@@ -23,6 +23,7 @@
 #include "relay/spawn-self.h"
 
 #define BEGIN_MS 5000 /* for its first word */
+#define END_MS   100  /* to end by itself */
 
 #define container(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
 
@@ -213,7 +214,9 @@ static void tell_why(struct attachment *a, int status)
     if (*a->why)
         return;
     a->refusal = -ECONNABORTED;
-    if (WIFSIGNALED(status))
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        snprintf(a->why, sizeof(a->why), "its connection ended");
+    else if (WIFSIGNALED(status))
         snprintf(a->why, sizeof(a->why), "%s was ended by signal %d", program, WTERMSIG(status));
     else
         snprintf(a->why, sizeof(a->why), "%s ended with status %d", program, WEXITSTATUS(status));
@@ -253,14 +256,14 @@ static void companion_child_ended(struct attachment *a, int status)
         try_again(a);
 }
 
-/* It takes too long for its first word, or it is time for another one. */
+/* It takes too long to begin or to end, or it is time for another one. */
 static void on_timer(struct loop_timer *timer)
 {
     struct attachment *a = container(timer, struct attachment, timer);
     int r;
 
     if (a->pid > 0) {
-        end(a, -ETIMEDOUT, "it did not begin in time");
+        end(a, -ETIMEDOUT, a->frames_fd >= 0 ? "it did not begin in time" : "its connection ended");
         return;
     }
     r = launch(a);
@@ -310,19 +313,12 @@ static void companion_stop(struct attachment *a)
         kill(a->pid, SIGKILL);
 }
 
-/* Not waited for yet: its status is to be told. */
-static bool is_dead(pid_t pid)
-{
-    siginfo_t info = { 0 };
-
-    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid;
-}
-
-/* Most often because the companion is dead, which SIGCHLD tells about at the same time. */
+/* Most often because the companion is dying, and how it does SIGCHLD will tell; or else it sees the
+ * end, and ends as well. */
 static void companion_port_gone(struct attachment *a)
 {
-    if (a->pid > 0 && !is_dead(a->pid))
-        end(a, -ECONNABORTED, "its connection ended");
+    if (a->pid > 0)
+        loop_timer_in(&a->keeper->loop, &a->timer, END_MS);
     try_again(a);
 }
 

@@ -4,6 +4,7 @@
 
 import os
 import random
+import re
 import signal
 import socket
 import struct
@@ -27,9 +28,11 @@ NAME = "netrelay-user"
 
 
 def relay_with(options="", *others):
-    relay = Relay(*others, "-l", "127.0.0.1:12345", f"user:{options}")
+    """It is up: what is dialled from now on comes after the companion's port."""
+    relay = Relay("-v", *others, "-l", "127.0.0.1:12345", f"user:{options}")
     relay.listening(12345)
-    companion(relay, NAME)
+    eventually(lambda: relay.alive() and re.search(r"port \d+, user:.*: new", relay.text()), 10,
+               "its companion is up")
     return relay
 
 
