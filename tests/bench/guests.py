@@ -133,9 +133,9 @@ def whole(seconds):
 
 
 def through_netrelay(seconds):
-    subject = of.Netrelay()
-    l4_port = subject.switch(0)
-    return guests.measure(subject, l4_port, f"connect=127.0.0.1:{l4_port}", whole(seconds))
+    subject = of.switch(0)
+    return guests.measure(subject, subject.l4_port, f"connect=127.0.0.1:{subject.l4_port}",
+                          whole(seconds))
 
 
 def direct(seconds):

@@ -5,7 +5,6 @@ Client and server have a network namespace each, and a veth into a bridge each; 
 joins the bridges. Both share the generator's core.
 """
 
-import contextlib
 import json
 import subprocess
 
@@ -21,8 +20,9 @@ ADDRESS = "10.99.0.{}"
 class Networks(of.Subject):
     """Two bridges, with a host of its own behind each."""
 
-    def __init__(self):
-        super().__init__()
+    bridges, hosts = (), ()
+
+    def build(self):
         self.bridges = [of.new_bridge(self) for _ in range(2)]
         self.hosts = [self.host(bridge, number)
                       for number, bridge in enumerate(self.bridges, 1)]
@@ -46,7 +46,7 @@ class Networks(of.Subject):
         self.started += relay.started
 
     def bare(self, tap):
-        of.reference("tso", [tap(bridge) for bridge in self.bridges], 0, self)
+        of.reference(self, "tso", [tap(bridge) for bridge in self.bridges])
 
     def cable(self):
         """The bridges themselves, joined by the kernel."""
@@ -89,8 +89,8 @@ def said(report, used_ns):
 
 
 def measure(join, seconds):
-    with contextlib.ExitStack() as stack:
-        networks = stack.enter_context(Networks())
+    with Networks() as networks:
+        networks.build()
         join(networks)
         networks.reach()
         return networks.iperf(seconds)

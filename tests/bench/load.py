@@ -14,8 +14,7 @@ FAULTS = ("repeated", "corrupt", "stray", "closed")     # a frame too few is not
 def run(make, *options, seconds=1.0):
     """One measurement of a freshly made subject: a dict of numbers."""
     with make() as subject:
-        options = [str(option).format(l4_port=getattr(subject, "l4_port", 0))
-                   for option in options]
+        options = [str(option).format(l4_port=subject.l4_port) for option in options]
         watched = [word for pid in subject.pids() for word in ("--watch", str(pid))]
         if subject.hub:
             options.append("--hub")

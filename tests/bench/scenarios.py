@@ -116,7 +116,7 @@ def ping_beside():
 def udp():
     return Scenario("udp", "UDP between local peers that cut nothing, 1514", {
         OURS: measured(of.udp_wire, *PAIR, *SMALL),
-        "recv/send": measured(partial(of.bare_udp, "udp"), *PAIR, *SMALL),
+        "recv/send": measured(of.bare_udp, *PAIR, *SMALL),
     }, [at_least(1.1, "recv/send"), at_most(0, metric="lost")])
 
 

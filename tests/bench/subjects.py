@@ -7,6 +7,7 @@ generator is given, and its processes, which are watched. All of them have one c
 
 import contextlib
 import fcntl
+import functools
 import itertools
 import os
 import socket
@@ -41,6 +42,7 @@ class Subject(contextlib.ExitStack):
     """Things that are made one after the other, and gone in the opposite order."""
 
     hub = False
+    l4_port = 0         # that its clients dial, where they do
 
     def __init__(self):
         super().__init__()
@@ -73,6 +75,22 @@ class Subject(contextlib.ExitStack):
         return [f"{kind}:{thing.fileno()}" for kind, thing in self.stations]
 
 
+def made_as(kind):
+    """Decorator: a function that fills a subject makes one; what it began goes where it fails."""
+    def decorate(fill):
+        @functools.wraps(fill)
+        def make(*arguments):
+            subject = kind()
+            try:
+                fill(subject, *arguments)
+            except BaseException:
+                subject.close()
+                raise
+            return subject
+        return make
+    return decorate
+
+
 # netrelay
 
 
@@ -92,13 +110,12 @@ class Netrelay(Subject):
         l4_port = next(l4_ports)
         return l4_port, self.keep(Server(l4_port))
 
-    def switch(self, count, *endpoints):
-        l4_port = next(l4_ports)
-        self.relay("-l", f"127.0.0.1:{l4_port}", *endpoints)
-        eventually(lambda: l4_port in relayproc.listeners(), 10, f"netrelay listens on {l4_port}")
+    def switch(self, count):
+        self.l4_port = next(l4_ports)
+        self.relay("-l", f"127.0.0.1:{self.l4_port}")
+        eventually(lambda: self.l4_port in relayproc.listeners(), 10, "netrelay listens")
         for _ in range(count):
-            self.station("s", dial(l4_port))
-        return l4_port
+            self.station("s", dial(self.l4_port))
 
     def wire(self, *endpoints, dialled):
         """Between the endpoints named and so many streams of ours that it dials."""
@@ -114,58 +131,50 @@ class Netrelay(Subject):
         return f"{own}:127.0.0.1:{far}"
 
 
-def switch(count):
-    subject = Netrelay()
-    subject.l4_port = subject.switch(count)
-    return subject
+@made_as(Netrelay)
+def switch(subject, count):
+    subject.switch(count)
 
 
-def wire():
-    subject = Netrelay()
+@made_as(Netrelay)
+def wire(subject):
     subject.wire(dialled=2)
-    return subject
 
 
-def udp_wire(kind="d"):
-    subject = Netrelay()
-    subject.relay(*[subject.udp(kind) for _ in range(2)])
-    return subject
+@made_as(Netrelay)
+def udp_wire(subject):
+    subject.relay(*[subject.udp("d") for _ in range(2)])
 
 
-def stream_and_udp(kind="g"):
-    subject = Netrelay()
-    endpoint = subject.udp(kind)
+@made_as(Netrelay)
+def stream_and_udp(subject):
+    endpoint = subject.udp("g")
     subject.wire(endpoint, dialled=1)
     subject.stations.reverse()          # the stream first
-    return subject
 
 
-def two_relays():
+@made_as(Netrelay)
+def two_relays(subject):
     """A stream, a relay, UDP, another relay, a stream."""
-    subject = Netrelay()
     one, other = next(l4_ports), next(l4_ports)
     subject.wire(f"{one}:127.0.0.1:{other}", dialled=1)
     subject.wire(f"{other}:127.0.0.1:{one}", dialled=1)
-    return subject
 
 
-def stream_and_bridge():
-    subject = Netrelay()
+@made_as(Netrelay)
+def stream_and_bridge(subject):
     bridge = new_bridge(subject)
     subject.wire(f"bridge:{bridge}", dialled=1)
     subject.station("t", enslaved_tap(bridge))
     eventually(lambda: len(links.members(bridge)) == 2, 10, "netrelay's TAP is in the bridge")
-    return subject
 
 
 # Bare references: what the machine allows
 
 
-def reference(kind, ends, number=0, subject=None):
-    subject = subject or Subject()
+def reference(subject, kind, ends, number=0):
     subject.run([kit.built("tests/bench/bench-reference"), kind, number,
                  *[end.fileno() for end in ends]], ends)
-    return subject
 
 
 def stream_end(subject):
@@ -190,46 +199,43 @@ def udp_socket(local, remote, buffer):
     return sock
 
 
-def bare(kind, count, number=0):
+@made_as(Subject)
+def bare(subject, kind, count, number=0):
     """Streams in pairs: copy, per-frame, fanout, and those that are wrong on purpose."""
-    subject = Subject()
-    return reference(kind, [stream_end(subject) for _ in range(count)], number, subject)
+    reference(subject, kind, [stream_end(subject) for _ in range(count)], number)
 
 
-def bare_udp(kind, station_kind="d"):
-    subject = Subject()
-    return reference(kind, [udp_end(subject, station_kind) for _ in range(2)], 0, subject)
+@made_as(Subject)
+def bare_udp(subject):
+    reference(subject, "udp", [udp_end(subject, "d") for _ in range(2)])
 
 
-def bare_stream_and_udp():
-    subject = Subject()
-    ends = [stream_end(subject), udp_end(subject, "g")]
-    return reference("udp-gso", ends, 0, subject)
+@made_as(Subject)
+def bare_stream_and_udp(subject):
+    reference(subject, "udp-gso", [stream_end(subject), udp_end(subject, "g")])
 
 
-def bare_two_relays():
-    subject = Subject()
+@made_as(Subject)
+def bare_two_relays(subject):
     one, other = ("127.0.0.1", next(l4_ports)), ("127.0.0.1", next(l4_ports))
     for local, remote in ((one, other), (other, one)):
-        reference("udp-gso", [stream_end(subject), udp_socket(local, remote, LARGE)], 0, subject)
-    return subject
+        reference(subject, "udp-gso", [stream_end(subject), udp_socket(local, remote, LARGE)])
 
 
-def bare_stream_and_bridge():
-    subject = Subject()
+@made_as(Subject)
+def bare_stream_and_bridge(subject):
     bridge = new_bridge(subject)
     ends = [stream_end(subject), enslaved_tap(bridge)]
     subject.station("t", enslaved_tap(bridge))
-    return reference("tap", ends, 0, subject)
+    reference(subject, "tap", ends)
 
 
-def direct(pairs):
+@made_as(Subject)
+def direct(subject, pairs):
     """No relay at all: what the generator reaches with itself."""
-    subject = Subject()
     for _ in range(pairs):
         for end in tcp_pair():
             subject.station("s", end)
-    return subject
 
 
 # Devices
@@ -280,32 +286,29 @@ class Hub(Subject):
     hub = True
 
 
-def vde_switch(count):
-    subject = Subject()
+@made_as(Subject)
+def vde_switch(subject, count):
     folder = subject.enter_context(tempfile.TemporaryDirectory(prefix="vde-"))
     subject.run(["vde_switch", "-n", count + 1, "-s", f"{folder}/switch"],
                 stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)      # it ends with its input
     eventually(lambda: os.path.exists(f"{folder}/switch/ctl"), 10, "vde_switch is up")
     for number in range(count):
         subject.station("d", VdePort(f"{folder}/switch", number))
-    return subject
 
 
-def qemu_hub(count):
-    subject = Hub()
+@made_as(Hub)
+def qemu_hub(subject, count):
     ends = [stream_end(subject) for _ in range(count)]
     netdevs = [word for number, end in enumerate(ends) for word in (
         "-netdev", f"socket,id=s{number},fd={end.fileno()}",
         "-netdev", f"hubport,id=h{number},hubid=0,netdev=s{number}")]
     subject.run(["qemu-system-x86_64", "-M", "none", "-nodefaults", "-display", "none", *netdevs],
                 ends, stderr=subprocess.DEVNULL)
-    return subject
 
 
-def kernel_bridge(count):
+@made_as(Subject)
+def kernel_bridge(subject, count):
     """No process: the kernel forwards while the generator writes to its TAPs."""
-    subject = Subject()
     bridge = new_bridge(subject)
     for _ in range(count):
         subject.station("t", enslaved_tap(bridge))
-    return subject
