@@ -245,6 +245,8 @@ class GroupPeer(Peer):
         for one in several:
             self.said.append(one)
             self.sock.sendto(one, self.address)
+            while one in self.said and self.gather(0.1):
+                pass                        # or its echoes would fill its buffer
 
     def read(self):
         data, extra, _, sender = self.sock.recvmsg(1 << 17, 64)

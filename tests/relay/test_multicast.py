@@ -53,11 +53,11 @@ def test_C2_stations_and_a_guest_for_both_families():
             one, two = (GroupPeer(group, L4_PORT, device) for _ in range(2))
             introduce(guest, one, two)
             for size in (60, 1514, 9014, 65507):
-                said = frame(BROADCAST, mac(1), size=size)
-                for speaker, *others in ((guest, one, two), (one, two, guest)):
+                for number, speaker in enumerate((guest, one, two), 1):
+                    said = frame(BROADCAST, mac(number), size=size)
                     for _ in range(2):
                         speaker.send(said)
-                        for other in others:
+                        for other in {guest, one, two} - {speaker}:
                             other.expect(said)
             for peer in (guest, one, two):
                 peer.silent(0.02)
