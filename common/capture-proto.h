@@ -18,7 +18,7 @@ enum capture_kind {
     CAPTURE_BEGUN,  /* from here on nothing is left out unsaid; a new forwarder says it again */
     CAPTURE_IN,     /* a frame that came in by this port */
     CAPTURE_OUT,    /* one that left by it, into its socket or its queue */
-    CAPTURE_MISSED, /* so many (length) of this port were left out here, their reader being slow;
+    CAPTURE_MISSED, /* so many (length) of this port were left out by now, their reader being slow;
                        port 0: of several */
 };
 

@@ -31,9 +31,8 @@ struct capture {
     _Alignas(8) uint8_t packet[CAPTURE_PACKET_MAX];
 };
 
-_Static_assert(CAPTURE_PACKET_MAX >= sizeof(struct capture_record) + CAPTURE_PAD(FRAME_MAX) +
-                                         MISSED_MAX * sizeof(struct capture_record),
-               "a packet takes the longest frame, and what was missed before it");
+_Static_assert(CAPTURE_PACKET_MAX >= sizeof(struct capture_record) + CAPTURE_PAD(FRAME_MAX),
+               "a packet takes the longest frame");
 _Static_assert(CAPTURE_SNAPLEN_MAX == FRAME_MAX, "snaplen");
 
 static uint64_t batch_time_ns(struct captures *captures)
@@ -72,7 +71,6 @@ static bool put(struct capture *capture, const struct capture_record *record, co
     return true;
 }
 
-/* Gaps come before what follows them. */
 static void put_missed(struct capture *capture)
 {
     struct capture_record record = { .kind = CAPTURE_MISSED };
@@ -184,24 +182,15 @@ void captures_end(struct captures *captures, unsigned index, uint32_t id)
         capture_free(captures->one[index]);
 }
 
-static bool has_room(const struct capture *capture, uint32_t captured)
-{
-    size_t records = (capture->n_missed + 1) * sizeof(struct capture_record);
-
-    return sizeof(capture->packet) - capture->used >= records + CAPTURE_PAD(captured);
-}
-
 static void take(struct capture *capture, struct capture_record *record, struct frame frame)
 {
     bool gone;
 
     record->captured = frame.len < capture->snaplen ? frame.len : capture->snaplen;
-    if (!has_room(capture, record->captured) && !send_packet(capture, &gone)) {
-        miss(capture, record->port_id); /* where the reader is gone, the flush finds it again */
-        return;
-    }
-    put_missed(capture);
-    put(capture, record, frame.data);
+    /* Where the reader is gone, the flush will find it so again. */
+    if (!put(capture, record, frame.data) &&
+        !(send_packet(capture, &gone) && put(capture, record, frame.data)))
+        miss(capture, record->port_id);
 }
 
 void captures_take(struct captures *captures, uint8_t who, uint32_t port_id, enum capture_kind kind,

@@ -294,6 +294,24 @@ def test_forwarders_are_killed():
         assert found == [numbered(mac(2), mac(1), number, 80) for number in range(10)]
 
 
+def test_kills_under_capture_lose_nothing():
+    """frames as fast as they go, forwarders are killed: the streams are whole, and the file is"""
+    with by_hand("-l", "12345") as relay:
+        relay.listening(12345)
+        guests = [dial(12345) for _ in range(4)]
+        capture = Running(relay, "--snaplen", 64, "all")
+        with Traffic(*guests, rate=0, window=96 << 10) as traffic:
+            for _ in range(15):
+                was = relay.forwarder()
+                traffic.flow(500)
+                os.kill(was, signal.SIGKILL)
+                eventually(lambda was=was: relay.forwarder() != was, 20, "another forwarder")
+            traffic.flow(500)
+            complete(traffic.finish())
+        found = capture.end()
+        assert len(found.frames) == capture.counted()[0] > 1000
+
+
 def test_nothing_is_left():
     """captures that are ended or killed: no descriptor stays, no CPU is used; nor by an idle one"""
     with three_guests() as (relay, one, other, _):

@@ -4,6 +4,7 @@
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -151,6 +152,39 @@ def test_what_cannot_be_done_to_a_relay():
         assert relay.process.wait(5) == 0
         assert "nobody listens" in fails(3, relay)
         assert b"does not answer" in late.communicate(timeout=15)[1] and late.returncode == 3
+
+
+def test_a_network_by_its_name():
+    """as the manager names its relays' sockets; a name that is none is said to be none"""
+    with tempfile.TemporaryDirectory(prefix="netrelay-") as folder:
+        os.mkdir(os.path.join(folder, "relays"))
+        name = "my lab"
+        path = os.path.join(folder, "relays", hashlib.sha256(name.encode()).hexdigest()[:32])
+        with Relay("--control", path + ".sock", "-l", "12345") as relay:
+            relay.listening(12345)
+            command = [kit.built("ctl/netrelayctl"), "--socket", folder, "status", "--relay"]
+            result = subprocess.run([*command, name], capture_output=True, text=True, check=True)
+            assert f"pid {relay.keeper}" in result.stdout
+            result = subprocess.run([*command, "lab"], capture_output=True, text=True, check=False)
+            assert result.returncode == 3 and "lab: there is no file of that name" in result.stderr
+
+
+def test_what_completion_offers():
+    """commands of a relay, ids of its endpoints or ports"""
+    def offered(*words):
+        result = subprocess.run([kit.built("ctl/netrelayctl"), "complete", "--", *words],
+                                capture_output=True, text=True, check=True)
+        return result.stdout.split()
+    with by_hand("-l", "12345", "127.0.0.1:2001") as relay:
+        relay.listening(12345)
+        guests = [dial(12345) for _ in range(3)]
+        eventually(lambda: len(status(relay)["ports"]) == len(guests), 5, "three ports")
+        assert offered("--relay", relay.path, "c") == ["close", "capture"]
+        assert offered("--relay", relay.path, "detach", "") == ["1", "2"]
+        assert offered("--relay", relay.path, "capture", "") == ["1", "2", "3"]
+        assert "--write" in offered("--relay", relay.path, "capture", "--")
+        assert "close" not in offered("") and "--relay" in offered("--")
+        assert offered("--relay", relay.path + "x", "close", "") == []
 
 
 def test_watch_a_relay():
