@@ -273,7 +273,7 @@ static void on_retry(struct loop_timer *timer)
     if (mcast_open(a, error) < 0)
         attachment_retry_later(a, error);
     else
-        log_notice("%s is attached again", a->text);
+        log_limited(LOG_LEVEL_NOTICE, "%s is attached again", a->text);
 }
 
 static int mcast_start(struct attachment *a, int passed_fd, char error[ATTACHMENT_TEXT_MAX])
