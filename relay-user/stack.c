@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <glib.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -32,7 +33,14 @@ static void guest_error(const char *text, void *opaque)
 {
     char shown[200];
 
-    log_limited(LOG_LEVEL_INFO, "a guest's fault: %s", log_printable(text, shown, sizeof(shown)));
+    log_limited(LOG_LEVEL_INFO, "libslirp complains: %s",
+                log_printable(text, shown, sizeof(shown)));
+}
+
+/* GLib's own way of logging looks for a journal and a terminal first, out of reach from here. */
+static void on_complaint(const char *domain, GLogLevelFlags level, const char *text, void *opaque)
+{
+    guest_error(text, opaque);
 }
 
 static void *timer_new(SlirpTimerCb run, void *run_opaque, void *opaque)
@@ -136,6 +144,7 @@ void stack_open(struct stack *stack, const struct user_options *options, struct 
     for (unsigned i = 0; i < options->n_dnssearch; ++i)
         dnssearch[i] = options->dnssearch[i];
     *stack = (struct stack){ .stream = stream };
+    g_log_set_default_handler(on_complaint, stack);
     stack->slirp = slirp_new(&config, &callbacks, stack);
     if (!stack->slirp)
         companion_fail(-EINVAL, "libslirp cannot make such a network");

@@ -115,6 +115,8 @@ def dns_of(number):
     """A name server: the second one knows other addresses."""
     def answer(sock):
         question, client = sock.recvfrom(512)
+        if len(question) < 18:
+            return                  # no question
         name, at = [], 12
         while question[at]:
             name.append(question[at + 1:at + 1 + question[at]].decode())

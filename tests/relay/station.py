@@ -13,7 +13,7 @@ from frames import BROADCAST, frame, mac
 
 ARP, IPV4, IPV6 = 0x0806, 0x0800, 0x86dd
 ICMP, TCP, UDP = 1, 6, 17
-FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
+FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
 DEADLINE = 5
 ANY, ALL = "0.0.0.0", "255.255.255.255"
 OPTIONS = {1: "mask", 3: "router", 6: "dns", 12: "hostname", 15: "domain", 51: "lease", 53: "type",
@@ -247,11 +247,11 @@ class Connection:
         self.data = b""
         self.ended = False
 
-    def say(self, flags, data=b""):
+    def say(self, flags, data=b"", urgent=0, to=None):
         body = struct.pack("!HHIIBBHHH", self.source_port, self.target_port, self.sent, self.seen,
-                           0x50, flags, 60000, 0, 0) + data
+                           0x50, flags, 60000, 0, urgent) + data
         self.station.send_ip(self.target, TCP, with_checksum(
-            self.station.address, self.target, TCP, body, 16))
+            self.station.address, self.target, TCP, body, 16), to)
         self.sent += len(data) + bool(flags & (SYN | FIN))
 
     def hear(self, deadline=DEADLINE):

@@ -19,7 +19,7 @@ from frames import BROADCAST, FRAME_MAX, frame, mac
 from outside import (BULK, ECHO, GREETING, HERE, THERE, Outside, bulk, own_etc, replace)
 from peers import dial, exchange, meet
 from relayproc import Relay, listeners, run, stat_of, status, udp_ports
-from station import Station
+from station import ACK, RST, SYN, URG, Connection, Station
 from test_slow import pile_up, port_with_drops
 from traffic import Traffic, unhurt
 from wait import eventually
@@ -61,6 +61,15 @@ def test_C6_dhcp_for_three_guests():
             before = guest.address
             guest.get_address()
             assert guest.address == before
+
+
+def test_more_than_dhcp_can_say():
+    """what has no room is left out, and its library's complaint is no way out of the sandbox"""
+    with relay_with(f"domainname={'a' * 200},tftp-server-name={'b' * 150}") as relay:
+        guest, = guests(1)
+        told = guest.get_address()
+        assert told["domain"] == b"a" * 200 and "tftp" not in told, told
+        assert "complains: DHCP packet size exceeded" in relay.text(), relay.text()
 
 
 def test_C6_another_network():
@@ -385,6 +394,36 @@ def resolves(guest):
         return guest.resolve("www.example", deadline=0.3)
     except AssertionError:
         return None
+
+
+def test_odd_requests():
+    """closed ports, nobody there, no route, no name server, urgent data: the same one serves on"""
+    own_etc("search example\n")
+    links.write("/proc/sys/net/ipv4/ping_group_range", "1 0")
+    Outside()
+    with relay_with() as relay:
+        guest, = with_addresses(1)
+        was = companion(relay, NAME)
+        for target in (THERE, "10.0.2.2", "198.51.100.99", "240.0.0.1", "127.0.0.1", "10.0.2.99"):
+            guest.next_port += 1
+            for _ in range(2):
+                guest.send_udp(target, 9, b"discard", guest.next_port, guest.find("10.0.2.2"))
+            guest.send_udp(target, 53, b"a question", guest.next_port, guest.find("10.0.2.2"))
+            guest.send_ip(target, 1, b"\x08\0\xf7\xff\0\0\0\0", guest.find("10.0.2.2"))
+            Connection(guest, target, 9, guest.next_port).say(SYN, to=guest.find("10.0.2.2"))
+        guest.send_udp("10.0.2.3", 53, b"\0" * 20, 40000)
+        for path in (b"x\0octet\0tsize\x000\0blksize\x001000\0", b"x", b"x\0mail\0"):
+            guest.send_udp("10.0.2.2", 69, b"\0\x01" + path, 40001)
+        connection = guest.connect(THERE, ECHO)
+        connection.say(ACK | URG, b"urgent", urgent=6)
+        connection.send(b"and on")
+        connection.receive(6)
+        connection.say(RST)
+        for number in range(50):
+            Connection(guest, THERE, ECHO, 50000 + number).say(SYN)
+        guest.peer.drain(0.3)
+        guest.ping("10.0.2.2")
+        assert companion(relay, NAME) == was, relay.text()
 
 
 def test_noise():

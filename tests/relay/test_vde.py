@@ -94,14 +94,14 @@ def test_C5_a_switch_that_comes_later_goes_and_returns():
 
 
 def test_large_frames():
-    """to and from a switch that has them, 9,234 bytes, 200 of them in a row"""
+    """to and from a switch that has them, 9,234 bytes, 80 of them in a row"""
     with tempfile.TemporaryDirectory() as folder:
         switch = FakeSwitch(folder)
         with Relay("-l", "12345", f"vde:{folder}") as relay:
             relay.listening(12345)
             guest = dial(12345)
             exchange(guest, switch.accept(), size=9234)
-            several = [numbered(mac(2), mac(1), number, 9234) for number in range(200)]
+            several = [numbered(mac(2), mac(1), number, 9234) for number in range(80)]
             guest.send(*several)
             switch.expect(*several)
             several = [numbered(mac(1), mac(2), number, 9234) for number in range(3)]
