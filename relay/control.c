@@ -33,31 +33,23 @@ void control_put_endpoint(struct ctl_msg *msg, enum ctl_type type, uint32_t seri
 
 static void put_counters(struct ctl_msg *msg, const struct holding *holding)
 {
-    const struct port_counters *c = &holding->counters;
-    uint64_t strangers = c->drop_stranger + holding->strangers;
+    const struct port_counters counters = holding_counters(holding), *c = &counters;
 
     ctl_put_u64(msg, CTL_A_RX_FRAMES, c->rx_frames);
     ctl_put_u64(msg, CTL_A_RX_BYTES, c->rx_bytes);
     ctl_put_u64(msg, CTL_A_TX_FRAMES, c->tx_frames);
     ctl_put_u64(msg, CTL_A_TX_BYTES, c->tx_bytes);
     ctl_put_u64(msg, CTL_A_DROPS,
-                c->drop_queue + c->drop_runt + c->drop_size + strangers + c->drop_error +
+                c->drop_queue + c->drop_runt + c->drop_size + c->drop_stranger + c->drop_error +
                     c->drop_filter + c->drop_loop + c->drop_storm);
     ctl_put_u64(msg, CTL_A_DROP_QUEUE, c->drop_queue);
     ctl_put_u64(msg, CTL_A_DROP_RUNT, c->drop_runt);
     ctl_put_u64(msg, CTL_A_DROP_SIZE, c->drop_size);
-    ctl_put_u64(msg, CTL_A_DROP_STRANGER, strangers);
+    ctl_put_u64(msg, CTL_A_DROP_STRANGER, c->drop_stranger);
     ctl_put_u64(msg, CTL_A_DROP_ERROR, c->drop_error);
     ctl_put_u64(msg, CTL_A_DROP_FILTER, c->drop_filter);
     ctl_put_u64(msg, CTL_A_DROP_LOOP, c->drop_loop);
     ctl_put_u64(msg, CTL_A_DROP_STORM, c->drop_storm);
-}
-
-static enum ctl_port_state state_of(const struct holding *holding)
-{
-    if (holding->state != HOLDING_NEW && holding->state != HOLDING_PASSED)
-        return CTL_PORT_CLOSING;
-    return holding->blocked ? CTL_PORT_BLOCKED : CTL_PORT_UP;
 }
 
 void control_put_port(struct ctl_msg *msg, enum ctl_type type, uint32_t serial,
@@ -67,7 +59,7 @@ void control_put_port(struct ctl_msg *msg, enum ctl_type type, uint32_t serial,
     ctl_put_u32(msg, CTL_A_PORT_ID, holding->id);
     ctl_put_u32(msg, CTL_A_ENDPOINT_ID, holding->endpoint_id);
     ctl_put_str(msg, CTL_A_LABEL, holding->label);
-    ctl_put_u32(msg, CTL_A_STATE, state_of(holding));
+    ctl_put_u32(msg, CTL_A_STATE, holding_state(holding));
     ctl_put_str(msg, CTL_A_LOCAL, holding->local);
     ctl_put_str(msg, CTL_A_PEER, holding->peer);
     ctl_put_str(msg, CTL_A_DETAIL, holding->detail);

@@ -12,3 +12,18 @@ const char *holding_name(const struct holding *holding, char buf[HOLDING_NAME_MA
              *holding->peer ? " with " : "", holding->peer);
     return buf;
 }
+
+enum ctl_port_state holding_state(const struct holding *holding)
+{
+    if (holding->state != HOLDING_NEW && holding->state != HOLDING_PASSED)
+        return CTL_PORT_CLOSING;
+    return holding->blocked ? CTL_PORT_BLOCKED : CTL_PORT_UP;
+}
+
+struct port_counters holding_counters(const struct holding *holding)
+{
+    struct port_counters counters = holding->counters;
+
+    counters.drop_stranger += holding->strangers;
+    return counters;
+}

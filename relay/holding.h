@@ -46,5 +46,9 @@ struct holding {
 
 /* "port 7, 127.0.0.1:12345 with 127.0.0.1:40000": what a person can find it by. Returns buf. */
 const char *holding_name(const struct holding *holding, char buf[HOLDING_NAME_MAX]);
+/* As it is told to others. */
+enum ctl_port_state holding_state(const struct holding *holding);
+/* All that was counted of it, by the forwarder and by us. */
+struct port_counters holding_counters(const struct holding *holding);
 
 #endif

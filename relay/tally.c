@@ -43,15 +43,16 @@ static const char *describe_drops(const struct port_counters *counters, char buf
 
 static bool tell_port(const struct holding *holding)
 {
-    const struct port_counters *c = &holding->counters;
+    const struct port_counters counters = holding_counters(holding), *c = &counters;
     char name[HOLDING_NAME_MAX], shown[HOLDING_NAME_MAX], label[TEXT_MAX], drops[TEXT_MAX];
 
     return log_line(LOG_LEVEL_NOTICE,
-                    "%s%s%s: rx %" PRIu64 " frames, %" PRIu64 " bytes; tx %" PRIu64
+                    "%s%s%s: %s; rx %" PRIu64 " frames, %" PRIu64 " bytes; tx %" PRIu64
                     " frames, %" PRIu64 " bytes; queued %" PRIu64 " bytes%s",
                     log_printable(holding_name(holding, name), shown, sizeof(shown)),
                     *holding->label ? ", " : "",
-                    log_printable(holding->label, label, sizeof(label)), c->rx_frames, c->rx_bytes,
+                    log_printable(holding->label, label, sizeof(label)),
+                    ctl_port_state_name(holding_state(holding)), c->rx_frames, c->rx_bytes,
                     c->tx_frames, c->tx_bytes, holding->queued, describe_drops(c, drops));
 }
 

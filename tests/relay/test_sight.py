@@ -214,7 +214,7 @@ def test_watch_a_relay():
 def tally(text):
     """{peer or other name: rest of the line} of the ports in this log."""
     return {found[1]: found[2] for found in
-            re.finditer(r"port \d+, (?:.* with )?(.*?): (rx .*)", text)}
+            re.finditer(r"port \d+, (?:.* with )?(.*?): up; (rx .*)", text)}
 
 
 def test_SIGUSR1_tells_the_counters():
@@ -225,6 +225,7 @@ def test_SIGUSR1_tells_the_counters():
         one = dial(12345)
         exchange(one, udp)
         one.send_raw(header(0) * 5)
+        UdpPeer(("127.0.0.1", 4003), ("127.0.0.1", 4001)).send(frame(mac(1), mac(3), size=60))
         name = "127.0.0.1:%d" % one.sock.getsockname()[1]
 
         def told():
@@ -235,6 +236,7 @@ def test_SIGUSR1_tells_the_counters():
         assert re.search(r"rx \d+ frames, \d+ bytes; tx 1 frames, 60 bytes; queued 0 bytes; "
                          "dropped: runt 5$", found[name]), found
         assert set(found) == {name, "127.0.0.1:4002"}, found
+        assert found["127.0.0.1:4002"].endswith("dropped: stranger 1"), found
         assert all(line.startswith("<5>netrelay: ") for line in relay.text().splitlines())
     with ManagedRelay("l\u00e4b") as relay:
         control = relay.control()
