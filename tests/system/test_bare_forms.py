@@ -28,6 +28,7 @@ class Form:
         return (text.format(p=base, q=base + 1) for text in (self.netdev, self.endpoint))
 
 
+LAB = f"{bare.PLACE}/lab"       # where nobody may make sockets
 STREAM = "stream,addr.type=inet,addr.host={host},addr.port={{p}},server={server}"
 DGRAM = ("dgram,local.type=inet,local.host=127.0.0.1,local.port={p},"
          "remote.type=inet,remote.host=127.0.0.1,remote.port={q}")
@@ -38,6 +39,13 @@ FORMS = {
     "stream server": Form(STREAM.format(host="::1", server="on"), "[::1]:{p}"),
     "stream client": Form(STREAM.format(host="::1", server="off"), "listen:[::1]:{p}"),
     "dgram": Form(DGRAM, "udp:127.0.0.1:{q}:127.0.0.1:{p}"),
+    "unix stream server": Form(f"stream,addr.type=unix,addr.path={LAB}/{{p}},server=on",
+                               f"unix:{LAB}/{{p}}"),
+    "unix stream client": Form(f"stream,addr.type=unix,addr.path={LAB}/{{p}},server=off",
+                               f"unix-listen:{LAB}/{{p}}"),
+    "unix dgram": Form(f"dgram,local.type=unix,local.path={LAB}/{{p}},"
+                       f"remote.type=unix,remote.path={LAB}/{{q}}",
+                       f"unix-dgram:{LAB}/{{q}}:{LAB}/{{p}}"),
 }
 
 
@@ -45,6 +53,8 @@ class TestForms:
     """Two guests with a NIC of each form; a wire joins each with the other guest's next form."""
 
     def setup(self):
+        os.mkdir(LAB)
+        os.chown(LAB, NOBODY, NOBODY)
         names = list(FORMS)
         self.pairs = list(zip(names, names[1:] + names[:1]))
         self.relays = []
