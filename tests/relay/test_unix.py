@@ -4,6 +4,7 @@
 
 import errno
 import os
+import signal
 import socket
 import stat
 import time
@@ -249,6 +250,32 @@ def test_two_relays_by_datagrams():
                 here.close()
                 end(other)
                 there.close()
+
+
+def test_datagrams_beside_kills():
+    """the forwarder is killed again and again: the port stays, nothing comes twice or is torn"""
+    peer = UnixPeer(THEIRS, OURS)
+    with ManagedRelay() as relay:
+        control = relay.control()
+        control.attach("listen:127.0.0.1:12345")
+        endpoint = control.attach(DGRAM)
+        relay.listening(12345)
+        guest = dial(12345)
+        meet(guest, peer)
+        port = control.port_of(endpoint)["port_id"]
+        peer.sock.connect(OURS)
+        with Traffic(peer, guest, rate=1000, sizes=(60, 9000), window=60000) as traffic:
+            results = []
+            for _ in range(10):
+                was = relay.forwarder()
+                os.kill(was, signal.SIGKILL)
+                eventually(lambda was=was: relay.forwarder() != was, 20, "another forwarder")
+                results.append(traffic.sample())
+            results.append(traffic.finish())
+        for got in results:
+            assert got["repeated"] == got["corrupt"] == got["stray"] == got["closed"] == 0, got
+        assert sum(got["lost"] for got in results) <= 10 * 64, results  # a read each at most
+        assert control.port_of(endpoint)["port_id"] == port
 
 
 def test_datagrams_are_complete():

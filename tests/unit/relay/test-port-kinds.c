@@ -246,6 +246,50 @@ static void test_udp_killed_in_the_call(void)
     close(theirs);
 }
 
+/* The longest frame goes as well; a full queue is waited for; a peer that is gone is the end. */
+static void test_dgram(void)
+{
+    g_autofree uint8_t *data = g_malloc0(SHARED_WORK);
+    struct iovec iov = { .iov_base = data };
+    char got[FRAME_MAX + 1];
+    struct port *port;
+    int ends[2], n = 0, size = 1024 * 1024;
+    ssize_t sent;
+
+    g_assert_cmpint(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends), ==, 0);
+    setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+    setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+    g_assert_cmpint(port_new(&port, &shared, PORT_DGRAM, 12, 70, ends[0], ends[0], false), ==, 0);
+    iov.iov_len = put_frame(data, FRAME_MAX, 'a');
+    iov.iov_len += put_frame(data + iov.iov_len, 60, 'b');
+    g_assert_cmpint(port->ops->send(port, &iov, 1), ==, (ssize_t)iov.iov_len);
+    g_assert_cmpint(recv(ends[1], got, sizeof(got), MSG_DONTWAIT), ==, FRAME_MAX);
+    g_assert_cmpint(recv(ends[1], got, sizeof(got), MSG_DONTWAIT), ==, 60);
+    g_assert_cmpuint(port->record->h, ==, iov.iov_len);
+
+    iov.iov_len = put_frame(data, 60, 'c');
+    do {
+        sent = port->ops->send(port, &iov, 1);
+        n += sent > 0;
+    } while (sent > 0);
+    g_assert_cmpint(sent, ==, 0);
+    g_assert_cmpuint(port->record->h, ==, port->sent);
+    while (n-- > 0)
+        g_assert_cmpint(recv(ends[1], got, sizeof(got), MSG_DONTWAIT), ==, 60);
+    g_assert_cmpint(port->ops->send(port, &iov, 1), ==, FRAMING_HEADER + 60);
+
+    g_assert_cmpint(send(ends[1], got, sizeof(got), MSG_DONTWAIT), ==, sizeof(got));
+    send_all(ends[1], got, FRAME_MAX, 0);
+    send_all(ends[1], got, 0, 0);
+    g_assert_cmpint(port->ops->fill(port, shared.work, SHARED_READ), ==,
+                    2 * FRAMING_HEADER + FRAME_MAX);
+    g_assert_cmpuint(port->counters->drop_size, ==, 1);
+    g_assert_cmpint(port->ops->fill(port, shared.work, SHARED_READ), ==, 0);
+    close(ends[1]);
+    g_assert_cmpint(port->ops->send(port, &iov, 1), <, 0);
+    port_free(port);
+}
+
 /* Frames of one length that follow on one another are one message, the last may be shorter. */
 static void test_udp_joins(void)
 {
@@ -284,5 +328,6 @@ int main(int argc, char **argv)
     g_test_add_func("/port/udp-out", test_udp_out);
     g_test_add_func("/port/udp-killed-in-the-call", test_udp_killed_in_the_call);
     g_test_add_func("/port/udp-joins", test_udp_joins);
+    g_test_add_func("/port/dgram", test_dgram);
     return g_test_run();
 }
