@@ -3,26 +3,39 @@
 
 #define BEGINNING 64 /* the headers of whatever it is, with its checksums */
 #define COUNT_MAX 255
+#define WORD      sizeof(uint64_t)
 
-static uint64_t mix(uint64_t hash, const uint8_t *bytes)
+static uint64_t word_at(const uint8_t *bytes)
 {
     uint64_t word;
 
     memcpy(&word, bytes, sizeof(word));
-    hash = (hash ^ word) * 0x9e3779b97f4a7c15ull;
-    return hash ^ hash >> 29;
+    return word;
 }
 
-/* FRAME_MIN bytes are there; the last eight overlap with what comes before them. */
+/* Both halves of the product: each bit of either word may change any bit of it. */
+static uint64_t mix(uint64_t one, uint64_t two)
+{
+    unsigned __int128 product = (unsigned __int128)one * two;
+
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/* Blocks do not wait for each other. FRAME_MIN bytes are there, so a last block may overlap with
+ * what was taken before, and its words with each other. */
 static uint64_t hash_of(const struct damping *damping, struct frame frame)
 {
     uint32_t len = frame.len < BEGINNING ? frame.len : BEGINNING;
-    uint64_t hash = damping->seed ^ frame.len;
+    uint64_t hash = word_at(frame.data + frame.len - WORD) ^ frame.len;
+    uint64_t key = damping->seed;
 
-    for (uint32_t at = 0; at + sizeof(hash) <= len; at += sizeof(hash))
-        hash = mix(hash, frame.data + at);
-    hash = mix(hash, frame.data + frame.len - sizeof(hash));
-    return hash * 0xd6e8feb86659fd93ull;
+    for (uint32_t at = 0; at + 2 * WORD <= len; at += 2 * WORD) {
+        hash += mix(word_at(frame.data + at) ^ key, word_at(frame.data + at + WORD) ^ ~key);
+        key += 0x9e3779b97f4a7c15ull;
+    }
+    hash += mix(word_at(frame.data + (len < 2 * WORD ? 0 : len - 2 * WORD)) ^ key,
+                word_at(frame.data + len - WORD) ^ ~key);
+    return mix(hash ^ damping->seed, 0xd6e8feb86659fd93ull);
 }
 
 /* Since it came last. */

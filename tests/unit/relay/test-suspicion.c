@@ -130,6 +130,28 @@ static void test_copies(void)
     end();
 }
 
+/* Frames are one only where their length, their beginning and their end are. */
+static void test_what_is_alike(void)
+{
+    begin();
+    for (uint32_t len = FRAME_MIN; len < 200; ++len) {
+        uint8_t data[200] = { 0xff };
+        struct frame frame = { .data = data, .len = len };
+
+        g_assert_cmpint(loopguard_flood(guard, 0, frame, false, now_ms), ==, LOOPGUARD_NEW);
+        for (uint32_t at = 0; at < len; ++at) {
+            if (at >= 64 && at + 8 < len)
+                continue;
+            data[at] ^= 1;
+            g_assert_cmpint(loopguard_flood(guard, 1, frame, false, now_ms), ==, LOOPGUARD_NEW);
+            data[at] ^= 1;
+        }
+        g_assert_cmpint(loopguard_flood(guard, 1, frame, false, now_ms), ==, LOOPGUARD_COPY);
+        now_ms += 2000;
+    }
+    end();
+}
+
 /* Nothing comes back: it is no loop, and may go on within reason. */
 static void test_a_fast_flap(void)
 {
@@ -394,6 +416,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/suspicion/what-anybody-may-say", test_what_anybody_may_say);
     g_test_add_func("/suspicion/copies", test_copies);
+    g_test_add_func("/suspicion/what-is-alike", test_what_is_alike);
     g_test_add_func("/suspicion/fast-flap", test_a_fast_flap);
     g_test_add_func("/suspicion/block-and-open", test_block_and_open);
     g_test_add_func("/suspicion/other-end-goes", test_the_other_end_goes);
