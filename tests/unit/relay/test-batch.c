@@ -3,7 +3,8 @@
  * The batch and its succession, with sockets that are played: their counts, and what went out of
  * them, lie in memory which outlasts the process, like a kernel's. A fuse ends the process at the
  * k-th touch of a socket, for every k, also in the middle of a send; a successor takes over, and
- * may be ended itself. In the end every frame must have come out whole, once and in order.
+ * may be ended itself. In the end every frame must have come out whole, once and in order, also
+ * between frames of the forwarder's own.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +20,7 @@
 #define BYTES    (2 * 1024 * 1024)
 #define BOUND    (8 * 1024 * 1024)
 #define DIED     9
+#define OWN      0xee /* in place of a sender: a frame of the forwarder's own */
 
 struct played {
     uint8_t in[BYTES];
@@ -130,6 +132,8 @@ static void make_input(uint8_t from)
     played->in_len -= 100;
 }
 
+static unsigned n_own; /* frames of the forwarder's own that came out */
+
 /* What came out of a port: each sender's frames whole and in order. Returns how many. */
 static unsigned check_output(uint8_t to, bool complete)
 {
@@ -144,6 +148,12 @@ static unsigned check_output(uint8_t to, bool complete)
         g_assert_cmpint(framing_next(played->out + at, played->out_len - at, &frame), ==, 0);
         g_assert_cmpuint(frame.len, >=, FRAME_MIN);
         from = frame.data[12];
+        if (from == OWN) {
+            g_assert_cmpuint(frame.len, ==, FRAME_PAD);
+            at += FRAMING_HEADER + frame.len;
+            ++n_own;
+            continue;
+        }
         g_assert_cmpuint(from, <, N_PORTS);
         g_assert_cmpuint(from, !=, to);
         do { /* the next one of its sender that is no runt */
@@ -206,6 +216,15 @@ static void batch_close(struct batch *batch)
     g_free(batch);
 }
 
+/* It is whole or not there at all, whenever the forwarder ends. */
+static void send_own(struct port *port)
+{
+    uint8_t data[FRAME_PAD] = { [12] = OWN };
+
+    g_assert_cmpint(port_send_own(port, (struct frame){ .data = data, .len = sizeof(data) }), ==,
+                    0);
+}
+
 /* A forwarder's life: takes over, moves all there is while the sockets take more and more. */
 static void live(int fd, bool crashed, size_t room, size_t step)
 {
@@ -221,7 +240,10 @@ static void live(int fd, bool crashed, size_t room, size_t step)
 
             if (port->dead)
                 continue;
-            more |= batch_run(batch, port, room);
+            if (batch_run(batch, port, room)) {
+                send_own(batch->ports[(slot + 1) % N_PORTS]);
+                more = true;
+            }
             played->capacity = MIN(played->capacity + step, BYTES);
             g_assert_cmpint(port_drain(port), ==, 0);
             more |= port_queued(port) > 0;
@@ -269,6 +291,7 @@ static void check_world(void)
 {
     unsigned n = frames_of_a_sender();
 
+    n_own = 0;
     g_assert_cmpuint(check_output(0, true), ==, n);
     g_assert_cmpuint(check_output(1, true), ==, n);
     g_assert_cmpuint(check_output(2, true), ==, 2 * n);
@@ -293,6 +316,7 @@ static void test_every_touch(gconstpointer data)
         }
         check_world();
         close(fd);
+        g_assert_cmpuint(n_own, >, 0);
         if (!tries)
             break; /* k was more than it takes */
     }
