@@ -89,6 +89,20 @@ int tap_open(const char *name)
     return steal_fd(&fd);
 }
 
+int tap_head_size(int fd)
+{
+    struct ifreq ifr = { 0 };
+    int size = 0;
+
+    if (ioctl(fd, TUNGETIFF, &ifr) < 0)
+        return -errno;
+    if (!(ifr.ifr_flags & IFF_VNET_HDR))
+        return 0;
+    if (ioctl(fd, TUNGETVNETHDRSZ, &size) < 0)
+        return -errno;
+    return size < (int)sizeof(struct virtio_net_hdr) ? -ENOTSUP : size;
+}
+
 int tap_name(int fd, char ret_name[TAP_NAME_MAX])
 {
     struct ifreq ifr = { 0 };

@@ -17,6 +17,9 @@
 int tap_create(const char *pattern, char ret_name[TAP_NAME_MAX]);
 /* Opens an existing persistent TAP by name, as its owner may. -ENODEV where there is none. */
 int tap_open(const char *name);
+/* How long the virtio header before each frame is, 0 where there is none; negative errno. It may
+ * take its time, as all that asks a TAP: whoever changes links anywhere is waited for. */
+int tap_head_size(int fd);
 /* The name of the TAP behind a descriptor: 0, or -EBADFD where it is not one. */
 int tap_name(int fd, char ret_name[TAP_NAME_MAX]);
 

@@ -125,6 +125,7 @@ static int send_port(struct forwarder_proc *proc, struct holding *holding)
         .slot = holding->slot,
         .id = holding->id,
         .kind = holding->kind,
+        .head_size = holding->head_size,
         .options = holding->options,
         .captured = holding->captured,
     };

@@ -214,7 +214,7 @@ static int add_port(struct forwarder *f, const struct handover *message, int rfd
     int r;
 
     if (message->slot >= SHARED_PORTS || message->kind >= PORT_KIND_COUNT ||
-        f->batch.ports[message->slot])
+        message->head_size > PORT_HEAD_MAX || f->batch.ports[message->slot])
         return -EPROTO;
     if (f->shared.core->port[message->slot].id != message->id) /* what was known of another port */
         vswitch_close_port(&f->vswitch, (uint16_t)message->slot);
@@ -223,6 +223,7 @@ static int add_port(struct forwarder *f, const struct handover *message, int rfd
     if (r < 0)
         return r;
     port->options = message->options;
+    port->head_size = message->head_size;
     port->captured = (uint8_t)message->captured;
     r = port_listen(f, port);
     if (r < 0) {

@@ -19,7 +19,8 @@
 enum handover_type {
     HANDOVER_CONFIG = 1, /* keeper: mode, stall_ms, crashed, storm, drop_link_local,
                             ignore_loops */
-    HANDOVER_PORT,  /* keeper: slot, id, kind, options, captured; one descriptor, or one each way */
+    HANDOVER_PORT,  /* keeper: slot, id, kind, head_size, options, captured; one descriptor, or one
+                       each way */
     HANDOVER_READY, /* keeper */
     HANDOVER_CLOSE, /* keeper: slot, id */
     HANDOVER_STATS, /* keeper: serial */
@@ -47,9 +48,10 @@ struct handover {
     uint32_t type;
     uint32_t slot;
     uint32_t id;
-    uint32_t kind; /* enum port_kind */
-    int32_t error; /* 0: closed because it was asked for; or negative errno */
-    uint32_t mode; /* enum vswitch_mode */
+    uint32_t kind;      /* enum port_kind */
+    uint32_t head_size; /* TAP: of what is before each frame */
+    int32_t error;      /* 0: closed because it was asked for; or negative errno */
+    uint32_t mode;      /* enum vswitch_mode */
     uint32_t stall_ms;
     uint32_t crashed;         /* the predecessor died of its own doing */
     uint32_t storm;           /* floods a second that a port may send unless its options say more */

@@ -27,7 +27,8 @@ struct holding {
     enum port_kind kind;
     enum holding_state state;
     struct port_options options;
-    bool blocked; /* by the guard against loops */
+    bool blocked;       /* by the guard against loops */
+    uint32_t head_size; /* TAP: of what is before each frame */
     int rfd;
     int wfd;
     struct attachment *attachment; /* NULL once its listener is detached */

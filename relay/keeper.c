@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "common/scope.h"
+#include "net/tap.h"
 #include "relay/notice-log.h"
 #include "relay/sandbox.h"
 
@@ -57,21 +58,31 @@ static int free_slot(const struct keeper *keeper)
     return -ENOSPC;
 }
 
+/* Asked for here, once: the forwarder has no time for it, least of all when it starts. */
+static int head_size(enum port_kind kind, int fd)
+{
+    int size = kind == PORT_TAP ? tap_head_size(fd) : 0;
+
+    return size > PORT_HEAD_MAX ? -ENOTSUP : size;
+}
+
 int keeper_hold(struct keeper *keeper, struct attachment *attachment, enum port_kind kind, int rfd,
                 int wfd, const char *detail)
 {
     int slot = keeper_has_room(keeper) ? free_slot(keeper) : -EMFILE;
+    int head = head_size(kind, rfd);
     char name[HOLDING_NAME_MAX];
     struct holding *holding;
 
-    if (slot < 0)
-        return slot;
+    if (slot < 0 || head < 0)
+        return slot < 0 ? slot : head;
     holding = calloc(1, sizeof(*holding));
     if (!holding)
         return -ENOMEM;
     holding->slot = (uint32_t)slot;
     holding->id = ++keeper->last_port_id;
     holding->kind = kind;
+    holding->head_size = (uint32_t)head;
     holding->rfd = rfd;
     holding->wfd = wfd;
     holding->attachment = attachment;

@@ -6,39 +6,17 @@
  * joined.
  */
 #include <errno.h>
-#include <linux/if.h>
-#include <linux/if_tun.h>
-#include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
 #include "relay/merge.h"
 #include "relay/port.h"
 #include "relay/segment.h"
 
-#define HEAD_MAX 64 /* a virtio header with all that was ever added to it */
-
 /* A virtio header's first fields, which all sizes have; those after them are of no use here. */
 union head {
     struct virtio_net_hdr net;
-    uint8_t bytes[HEAD_MAX];
+    uint8_t bytes[PORT_HEAD_MAX];
 };
-
-static int tap_open(struct port *port)
-{
-    struct ifreq ifr = { 0 };
-    int size = 0;
-
-    if (ioctl(port->rfd, TUNGETIFF, &ifr) < 0)
-        return -errno;
-    if (!(ifr.ifr_flags & IFF_VNET_HDR))
-        return 0;
-    if (ioctl(port->rfd, TUNGETVNETHDRSZ, &size) < 0)
-        return -errno;
-    if (size < (int)sizeof(struct virtio_net_hdr) || size > HEAD_MAX)
-        return -ENOTSUP;
-    port->head_size = (uint32_t)size;
-    return 0;
-}
 
 static int tap_positions(struct port *port, uint64_t *ret_consumed, uint64_t *ret_sent)
 {
@@ -174,7 +152,6 @@ static ssize_t tap_send(struct port *port, const struct iovec *runs, size_t n_ru
 const struct port_ops port_tap_ops = {
     .name = "tap",
     .datagrams = true,
-    .open = tap_open,
     .positions = tap_positions,
     .fill = tap_fill,
     .consume = tap_consume,

@@ -68,9 +68,7 @@ int port_new(struct port **ret, struct shared *shared, enum port_kind kind, uint
         port->record->id = port->record->c1 = port->record->h = 0;
     port->rfd = rfd;
     port->wfd = wfd;
-    r = port->ops->open ? port->ops->open(port) : 0;
-    if (r == 0)
-        r = port->ops->positions(port, &port->consumed, &port->sent);
+    r = port->ops->positions(port, &port->consumed, &port->sent);
     if (r == 0 && fresh)
         record_begin(port);
     if (r == 0)

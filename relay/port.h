@@ -25,13 +25,13 @@ enum port_kind {
     PORT_KIND_COUNT,
 };
 
+#define PORT_HEAD_MAX 64 /* a virtio header with all that was ever added to it */
+
 struct port;
 
 struct port_ops {
     const char *name;
     bool datagrams; /* input is whole frames, put into the work area and gone from the kernel */
-    /* Finds out what the kind has to know of the descriptor; may be NULL. 0 or negative errno. */
-    int (*open)(struct port *port);
     /* Where the kernel or the record says the port stands. Negative errno: it is dead. */
     int (*positions)(struct port *port, uint64_t *ret_consumed, uint64_t *ret_sent);
     /*

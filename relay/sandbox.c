@@ -2,8 +2,10 @@
 #include "relay/sandbox.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <seccomp.h>
 #include <stddef.h>
+#include <sys/ioctl.h>
 #include "relay/confine.h"
 
 /* A forwarder's life. It cannot make a socket, open a file, run a program or signal anybody. */
@@ -19,9 +21,8 @@ static const int allowed[] = {
     SCMP_SYS(readv),
     SCMP_SYS(write),
     SCMP_SYS(writev),
-    /* positions; ioctl acts on descriptors that were handed over, and its numbers vary by kind */
+    /* positions; ioctl has rules of its own below */
     SCMP_SYS(getsockopt),
-    SCMP_SYS(ioctl),
     /* ends of ports */
     SCMP_SYS(shutdown),
     SCMP_SYS(close),
@@ -51,6 +52,18 @@ static const int allowed[] = {
     SCMP_SYS(getppid),
 };
 
+/* How much waits in a socket, and nothing else: what asks a TAP waits for whoever changes links. */
+static int allow_questions(scmp_filter_ctx filter)
+{
+    static const unsigned questions[] = { SIOCINQ, SIOCOUTQ };
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < sizeof(questions) / sizeof(questions[0]); ++i)
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+                             SCMP_A1(SCMP_CMP_EQ, questions[i]));
+    return r;
+}
+
 static int filter_calls(void)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
@@ -59,6 +72,8 @@ static int filter_calls(void)
     if (!filter)
         return -ENOMEM;
     r = confine_memory(filter);
+    if (r == 0)
+        r = allow_questions(filter);
     for (size_t i = 0; r == 0 && i < sizeof(allowed) / sizeof(allowed[0]); ++i)
         r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
     if (r == 0)

@@ -28,6 +28,8 @@ static struct port *new_port(uint32_t slot, char name[TAP_NAME_MAX])
     g_assert_cmpint(fd, >=, 0);
     netns_link_up(name, true);
     g_assert_cmpint(port_new(&port, &shared, PORT_TAP, slot, 10 + slot, fd, fd, false), ==, 0);
+    port->head_size = (uint32_t)tap_head_size(fd);
+    g_assert_cmpint(port->head_size, ==, 10);
     return port;
 }
 
