@@ -4,6 +4,7 @@
 
 import json
 import os
+import signal
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
@@ -70,6 +71,24 @@ def test_reload_says_what_is_wrong(host):
     assert lab.expect_row(host, network="lab", state="listening") == before
     shown = host.netrelayctl("status").stdout
     assert "brigdes" in shown and "dup.xml" in shown, shown
+
+
+def test_one_relay_by_its_network(host):
+    """The manager's relay, asked itself by the network's name: shown, captured, told by SIGUSR1"""
+    host.netrelayd()
+    host.write_network("lab", f"<network><name>lab</name>"
+                              f"<listen address='127.0.0.1' port='{PORT}'/></network>")
+    host.netrelayctl("reload")
+    relay = lab.expect_row(host, network="lab", state="listening")["relay_pid"]
+    shown = host.netrelayctl("--relay", "lab").stdout
+    assert "network lab" in shown and f"listen:127.0.0.1:{PORT}" in shown, shown
+    file = "/tmp/lab.pcapng"
+    host.netrelayctl("--relay", "lab", "capture", "--seconds", "0.1", "--write", file)
+    with open(file, "rb") as capture:
+        assert capture.read(4) == bytes.fromhex("0a0d0d0a")
+    os.kill(relay, signal.SIGUSR1)
+    os.kill(relay, 0)
+    assert host.netrelayctl("--relay", "lab", "status").stdout == shown
 
 
 def test_status_keeps_no_descriptor(host):
