@@ -12,7 +12,7 @@ import kit
 import links
 from ctlproto import LISTENING, UP, ManagedRelay
 from frames import BROADCAST, FRAME_MAX, frame, mac, numbered
-from peers import Server, UdpPeer, dial, exchange, introduce, meet
+from peers import Server, UdpPeer, dial, exchange, introduce, meet, talk
 from relayproc import Relay, udp_ports
 from traffic import Traffic, complete, unhurt
 from wait import eventually, never
@@ -324,7 +324,7 @@ def test_F_several_guests_share_one_source():
         introduce(*guests)
         for one in range(4):
             for other in range(one):
-                exchange(guests[one], guests[other], one + 1, other + 1)
+                talk(guests[one], guests[other], one + 1, other + 1)
         for guest in guests:
             guest.silent(0.05)
         ports = control.ports()
