@@ -75,6 +75,12 @@ class BareHost(kit.Surroundings):
         return shutil.copy(self.program, f"{PLACE}/relay")
 
 
+def need_companion(kind):
+    """Skips the test where the relay was built without such endpoints."""
+    if not os.path.exists(f"{PLACE}/relay-{kind}/netrelay-{kind}"):
+        tap.skip(f"built without {kind}: endpoints")
+
+
 def main():
     tap.main(BareHost())
 

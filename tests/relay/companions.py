@@ -2,6 +2,7 @@
 """The programs beside a relay: which they are, and a real VDE switch for one of them."""
 
 import os
+import shutil
 import signal
 import socket
 import struct
@@ -9,6 +10,8 @@ import subprocess
 import tempfile
 
 import frames
+import kit
+import tap
 from peers import Peer
 from process import accepts
 from relayproc import children, is_running, name_of
@@ -31,6 +34,22 @@ def companion(relay, name="netrelay-vde", but=None, deadline=DEADLINE):
         pid = relay.alive() and companion_of(relay, name)
         return pid if pid != but else None
     return eventually(found, deadline, f"{name} runs")
+
+
+class Surroundings(kit.Surroundings):
+    """The companion is there, which a build without its library has not, and what it talks to."""
+
+    def __init__(self, kind, *programs):
+        self.kind = kind
+        self.programs = programs
+
+    def open(self):
+        super().open()
+        if not os.path.exists(kit.built(f"relay-{self.kind}/netrelay-{self.kind}")):
+            tap.skip(f"built without {self.kind}: endpoints")
+        for program in self.programs:
+            if not shutil.which(program):
+                tap.skip(f"{program} is not installed")
 
 
 class VdeSwitch:

@@ -13,7 +13,8 @@ import time
 
 import kit
 import links
-from companions import companion, companion_of
+import tap
+from companions import Surroundings, companion, companion_of
 from ctlproto import ManagedRelay
 from frames import BROADCAST, FRAME_MAX, frame, mac
 from outside import (BULK, ECHO, GREETING, HERE, THERE, Outside, bulk, own_etc, replace)
@@ -449,4 +450,4 @@ def test_noise():
 
 
 if __name__ == "__main__":
-    kit.main()
+    tap.main(Surroundings("user"))

@@ -10,7 +10,8 @@ import time
 
 import kit
 import links
-from companions import FakeSwitch, PlugPeer, VdeSwitch, companion, companion_of, whole
+import tap
+from companions import FakeSwitch, PlugPeer, Surroundings, VdeSwitch, companion, companion_of, whole
 from ctlproto import ManagedRelay
 from frames import BROADCAST, frame, mac, numbered
 from peers import dial, exchange, meet, talk
@@ -297,4 +298,4 @@ def test_sigkill_of_the_forwarder():
 
 
 if __name__ == "__main__":
-    kit.main()
+    tap.main(Surroundings("vde", "vde_switch", "vde_plug"))

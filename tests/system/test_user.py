@@ -45,6 +45,7 @@ class TestUser:
     """One relay, two guests, servers on another network."""
 
     def setup(self):
+        bare.need_companion("user")
         own_etc()
         Outside()
         self.image = random.Random(3).randbytes(300000)

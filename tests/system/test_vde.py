@@ -41,6 +41,7 @@ def all_meet(one, two):
 @tap.timeout(150)
 def test_C5_beside_a_vde_switch():
     """vde_switch -hub -tap qtap0: one guest by QEMU's own plug, one by way of a relay's"""
+    bare.need_companion("vde")
     make_qtap()
     with VdeSwitch("-hub", "-tap", "qtap0", folder=PLACE) as switch, \
             Relay("-l", "127.0.0.1:12345", f"vde:{switch.folder}") as relay:
