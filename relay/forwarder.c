@@ -441,7 +441,7 @@ static int forwarder_run(struct forwarder *f)
         watch_arm(&f->watch);
         if (f->n_gone || f->stats_serial || f->watch.notices.n)
             tell(f);
-        loop_rest(pace_rest_ns(&f->pace, f->loop.now_ns));
+        loop_rest(&f->loop, pace_round_ns(&f->pace, f->loop.now_ns));
     }
     return 0;
 }

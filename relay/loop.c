@@ -198,10 +198,15 @@ int loop_round(struct loop *loop)
     return 0;
 }
 
-void loop_rest(uint32_t ns)
+void loop_rest(struct loop *loop, uint32_t ns)
 {
-    struct timespec timeout = { .tv_nsec = ns };
+    uint64_t end = loop->now_ns + ns;
+    struct timespec timeout = { 0 };
 
     if (ns > 0)
-        ppoll(NULL, 0, &timeout, NULL);
+        take_time(loop);
+    if (loop->now_ns >= end)
+        return;
+    timeout.tv_nsec = (long)(end - loop->now_ns);
+    ppoll(NULL, 0, &timeout, NULL);
 }

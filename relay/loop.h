@@ -50,7 +50,7 @@ void loop_timer_in(struct loop *loop, struct loop_timer *timer, uint64_t delay_m
 void loop_timer_stop(struct loop *loop, struct loop_timer *timer);
 /* Waits for something and calls whom it concerns. 0 or negative errno. */
 int loop_round(struct loop *loop);
-/* Sleeps, whatever may come; nothing for 0. */
-void loop_rest(uint32_t ns);
+/* Sleeps, whatever may come, until so long after the round began: less than a second. */
+void loop_rest(struct loop *loop, uint32_t ns);
 
 #endif

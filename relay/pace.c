@@ -7,7 +7,7 @@
 #define GAP_MAX  1000000
 #define WEIGHT   8 /* of the past */
 #define MANY     32
-#define WORTH_NS (PACE_REST_NS / 4)
+#define WORTH_NS (PACE_ROUND_NS / 6)
 
 void pace_read(struct pace *pace, struct pace_lead *lead, uint64_t rx_frames, uint64_t tx_frames)
 {
@@ -22,7 +22,7 @@ void pace_read(struct pace *pace, struct pace_lead *lead, uint64_t rx_frames, ui
         pace->is_one_way = true;
 }
 
-uint32_t pace_rest_ns(struct pace *pace, uint64_t now_ns)
+uint32_t pace_round_ns(struct pace *pace, uint64_t now_ns)
 {
     uint32_t frames = pace->frames;
     bool is_one_way = pace->is_one_way;
@@ -35,5 +35,5 @@ uint32_t pace_rest_ns(struct pace *pace, uint64_t now_ns)
     pace->round_ns = now_ns;
     pace->frames = 0;
     pace->is_one_way = false;
-    return is_one_way && frames < MANY && pace->frame_ns < WORTH_NS ? PACE_REST_NS : 0;
+    return is_one_way && frames < MANY && pace->frame_ns < WORTH_NS ? PACE_ROUND_NS : 0;
 }

@@ -2,8 +2,8 @@
 /*
  * When it pays to let frames gather. A guest writes each frame with a call of its own, and waking
  * for each costs us, and the guest which has to wake us, more than the frame does. So while frames
- * come fast, few at a time, and from ports that get hardly any back, the forwarder rests for some
- * microseconds between its rounds. Never where a frame is answered by a frame: who waits for an
+ * come fast, few at a time, and from ports that get hardly any back, the forwarder begins a round
+ * every so many microseconds only. Never where a frame is answered by a frame: who waits for an
  * answer is not to wait for us. Pure: the clock is passed in.
  */
 #ifndef NR_RELAY_PACE_H
@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PACE_REST_NS 50000
+#define PACE_ROUND_NS 75000
 
 struct pace {
     uint64_t round_ns; /* when the last round with frames was */
@@ -29,7 +29,7 @@ struct pace_lead {
 
 /* The port was read, and has counted so many in all. */
 void pace_read(struct pace *pace, struct pace_lead *lead, uint64_t rx_frames, uint64_t tx_frames);
-/* The round is over: how long to rest, perhaps 0. */
-uint32_t pace_rest_ns(struct pace *pace, uint64_t now_ns);
+/* The round that began now is over: how long it is to last, with a rest; 0: as long as it did. */
+uint32_t pace_round_ns(struct pace *pace, uint64_t now_ns);
 
 #endif

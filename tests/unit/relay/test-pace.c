@@ -27,7 +27,7 @@ static uint32_t round_of(struct side *from, uint64_t frames, uint64_t gap_ns)
     to->tx += frames;
     now += gap_ns;
     pace_read(&pace, &from->lead, from->rx, from->tx);
-    return pace_rest_ns(&pace, now);
+    return pace_round_ns(&pace, now);
 }
 
 static void test_frame_by_frame(void)
@@ -39,7 +39,7 @@ static void test_frame_by_frame(void)
         rested += round_of(&one, 1, 7000) > 0;
     g_assert_cmpint(rested, >, 50);
     for (int i = 0; i < 100; ++i) /* as it is once it rests */
-        g_assert_cmpuint(round_of(&one, 8, PACE_REST_NS + 10000), ==, PACE_REST_NS);
+        g_assert_cmpuint(round_of(&one, 8, PACE_ROUND_NS + 10000), ==, PACE_ROUND_NS);
 }
 
 /* However fast: a frame for a frame, or a few for one. */
@@ -103,9 +103,9 @@ static void test_empty_rounds(void)
     begin();
     for (int i = 0; i < 100; ++i)
         round_of(&one, 8, 30000);
-    g_assert_cmpuint(pace_rest_ns(&pace, now), ==, 0);
+    g_assert_cmpuint(pace_round_ns(&pace, now), ==, 0);
     g_assert_cmpuint(round_of(&one, 0, 100), ==, 0);
-    g_assert_cmpuint(round_of(&one, 8, 30000), ==, PACE_REST_NS);
+    g_assert_cmpuint(round_of(&one, 8, 30000), ==, PACE_ROUND_NS);
 }
 
 int main(int argc, char **argv)
