@@ -8,10 +8,10 @@
  * before anything is known of it. A copy that comes soon does not move its station either.
  *
  * But a station that moves, or two that share an address, repeat frames too, and nothing is wrong
- * with them. So what is done about it is decided by probes alone, and no probe is sent before a
- * copy has come in for the second time through the same port: a wire, and a guest that is alone
- * behind its port, never see one. The port is suspect then, and a few probes go out of it. If one
- * of ours comes back
+ * with them. So what is done about it is decided by probes alone, and no probe is sent before one
+ * copy too many has come in, which is not the first one through its port: a wire, and a guest that
+ * is alone behind its port, never see one. The port is suspect then, and a few probes go out of it.
+ * If one of ours comes back
  *   - through another port of ours, the two close a loop, and the one with the higher id (the one
  *     that came later) is blocked;
  *   - through the same port, the loop is beyond it: blocking would not help, damping does;
@@ -177,7 +177,8 @@ static bool is_suspicious(struct loopguard_port *port, const struct damping_coun
     }
     if (is_trusted(port, now_ms))
         return count->copies > COPIES_TRUSTED;
-    return ++port->n_copies > COPIES_SUSPECT || (count->is_again && count->gap_ms < COPIES_FAST_MS);
+    return ++port->n_copies > COPIES_SUSPECT ||
+           (count->is_again && count->copies > COPIES_MAX && count->gap_ms < COPIES_FAST_MS);
 }
 
 static bool are_too_many(const struct loopguard_port *port, const struct damping_count *count,

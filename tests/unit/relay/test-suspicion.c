@@ -70,8 +70,10 @@ static void provoke(uint16_t slot, uint8_t ret_probe[PROBE_LEN])
     static unsigned number = 1000;
 
     flood(PORTS - 1, ++number);
-    flood(slot, number);
-    flood(slot, number);
+    for (unsigned i = 0; i < 5; ++i) {
+        g_assert_cmpuint(guard->n_out, ==, 0);
+        flood(slot, number);
+    }
     g_assert_cmpuint(guard->n_out, ==, 1);
     g_assert_cmpuint(guard->out[0].slot, ==, slot);
     memcpy(ret_probe, guard->out[0].frame, PROBE_LEN);
