@@ -179,7 +179,7 @@ static void each_world(const struct topology *topology, void (*test)(bool is_qui
 static void find(bool is_quick)
 {
     say(first_guest());
-    play(1000);
+    talk(900);
     if (is_quick)
         g_assert_cmpuint(count_blocked(), ==, count_needless());
     talk(20000);
