@@ -82,7 +82,7 @@ static void dial_done(struct attachment *a)
     loop_timer_stop(&a->keeper->loop, &a->timer);
     loop_del(&a->keeper->loop, &a->io);
     fd = steal_fd(&a->io.fd);
-    r = keeper_hold(a->keeper, a, is_unix(a) ? PORT_PIPE : PORT_TCP, fd, fd, "");
+    r = keeper_hold(a->keeper, a, is_unix(a) ? PORT_UNIX : PORT_TCP, fd, fd, "");
     if (r < 0) {
         attachment_retry_later(a, strerror(-r));
         return;

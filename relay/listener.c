@@ -78,7 +78,7 @@ static int take(struct attachment *a, int accepted)
 
     if (!is_unix(a))
         prepare_tcp(fd);
-    r = keeper_hold(a->keeper, a, is_unix(a) ? PORT_PIPE : PORT_TCP, fd, fd, "");
+    r = keeper_hold(a->keeper, a, is_unix(a) ? PORT_UNIX : PORT_TCP, fd, fd, "");
     if (r == 0)
         steal_fd(&fd);
     return r;

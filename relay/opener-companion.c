@@ -155,7 +155,7 @@ static void came_up(struct attachment *a)
         end(a, -EPROTO, "it talks nonsense");
         return;
     }
-    r = keeper_hold(a->keeper, a, PORT_PIPE, a->frames_fd, a->frames_fd, "");
+    r = keeper_hold(a->keeper, a, PORT_UNIX, a->frames_fd, a->frames_fd, "");
     if (r < 0) {
         end(a, r, strerror(-r));
         return;

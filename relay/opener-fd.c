@@ -43,7 +43,7 @@ static int kind_of(int fd, char ifname[TAP_NAME_MAX])
     if (get_option(fd, SO_TYPE) != SOCK_STREAM || !is_connected(fd))
         return -EINVAL;
     if ((domain != AF_INET && domain != AF_INET6) || get_option(fd, SO_PROTOCOL) != IPPROTO_TCP)
-        return PORT_PIPE;
+        return domain == AF_UNIX ? PORT_UNIX : PORT_PIPE;
     if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0 ||
         setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on)) < 0)
         return -errno;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Byte streams whose kernel side keeps no counts: UNIX sockets, pipes, terminals, files. Input is
+ * Byte streams without any counts: pipes, terminals, files, and sockets in their place. Input is
  * read into the carry ring, where a successor finds it; output is noted after each call. A kill
  * between such a call and its note can lose one read, or repeat one write.
  */

@@ -9,8 +9,8 @@
 #include "common/scope.h"
 
 static const struct port_ops *const ops_of[PORT_KIND_COUNT] = {
-    [PORT_TCP] = &port_tcp_ops, [PORT_PIPE] = &port_pipe_ops,   [PORT_UDP] = &port_udp_ops,
-    [PORT_TAP] = &port_tap_ops, [PORT_DGRAM] = &port_dgram_ops,
+    [PORT_TCP] = &port_tcp_ops, [PORT_UNIX] = &port_unix_ops, [PORT_PIPE] = &port_pipe_ops,
+    [PORT_UDP] = &port_udp_ops, [PORT_TAP] = &port_tap_ops,   [PORT_DGRAM] = &port_dgram_ops,
 };
 
 /* The id comes last: a record without it is begun anew. */
@@ -62,6 +62,7 @@ int port_new(struct port **ret, struct shared *shared, enum port_kind kind, uint
     port->id = id;
     port->joined_max = FRAME_MAX;
     port->rfd = port->wfd = -1;
+    port->cut = true; /* until its queue has been empty */
     port->record = &shared->core->port[slot];
     port->counters = &shared->extra->counters[slot];
     if (fresh)

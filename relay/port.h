@@ -18,7 +18,8 @@
 
 enum port_kind {
     PORT_TCP,
-    PORT_PIPE, /* a byte stream without kernel counts: UNIX socket, pipe, terminal, file */
+    PORT_UNIX, /* a stream */
+    PORT_PIPE, /* a byte stream without any counts: pipe, terminal, file */
     PORT_UDP,
     PORT_TAP,
     PORT_DGRAM, /* a UNIX socket of datagrams */
@@ -71,11 +72,13 @@ struct port {
     uint64_t sent;       /* H */
     bool told_size;      /* that it drops frames for their length */
     uint32_t joined_max; /* longer frames do not leave in one call's message with others */
+    int peeked;          /* UNIX: the offset of its next peek; -1: not known */
+    bool cut;            /* UNIX: what is queued may not begin with a whole frame */
     uint32_t head_size;  /* TAP: of the virtio header before each frame */
     int dead;            /* 0, or why: negative errno; it is closed at the end of the round */
 };
 
-extern const struct port_ops port_tcp_ops, port_pipe_ops, port_udp_ops, port_tap_ops,
+extern const struct port_ops port_tcp_ops, port_unix_ops, port_pipe_ops, port_udp_ops, port_tap_ops,
     port_dgram_ops;
 
 /*

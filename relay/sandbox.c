@@ -6,6 +6,7 @@
 #include <seccomp.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include "relay/confine.h"
 
 /* A forwarder's life. It cannot make a socket, open a file, run a program or signal anybody. */
@@ -52,11 +53,13 @@ static const int allowed[] = {
     SCMP_SYS(getppid),
 };
 
-/* How much waits in a socket, and nothing else: what asks a TAP waits for whoever changes links. */
+/* How much waits in a socket, and nothing else: what asks a TAP waits for whoever changes links.
+ * And where to look into a UNIX socket. */
 static int allow_questions(scmp_filter_ctx filter)
 {
     static const unsigned questions[] = { SIOCINQ, SIOCOUTQ };
-    int r = 0;
+    int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(setsockopt), 2,
+                             SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET), SCMP_A2(SCMP_CMP_EQ, SO_PEEK_OFF));
 
     for (size_t i = 0; r == 0 && i < sizeof(questions) / sizeof(questions[0]); ++i)
         r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,

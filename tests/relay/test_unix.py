@@ -4,6 +4,7 @@
 
 import errno
 import os
+import random
 import signal
 import socket
 import stat
@@ -21,6 +22,8 @@ from wait import eventually
 
 
 OURS, THEIRS = "/run/ours", "/run/theirs"
+KILLS = int(os.environ.get("KILLS", "50"))     # more of them find rarer faults
+CALL = 32 << 10                     # bytes that leave in one call at most
 LISTEN, DGRAM = f"unix-listen:{OURS}", f"unix-dgram:{OURS}:{THEIRS}"
 
 
@@ -250,6 +253,34 @@ def test_two_relays_by_datagrams():
                 here.close()
                 end(other)
                 there.close()
+
+
+@tap.timeout(120)
+def test_streams_beside_kills():
+    """the forwarder is killed again and again: the streams stay, nothing is lost or torn, and what
+    comes twice is a call's worth of whole frames"""
+    moments = random.Random(5)
+    with Relay("-l", "12345", LISTEN) as relay:
+        relay.listening(12345)
+        guests = dial_when_there(OURS), dial_when_there(OURS), dial(12345)
+        repeated = 0
+        with Traffic(*guests, rate=0, window=96 << 10, sizes=(60, 1514)) as traffic:
+            for _ in range(KILLS):
+                was = relay.forwarder()
+                time.sleep(moments.uniform(0, 0.01))        # the moment is the point
+                os.kill(was, signal.SIGKILL)
+                eventually(lambda was=was: relay.forwarder() != was, 20, "another forwarder")
+                repeated += whole(traffic.sample())
+            repeated += whole(traffic.finish())
+        assert repeated <= KILLS * (CALL // 64), f"{repeated} frames came twice"
+        introduce(*guests)
+
+
+def whole(result):
+    """No frame is lost or torn, no stream ended; returns how many came twice."""
+    wrong = {key: result[key] for key in ("lost", "corrupt", "stray", "closed") if result[key]}
+    assert not wrong, f"{wrong} in {result}"
+    return result["repeated"]
 
 
 def test_datagrams_beside_kills():

@@ -105,8 +105,8 @@ static ssize_t played_send(struct port *port, const struct iovec *iov, size_t n)
         .name = "played", .positions = played_positions, .fill = played_fill,                      \
         .consume = played_consume, .send = played_send,                                            \
     }
-const struct port_ops port_tcp_ops = PLAYED, port_pipe_ops = PLAYED, port_udp_ops = PLAYED,
-                      port_tap_ops = PLAYED, port_dgram_ops = PLAYED;
+const struct port_ops port_tcp_ops = PLAYED, port_unix_ops = PLAYED, port_pipe_ops = PLAYED,
+                      port_udp_ops = PLAYED, port_tap_ops = PLAYED, port_dgram_ops = PLAYED;
 
 /* Some runts, some large, all telling who sent them and as which; the last one is cut off. */
 static void make_input(uint8_t from)

@@ -156,6 +156,65 @@ static void test_pipe(void)
     port_free(heir);
 }
 
+/* The batch that a port's input is of is being let go. */
+static void begin_consume(const struct port *port, uint64_t end)
+{
+    struct shared_batch *b = &shared.core->batch;
+
+    b->in_slot = port->slot;
+    b->in_id = port->id;
+    b->x = port->record->c0;
+    b->end = b->cend = end;
+    b->state = SHARED_CONSUME;
+}
+
+static void end_consume(struct port *port)
+{
+    port->record->c0 = port->record->c1 = shared.core->batch.cend;
+    shared.core->batch.state = SHARED_IDLE;
+}
+
+/* However far a predecessor came in letting go, the heir goes on from there. */
+static void unix_input_of(size_t let_go)
+{
+    g_autofree uint8_t *work = g_malloc(SHARED_WORK);
+    struct port *port, *heir;
+    char rest[16] = "";
+    int ends[2], fd;
+
+    g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), ==, 0);
+    fd = dup(ends[0]);
+    shared.core->port[9].id = 0;
+    g_assert_cmpint(port_new(&port, &shared, PORT_UNIX, 9, 40, ends[0], ends[0], false), ==, 0);
+    g_assert_cmpint(port->ops->fill(port, work, 1000), ==, 0); /* does not wait */
+    send_all(ends[1], "0123456789", 10, 0);
+    send_all(ends[1], "abcdef", 6, 0);
+    g_assert_cmpint(port->ops->fill(port, work, 1000), ==, 16);
+    g_assert_cmpint(port->ops->fill(port, work, 12), ==, 12); /* nothing was let go */
+    g_assert_cmpmem(work, 12, "0123456789ab", 12);
+    begin_consume(port, 12);
+    if (let_go > 0)
+        g_assert_cmpint(port->ops->consume(port, let_go), ==, 0);
+    port_free(port);
+
+    g_assert_cmpint(port_new(&heir, &shared, PORT_UNIX, 9, 40, fd, fd, true), ==, 0);
+    g_assert_cmpuint(heir->consumed, ==, let_go);
+    g_assert_cmpint(heir->ops->consume(heir, 12), ==, 0);
+    end_consume(heir);
+    g_assert_cmpint(heir->ops->fill(heir, (uint8_t *)rest, sizeof(rest)), ==, 4);
+    g_assert_cmpstr(rest, ==, "cdef");
+    port_free(heir);
+    close(ends[1]);
+}
+
+static void test_unix_in(void)
+{
+    static const size_t places[] = { 0, 12 };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(places); i++)
+        unix_input_of(places[i]);
+}
+
 static void test_udp_in(void)
 {
     g_autofree uint8_t *work = g_malloc(SHARED_WORK);
@@ -324,6 +383,7 @@ int main(int argc, char **argv)
     g_test_add_func("/port/tcp-dialled", test_tcp_dialled);
     g_test_add_func("/port/tcp-positions-that-cannot-be", test_tcp_positions_that_cannot_be);
     g_test_add_func("/port/pipe", test_pipe);
+    g_test_add_func("/port/unix-in", test_unix_in);
     g_test_add_func("/port/udp-in", test_udp_in);
     g_test_add_func("/port/udp-out", test_udp_out);
     g_test_add_func("/port/udp-killed-in-the-call", test_udp_killed_in_the_call);
