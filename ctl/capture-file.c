@@ -137,9 +137,19 @@ static int by_index(gconstpointer a, gconstpointer b)
     return x->index < y->index ? -1 : x->index > y->index;
 }
 
+/* Readers such as tcpdump refuse a file without any interface. */
+static void put_no_interface(NrCaptureFile *file)
+{
+    nr_pcapng_interface(file->pending, "no frame", "", file->bounds.snaplen);
+    nr_pcapng_statistics(file->pending, 0, file->begin_ns, file->last_ns, 0, file->missed);
+}
+
 void nr_capture_file_end(NrCaptureFile *file)
 {
     g_autoptr(GList) interfaces = g_list_sort(g_hash_table_get_values(file->interfaces), by_index);
+
+    if (!interfaces)
+        put_no_interface(file);
 
     for (GList *l = interfaces; l; l = l->next) {
         const Interface *interface = l->data;

@@ -44,6 +44,7 @@ typedef struct {
     gboolean
         over; /* no more records: told to end, the time is up, the ports or the relay are gone */
     gboolean relay_gone;
+    gboolean reader_gone; /* who read the pipe has seen enough */
 } Capture;
 
 /* Bounds */
@@ -220,6 +221,7 @@ static gboolean wait_for(Capture *capture, int fd, short events)
         set_over(capture);
     if (capture->over || poll(fds, count, left_ms(capture)) < 0)
         return FALSE;
+    capture->reader_gone = capture->reader_gone || fds[2].revents;
     if (fds[1].revents || fds[2].revents)
         set_over(capture);
     if (!capture->relay_gone && fds[3].revents && !nr_relay_client_drain(capture->client))
@@ -234,13 +236,14 @@ static gboolean is_writable(int fd)
     return poll(&poll_fd, 1, END_GRACE_MS) == 1;
 }
 
-/* FALSE after it has said what is wrong. A pipe that nobody reads is waited for until the end. */
+/* FALSE after it has said what is wrong. A pipe that nobody reads is waited for until the end; that
+ * its reader ends (tcpdump -c 3) is an end as good as any. */
 static gboolean write_pending(Capture *capture)
 {
     GByteArray *pending = capture->file->pending;
     gsize done = 0;
 
-    while (done < pending->len) {
+    while (done < pending->len && !capture->reader_gone) {
         gsize size = pending->len - done;
         ssize_t n;
 
@@ -255,7 +258,10 @@ static gboolean write_pending(Capture *capture)
         }
         n = write(capture->out, pending->data + done,
                   capture->out_is_file ? size : MIN(size, PIPE_CHUNK));
-        if (n < 0 && errno != EINTR && errno != EAGAIN) {
+        if (n < 0 && errno == EPIPE) {
+            capture->reader_gone = TRUE;
+            set_over(capture);
+        } else if (n < 0 && errno != EINTR && errno != EAGAIN) {
             nr_complain("%s: %s; the capture ends", capture->out_name, g_strerror(errno));
             return FALSE;
         }
@@ -320,7 +326,7 @@ static NrExit run(Capture *capture)
         if (r == 0)
             wait_for(capture, capture->reader, POLLIN);
     }
-    if (!begun && !capture->relay_gone) {
+    if (!begun && !capture->relay_gone && !capture->reader_gone) {
         nr_complain("%s: the relay does not answer", capture->call->relay);
         return NR_EXIT_ABSENT;
     }

@@ -128,6 +128,22 @@ static void test_bounds(void)
     }
 }
 
+/* What was missed is told even where no frame is there. */
+static void test_no_frame(void)
+{
+    g_autoptr(NrCaptureFile) file = nr_capture_file_new(&no_bounds, name_port, NULL);
+    g_autoptr(GByteArray) packet = g_byte_array_new();
+
+    add(packet, CAPTURE_BEGUN, 0, 5, 0);
+    add(packet, CAPTURE_MISSED, 7, 11, 12);
+    g_assert_true(nr_capture_file_take(file, packet->data, packet->len));
+    nr_capture_file_end(file);
+    g_assert_cmpuint(file->missed, ==, 12);
+    g_assert_cmpuint(count_blocks(file->pending, 1), ==, 1);
+    g_assert_cmpuint(count_blocks(file->pending, 6), ==, 0);
+    g_assert_cmpuint(count_blocks(file->pending, 5), ==, 1);
+}
+
 static void test_times(void)
 {
     NrCaptureBounds bounds = { G_MAXUINT64, G_MAXUINT64, 20, 69632 };
@@ -162,6 +178,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/capture-file/blocks", test_blocks);
     g_test_add_func("/capture-file/a-file", test_a_file);
+    g_test_add_func("/capture-file/no-frame", test_no_frame);
     g_test_add_func("/capture-file/bounds", test_bounds);
     g_test_add_func("/capture-file/times", test_times);
     g_test_add_func("/capture-file/malformed", test_malformed);
