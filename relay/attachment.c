@@ -142,6 +142,7 @@ void attachment_set_state(struct attachment *attachment, enum ctl_endpoint_state
 {
     if (attachment->state == state && is_detail(attachment, detail))
         return;
+    attachment->missed &= state != CTL_ENDPOINT_UP;
     if (attachment->state != state)
         attachment->since_s = keeper_clock_s();
     attachment->state = state;
@@ -176,10 +177,37 @@ void attachment_child_ended(struct keeper *keeper, pid_t pid, int status)
     }
 }
 
+void attachment_connected(struct attachment *attachment)
+{
+    if (attachment->missed)
+        log_limited(LOG_LEVEL_NOTICE, "%s is connected", attachment->text);
+    else
+        log_limited(LOG_LEVEL_INFO, "%s is connected", attachment->text);
+    attachment_set_state(attachment, CTL_ENDPOINT_UP, "");
+}
+
+/* Once each time that it cannot be reached: a mistyped address looks like a far end that is late.
+ * That a connection ended is ordinary, and a manager knows by itself. */
+static bool is_news(const struct attachment *attachment)
+{
+    return !attachment->missed && attachment->state != CTL_ENDPOINT_UP &&
+           !attachment->keeper->config->managed;
+}
+
+static void tell_waiting(struct attachment *attachment, const char *why)
+{
+    if (is_news(attachment)) {
+        attachment->missed = true;
+        log_limited(LOG_LEVEL_NOTICE, "%s cannot be reached, and is waited for: %s",
+                    attachment->text, why);
+    } else if (attachment->state != CTL_ENDPOINT_DIALLING || !is_detail(attachment, why)) {
+        log_limited(LOG_LEVEL_INFO, "%s is waited for: %s", attachment->text, why);
+    }
+}
+
 void attachment_retry_later(struct attachment *attachment, const char *why)
 {
-    if (attachment->state != CTL_ENDPOINT_DIALLING || !is_detail(attachment, why))
-        log_limited(LOG_LEVEL_INFO, "%s is waited for: %s", attachment->text, why);
+    tell_waiting(attachment, why);
     attachment_set_state(attachment, CTL_ENDPOINT_DIALLING, why);
     loop_timer_in(&attachment->keeper->loop, &attachment->timer, attachment->retry_ms);
     attachment->retry_ms *= 2;

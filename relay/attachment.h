@@ -60,6 +60,7 @@ struct attachment {
     char detail[128]; /* why it is not through, or a TAP's name */
     uint64_t since_s;
     unsigned n_ports;
+    bool missed; /* that it cannot be reached has been said, and not yet that it can be */
 
     /* for the kinds' own use */
     struct loop_io io; /* listening, or connecting; fd -1: neither */
@@ -100,6 +101,8 @@ struct holding *attachment_port(const struct attachment *attachment);
 
 void attachment_set_state(struct attachment *attachment, enum ctl_endpoint_state state,
                           const char *detail);
+/* It has its port: up, with a line. */
+void attachment_connected(struct attachment *attachment);
 /* The end of ATTACHMENT_PENDING. After a failure the attachment is gone. */
 void attachment_started(struct attachment *attachment, int r, const char *error);
 /* A child of this process is dead: some attachment's, or nobody's any more. */

@@ -89,8 +89,7 @@ static void dial_done(struct attachment *a)
     }
     steal_fd(&fd);
     a->up_ms = a->keeper->loop.now_ms;
-    log_limited(LOG_LEVEL_INFO, "%s is through", a->text);
-    attachment_set_state(a, CTL_ENDPOINT_UP, "");
+    attachment_connected(a);
     if (!is_unix(a)) /* which are closed by whoever vanishes */
         loop_timer_in(&a->keeper->loop, &a->timer, LOOK_MS);
 }

@@ -163,7 +163,7 @@ static void came_up(struct attachment *a)
     a->frames_fd = -1;
     loop_timer_stop(&a->keeper->loop, &a->timer);
     a->up_ms = a->keeper->loop.now_ms;
-    attachment_set_state(a, CTL_ENDPOINT_UP, "");
+    attachment_connected(a);
     if (a->waiting) {
         a->waiting = false;
         attachment_started(a, 0, NULL);

@@ -102,7 +102,7 @@ static int udp_open(struct attachment *a, const struct inet_address *local,
     if (r < 0)
         log_debug("%s: datagrams of strangers are not counted: %s", a->text, strerror(-r));
     a->up_ms = a->keeper->loop.now_ms;
-    attachment_set_state(a, CTL_ENDPOINT_UP, "");
+    attachment_connected(a);
     return 0;
 }
 

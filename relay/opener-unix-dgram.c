@@ -59,8 +59,7 @@ static int dgram_hold(struct attachment *a)
     loop_del(&a->keeper->loop, &a->io);
     a->io.fd = -1;
     a->up_ms = a->keeper->loop.now_ms;
-    log_limited(LOG_LEVEL_INFO, "%s is through", a->text);
-    attachment_set_state(a, CTL_ENDPOINT_UP, "");
+    attachment_connected(a);
     loop_timer_in(&a->keeper->loop, &a->timer, LOOK_MS);
     return 0;
 }

@@ -56,24 +56,48 @@ static bool tell_port(const struct holding *holding)
                     c->tx_frames, c->tx_bytes, holding->queued, describe_drops(c, drops));
 }
 
+static bool tell_endpoint(const struct attachment *a)
+{
+    char shown[ENDPOINT_TEXT_MAX], detail[TEXT_MAX];
+
+    return log_line(LOG_LEVEL_NOTICE, "endpoint %u, %s: %s%s%s", a->id,
+                    log_printable(a->text, shown, sizeof(shown)), ctl_endpoint_state_name(a->state),
+                    *a->detail ? ": " : "", log_printable(a->detail, detail, sizeof(detail)));
+}
+
+/* Ids only grow along the list, which may have changed since. False where a line was not taken. */
+static bool tell_endpoints(struct tally *tally)
+{
+    for (struct attachment *a = tally->keeper->attachments; a; a = a->next) {
+        if (a->id <= tally->endpoint_id)
+            continue;
+        if (!tell_endpoint(a))
+            return false;
+        tally->endpoint_id = a->id;
+        tally->stuck = 0;
+    }
+    return true;
+}
+
+static bool tell_ports(struct tally *tally)
+{
+    for (; tally->slot < tally->keeper->n_slots; ++tally->slot) {
+        const struct holding *holding = tally->keeper->holdings[tally->slot];
+
+        if (holding && !tell_port(holding))
+            return false;
+        tally->stuck = 0;
+    }
+    return true;
+}
+
 /* A pipe holds some hundred lines; the rest comes once its reader has taken them. */
 static void tell(struct tally *tally)
 {
-    struct keeper *keeper = tally->keeper;
-
-    for (; tally->slot < keeper->n_slots; ++tally->slot) {
-        const struct holding *holding = keeper->holdings[tally->slot];
-
-        if (holding && !tell_port(holding)) {
-            if (++tally->stuck < STUCK_MAX) {
-                loop_timer_in(&keeper->loop, &tally->timer, AGAIN_MS);
-                return;
-            }
-            break;
-        }
-        tally->stuck = 0;
-    }
-    tally->telling = false;
+    if (!(tell_endpoints(tally) && tell_ports(tally)) && ++tally->stuck < STUCK_MAX)
+        loop_timer_in(&tally->keeper->loop, &tally->timer, AGAIN_MS);
+    else
+        tally->telling = false;
 }
 
 static void on_again(struct loop_timer *timer)
@@ -100,6 +124,7 @@ void tally_stats_ready(struct tally *tally)
         return;
     tally->asked = false;
     tally->telling = true;
+    tally->endpoint_id = 0;
     tally->slot = 0;
     tally->stuck = 0;
     log_notice("counters of %u ports:", tally->keeper->n_holdings);

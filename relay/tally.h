@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The counters of all ports on standard error, asked for by SIGUSR1: a line each, as fast as they
- * are taken there and no faster. */
+/* All endpoints, and the counters of all ports, on standard error, asked for by SIGUSR1: a line
+ * each, as fast as they are taken there and no faster. */
 #ifndef NR_RELAY_TALLY_H
 #define NR_RELAY_TALLY_H
 
@@ -13,7 +13,8 @@ struct tally {
     struct keeper *keeper;
     struct loop_timer timer;
     bool asked;   /* the forwarder's numbers are waited for */
-    bool telling; /* from slot on */
+    bool telling; /* endpoints behind this one, then ports from slot on */
+    uint32_t endpoint_id;
     uint32_t slot;
     unsigned stuck; /* tries in a row that brought nothing */
 };

@@ -246,6 +246,29 @@ def test_SIGUSR1_tells_the_counters():
         assert "l\\xc3\\xa4b: port 1," in relay.text() and "a\\xe2\\x80\\xaeb" in relay.text()
 
 
+def test_F9_what_cannot_be_reached_is_said():
+    """without -v: one line with the reason, one when it is there; SIGUSR1 tells the rest"""
+    with Relay("127.0.0.1:2001", "unix:/nonexistent/vm.sock") as relay:
+        eventually(lambda: len(lines_like(relay, "cannot be reached")) == 2, 5, "both are named")
+        assert lines_like(relay, "tcp:127.0.0.1:2001 cannot be reached, and is waited for: "
+                          "Connection refused"), relay.text()
+        with socket.socket() as far:
+            far.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            far.bind(("127.0.0.1", 2001))
+            far.listen()
+            eventually(lambda: lines_like(relay, "2001 is connected"), 5, "it is there")
+        relay.process.send_signal(signal.SIGUSR1)
+        eventually(lambda: lines_like(relay, "endpoint 2, unix:/nonexistent/vm.sock: dialling: No "
+                                      "such file"), 5, "SIGUSR1 tells why")
+        assert lines_like(relay, "endpoint 1, tcp:127.0.0.1:2001: "), relay.text()
+        assert len(lines_like(relay, "vm.sock cannot be reached")) == 1, relay.text()
+    with ManagedRelay("lab") as relay:
+        control = relay.control()
+        endpoint = control.attach("tcp:127.0.0.1:2001")
+        eventually(lambda: control.dump()[0][endpoint].get("detail"), 5, "why it is not there")
+        assert not lines_like(relay, "cannot be reached"), "its manager knows by itself"
+
+
 def test_SIGUSR1_stops_nothing():
     """to all of its processes, from the first moment on, again and again: no frame is lost"""
     with Relay("-l", "12345") as relay:
