@@ -20,7 +20,7 @@ static const NrCommand commands[] = {
     { "hook", "prepare|release|reconnect -- GUEST",
       "what libvirt's hook calls, with the guest's XML on standard input", NR_OPTION_SOCKET, 2, 2,
       nr_hook_run },
-    { "help", "", "show this", 0, 0, G_MAXUINT, help_run },
+    { "help", "[COMMAND]", "show this, or the part about a command", 0, 0, G_MAXUINT, help_run },
     { "complete", "WORD...", NULL, NR_OPTIONS_ASKING, 0, G_MAXUINT, nr_complete_run },
 };
 
@@ -69,7 +69,7 @@ static const struct {
       G_STRUCT_OFFSET(NrCall, packets) },
     { "snaplen", 0, "BYTES", "... so much of each frame", NR_OPTION_SNAPLEN,
       G_STRUCT_OFFSET(NrCall, snaplen) },
-    { "help", 'h', NULL, "show this", NR_OPTION_HELP },
+    { "help", 'h', NULL, "show this, or the part about COMMAND", NR_OPTION_HELP },
     { "version", 'V', NULL, "show the version", NR_OPTION_VERSION },
 };
 
@@ -99,19 +99,15 @@ static void print_commands(FILE *out, gboolean of_relay)
     }
 }
 
-static void print_help(FILE *out)
+static void print_options(FILE *out, guint bits)
 {
-    fputs("usage: netrelayctl COMMAND [OPTION]...\n"
-          "       netrelayctl --relay PATH [COMMAND] [OPTION]...\n\ncommands:\n",
-          out);
-    print_commands(out, FALSE);
-    fputs("\ncommands with --relay:\n", out);
-    print_commands(out, TRUE);
     fputs("\noptions:\n", out);
     for (guint i = 0; i < G_N_ELEMENTS(options); i++) {
         g_autofree char *left =
             g_strdup_printf("--%s %s", options[i].name, options[i].argument ?: "");
 
+        if (!(options[i].bit & bits))
+            continue;
         fprintf(out, options[i].letter ? "  -%c, " : "      ", options[i].letter);
         fprintf(out, "%-16s %s\n", left, options[i].summary);
     }
@@ -120,9 +116,69 @@ static void print_help(FILE *out)
           out);
 }
 
+static void print_help(FILE *out)
+{
+    fputs("usage: netrelayctl COMMAND [OPTION]...\n"
+          "       netrelayctl --relay PATH [COMMAND] [OPTION]...\n\ncommands:\n",
+          out);
+    print_commands(out, FALSE);
+    fputs("\ncommands with --relay:\n", out);
+    print_commands(out, TRUE);
+    print_options(out, G_MAXUINT);
+}
+
+static const NrCommand *look_up(gboolean of_relay, const char *name)
+{
+    const NrCommand *command;
+
+    for (guint i = 0; (command = nr_command_at(of_relay, i)); i++) {
+        if (g_str_equal(command->name, name))
+            return command;
+    }
+    return NULL;
+}
+
+static const NrCommand *find_command(gboolean of_relay, const char *name)
+{
+    const NrCommand *command = look_up(of_relay, name);
+
+    if (command)
+        return command;
+    if (!of_relay && look_up(TRUE, name))
+        nr_complain("%s needs --relay PATH, the relay that is meant; see netrelayctl help", name);
+    else
+        nr_complain("there is no command '%s'%s; see netrelayctl help", name,
+                    of_relay ? " with --relay" : "");
+    return NULL;
+}
+
+static void print_command(const NrCommand *command, gboolean of_relay)
+{
+    printf("usage: netrelayctl %s%s%s%s [OPTION]...\n\n  %s\n", of_relay ? "--relay PATH " : "",
+           command->name, *command->operands ? " " : "", command->operands, command->summary);
+    print_options(stdout, command->options | NR_OPTIONS_ANY);
+}
+
+/* The part about one command, where one is named; a name may be a manager's command and a relay's.
+ */
 static NrExit help_run(const NrCall *call)
 {
-    print_help(stdout);
+    const char *name = call->operand_count ? call->operands[0] : NULL;
+    const NrCommand *of_manager = name && !call->relay ? look_up(FALSE, name) : NULL;
+    const NrCommand *of_relay = name ? look_up(TRUE, name) : NULL;
+
+    if (!name) {
+        print_help(stdout);
+        return NR_EXIT_DONE;
+    }
+    if (!of_manager && !of_relay && !find_command(call->relay != NULL, name))
+        return NR_EXIT_USAGE;
+    if (of_manager && of_manager->summary)
+        print_command(of_manager, FALSE);
+    if (of_manager && of_relay)
+        putchar('\n');
+    if (of_relay)
+        print_command(of_relay, TRUE);
     return NR_EXIT_DONE;
 }
 
@@ -173,19 +229,6 @@ static gboolean parse_options(NrCall *call, int argc, char **argv)
     return TRUE;
 }
 
-static const NrCommand *find_command(gboolean of_relay, const char *name)
-{
-    const NrCommand *command;
-
-    for (guint i = 0; (command = nr_command_at(of_relay, i)); i++) {
-        if (g_str_equal(command->name, name))
-            return command;
-    }
-    nr_complain("there is no command '%s'%s; see netrelayctl help", name,
-                of_relay ? " with --relay" : "");
-    return NULL;
-}
-
 static gboolean check_call(const NrCommand *command, const NrCall *call)
 {
     guint excess = call->options & ~(command->options | NR_OPTIONS_ANY);
@@ -229,6 +272,12 @@ static NrExit find_place(NrCall *call)
     return NR_EXIT_DONE;
 }
 
+static void take_operands(NrCall *call, int argc, char **argv, int first)
+{
+    call->operands = argv + MIN(first, argc);
+    call->operand_count = (guint)MAX(argc - first, 0);
+}
+
 static NrExit run_command(NrCall *call, int argc, char **argv)
 {
     gboolean of_relay = call->relay != NULL;
@@ -242,8 +291,7 @@ static NrExit run_command(NrCall *call, int argc, char **argv)
     command = find_command(of_relay, optind < argc ? argv[optind] : "status");
     if (!command)
         return NR_EXIT_USAGE;
-    call->operands = argv + MIN(optind + 1, argc);
-    call->operand_count = (guint)MAX(argc - optind - 1, 0);
+    take_operands(call, argc, argv, optind + 1);
     if (!check_call(command, call))
         return NR_EXIT_USAGE;
     code = find_place(call);
@@ -259,14 +307,16 @@ int main(int argc, char **argv)
     setlocale(LC_CTYPE, "");
     if (argc > 0)
         argv[0] = program; /* getopt's complaints begin with it */
-    if (!parse_options(&call, argc, argv))
+    if (!parse_options(&call, argc, argv)) {
         code = NR_EXIT_USAGE;
-    else if (call.options & NR_OPTION_HELP)
+    } else if (call.options & NR_OPTION_HELP) {
+        take_operands(&call, argc, argv, optind);
         code = help_run(&call);
-    else if (call.options & NR_OPTION_VERSION)
+    } else if (call.options & NR_OPTION_VERSION) {
         code = printf("netrelayctl %s\n", NR_VERSION) > 0 ? NR_EXIT_DONE : NR_EXIT_FAILED;
-    else
+    } else {
         code = run_command(&call, argc, argv);
+    }
     g_free(call.runtime_dir);
     /* A full disk or a closed pipe behind us is no success. */
     if (fflush(stdout) != 0 && code == NR_EXIT_DONE)

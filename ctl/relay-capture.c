@@ -118,22 +118,26 @@ static gboolean add_matches(GArray *ids, const GPtrArray *rows,
     return ids->len > before;
 }
 
-static gboolean is_endpoint_text(GVariant *endpoint, const char *word)
+/* A number is a port's; anything else may be an endpoint, with all its ports, or a port's name. */
+static gboolean add_named(Capture *capture, const char *word)
 {
-    return !g_ascii_isdigit(*word) || strchr(word, ':') ? nr_relay_is_endpoint(endpoint, word)
-                                                        : FALSE;
+    const NrRelayRows *rows = capture->rows;
+
+    if ((!g_ascii_isdigit(*word) || strchr(word, ':')) &&
+        (add_matches(capture->endpoints, rows->endpoints, nr_relay_is_endpoint, word) ||
+         add_matches(capture->endpoints, rows->endpoints, nr_relay_is_endpoint_without_options,
+                     word)))
+        return TRUE;
+    return add_matches(capture->ports, rows->ports, nr_relay_is_port, word);
 }
 
-/* A number is a port's; anything else may be an endpoint, with all its ports, or a port's name. */
 static gboolean choose(Capture *capture)
 {
     char **words = capture->call->operands;
     guint count = capture->call->operand_count;
 
     for (guint i = 0; i < count && !g_str_equal(words[i], "all"); i++) {
-        if (!add_matches(capture->endpoints, capture->rows->endpoints, is_endpoint_text,
-                         words[i]) &&
-            !add_matches(capture->ports, capture->rows->ports, nr_relay_is_port, words[i])) {
+        if (!add_named(capture, words[i])) {
             nr_complain("there is no port or endpoint '%s'", words[i]);
             return FALSE;
         }

@@ -41,9 +41,8 @@ static NrExit ask_about(const NrCall *call, enum ctl_type type, enum ctl_attr at
 
     if (!rows)
         return code;
-    row = nr_relay_pick(is_port ? rows->ports : rows->endpoints,
-                        is_port ? nr_relay_is_port : nr_relay_is_endpoint, call->operands[0],
-                        is_port ? "port" : "endpoint");
+    row = is_port ? nr_relay_pick_port(rows, call->operands[0])
+                  : nr_relay_pick_endpoint(rows, call->operands[0]);
     if (!row)
         return NR_EXIT_FAILED;
     nr_relay_request_begin(client, &request, type);

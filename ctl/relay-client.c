@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include "common/ctl-io.h"
@@ -61,16 +62,27 @@ static gboolean is_path(const char *place)
     return strchr(place, '/') || g_file_test(place, G_FILE_TEST_EXISTS);
 }
 
+/* A refused connection: the file of a relay that is no more, or another kind of file. */
+static gboolean is_no_socket(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && !S_ISSOCK(st.st_mode);
+}
+
 static NrExit explain_connect(const NrCall *call, int r, gboolean quiet)
 {
     gboolean by_path = is_path(call->relay);
     NrExit code = NR_EXIT_FAILED;
     const char *why = g_strerror(-r);
 
-    if (r == -ECONNREFUSED || r == -ENOENT || r == -ENOTDIR) {
+    if (by_path && r == -ECONNREFUSED && is_no_socket(call->relay)) {
+        why = "that is no socket; name the one that the relay's --control names";
+    } else if (r == -ECONNREFUSED || r == -ENOENT || r == -ENOTDIR) {
         code = NR_EXIT_ABSENT;
-        why = by_path ? "nobody listens there: is that relay running with --control?"
-                      : "there is no file of that name, and no network of netrelayd";
+        why = !by_path             ? "there is no file of that name, and no network of netrelayd"
+              : r == -ECONNREFUSED ? "nobody listens there any more: that relay has ended"
+                                   : "there is no such file: is that relay running with --control?";
     } else if (r == -EAGAIN) {
         code = NR_EXIT_ABSENT;
         why = "the relay does not answer";

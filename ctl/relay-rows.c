@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ctl/relay-rows.h"
 
+#include <string.h>
 #include "common/endpoint.h"
 #include "ctl/row.h"
 
@@ -24,20 +25,21 @@ static const struct {
     { CTL_A_DROP_LOOP, "drop_loop", 'U' },   { CTL_A_DROP_STORM, "drop_storm", 'U' },
 };
 
-static void put_number(GVariantDict *row, const char *key, guint64 number)
+/* In this order also as JSON. */
+static void put_number(GVariantBuilder *row, const char *key, guint64 number)
 {
-    g_variant_dict_insert_value(row, key, g_variant_new_uint64(number));
+    g_variant_builder_add(row, "{sv}", key, g_variant_new_uint64(number));
 }
 
 /* JSON takes nothing but UTF-8, and a relay promises it only for labels. */
-static void put_text(GVariantDict *row, const char *key, const char *text)
+static void put_text(GVariantBuilder *row, const char *key, const char *text)
 {
     g_autofree char *valid = g_utf8_make_valid(text, -1);
 
-    g_variant_dict_insert(row, key, "s", valid);
+    g_variant_builder_add(row, "{sv}", key, g_variant_new_string(valid));
 }
 
-static void put_field(GVariantDict *row, const struct ctl_msg *msg, guint field)
+static void put_field(GVariantBuilder *row, const struct ctl_msg *msg, guint field)
 {
     char text[TEXT_MAX];
     guint64 number;
@@ -50,7 +52,7 @@ static void put_field(GVariantDict *row, const struct ctl_msg *msg, guint field)
 
 GVariant *nr_relay_row_new(const struct ctl_msg *msg)
 {
-    g_auto(GVariantDict) row = G_VARIANT_DICT_INIT(NULL);
+    g_auto(GVariantBuilder) row = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE_VARDICT);
     guint32 port = 0, endpoint = 0, state = 0;
     gboolean is_port = ctl_get_u32(msg, CTL_A_PORT_ID, &port);
 
@@ -63,7 +65,7 @@ GVariant *nr_relay_row_new(const struct ctl_msg *msg)
                  is_port ? ctl_port_state_name(state) : ctl_endpoint_state_name(state));
     for (guint i = 0; i < G_N_ELEMENTS(fields); i++)
         put_field(&row, msg, i);
-    return g_variant_ref_sink(g_variant_dict_end(&row));
+    return g_variant_ref_sink(g_variant_builder_end(&row));
 }
 
 static void on_row(const struct ctl_msg *msg, gpointer data)
@@ -164,6 +166,31 @@ gboolean nr_relay_is_endpoint(GVariant *row, const char *word)
            g_str_equal(nr_row_text(row, "label"), word);
 }
 
+/* Of a canonical text; a comma that belongs to a name is doubled there. */
+static gsize length_without_options(const char *text)
+{
+    const char *comma = strchr(text, ',');
+
+    if (g_str_has_prefix(text, "user:"))
+        return strlen("user:");
+    while (comma && comma[1] == ',')
+        comma = strchr(comma + 2, ',');
+    return comma ? (gsize)(comma - text) : strlen(text);
+}
+
+gboolean nr_relay_is_endpoint_without_options(GVariant *row, const char *word)
+{
+    const char *there = nr_row_text(row, "endpoint");
+    gsize length = length_without_options(there);
+    char text[ENDPOINT_TEXT_MAX];
+    struct endpoint endpoint;
+    const char *expected;
+
+    if (endpoint_parse(&endpoint, word, &expected) == 0)
+        word = endpoint_format(&endpoint, text);
+    return strlen(word) == length && strncmp(word, there, length) == 0;
+}
+
 gboolean nr_relay_is_port(GVariant *row, const char *word)
 {
     return is_id(row, word) || g_str_equal(nr_row_text(row, "label"), word) ||
@@ -171,21 +198,46 @@ gboolean nr_relay_is_port(GVariant *row, const char *word)
            g_str_equal(nr_row_text(row, "detail"), word);
 }
 
-GVariant *nr_relay_pick(const GPtrArray *rows, gboolean (*is_meant)(GVariant *, const char *),
-                        const char *word, const char *what)
+typedef gboolean IsMeant(GVariant *row, const char *word);
+
+static guint match(const GPtrArray *rows, IsMeant *is_meant, const char *word, GVariant **ret)
 {
-    GVariant *found = NULL;
+    guint matches = 0;
 
     for (guint i = 0; i < rows->len && *word; i++) {
         if (!is_meant(rows->pdata[i], word))
             continue;
-        if (found) {
-            nr_complain("several %ss are '%s'; name one by its id", what, word);
-            return NULL;
-        }
-        found = rows->pdata[i];
+        *ret = rows->pdata[i];
+        matches++;
     }
-    if (!found)
+    return matches;
+}
+
+static GVariant *pick(GVariant *found, guint matches, const char *word, const char *what)
+{
+    if (matches == 1)
+        return found;
+    if (matches)
+        nr_complain("several %ss are '%s'; name one by its id", what, word);
+    else
         nr_complain("there is no %s '%s'", what, word);
-    return found;
+    return NULL;
+}
+
+GVariant *nr_relay_pick_port(const NrRelayRows *rows, const char *word)
+{
+    GVariant *found = NULL;
+    guint matches = match(rows->ports, nr_relay_is_port, word, &found);
+
+    return pick(found, matches, word, "port");
+}
+
+GVariant *nr_relay_pick_endpoint(const NrRelayRows *rows, const char *word)
+{
+    GVariant *found = NULL;
+    guint matches = match(rows->endpoints, nr_relay_is_endpoint, word, &found);
+
+    if (!matches)
+        matches = match(rows->endpoints, nr_relay_is_endpoint_without_options, word, &found);
+    return pick(found, matches, word, "endpoint");
 }

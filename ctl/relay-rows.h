@@ -32,8 +32,10 @@ const char *nr_relay_port_name(const NrRelayRows *rows, GVariant *port);
 /* Is this what the word means: an id, a label, an endpoint in any of its forms, a far end? */
 gboolean nr_relay_is_endpoint(GVariant *endpoint, const char *word);
 gboolean nr_relay_is_port(GVariant *port, const char *word);
+/* Would it be, without the options behind its comma? For words that name nothing else. */
+gboolean nr_relay_is_endpoint_without_options(GVariant *endpoint, const char *word);
 /* The one row that is meant; NULL after it has said that there is none, or several. */
-GVariant *nr_relay_pick(const GPtrArray *rows, gboolean (*is_meant)(GVariant *, const char *),
-                        const char *word, const char *what);
+GVariant *nr_relay_pick_endpoint(const NrRelayRows *rows, const char *word);
+GVariant *nr_relay_pick_port(const NrRelayRows *rows, const char *word);
 
 #endif

@@ -9,14 +9,15 @@
 #include "ctl/table.h"
 #include "xml/guest.h"
 
-enum { ENDPOINT_COLUMN_STATE = 2, PORT_COLUMN_STATE = 2 };
+enum { ENDPOINT_COLUMN_STATE = 1, PORT_COLUMN_STATE = 2 };
 
+/* An endpoint's text can be long: it stands once, where it moves no other column. */
 static const NrColumn endpoint_columns[] = {
-    { "ID", TRUE }, { "ENDPOINT", FALSE }, { "STATE", FALSE }, { "LABEL", FALSE }, { NULL, FALSE },
+    { "ID", TRUE }, { "STATE", FALSE }, { "LABEL", FALSE }, { "ENDPOINT", FALSE }, { NULL, FALSE },
 };
 
 static const NrColumn port_columns[] = {
-    { "PORT", TRUE },     { "ENDPOINT", FALSE }, { "STATE", FALSE },   { "PEER", FALSE },
+    { "PORT", TRUE },     { "ENDPOINT", TRUE },  { "STATE", FALSE },   { "PEER", FALSE },
     { "LABEL", FALSE },   { "RX FRAMES", TRUE }, { "RX BYTES", TRUE }, { "TX FRAMES", TRUE },
     { "TX BYTES", TRUE }, { "DROPS", TRUE },     { "QUEUED", TRUE },   { NULL, FALSE },
 };
@@ -50,9 +51,9 @@ static void add_endpoint(NrTable *table, GVariant *endpoint)
 {
     nr_table_row(table, ENDPOINT_COLUMN_STATE, tone_of(nr_row_text(endpoint, "state")));
     add_number(table, nr_row_number(endpoint, "id"));
-    nr_table_cell(table, nr_row_text(endpoint, "endpoint"));
     nr_table_cell(table, nr_row_text(endpoint, "state"));
     nr_table_cell(table, nr_row_text(endpoint, "label"));
+    nr_table_cell(table, nr_row_text(endpoint, "endpoint"));
     if (*nr_row_text(endpoint, "detail"))
         nr_table_remark(table, nr_row_text(endpoint, "detail"));
 }
@@ -73,13 +74,13 @@ static void remark_drops(NrTable *table, GVariant *port)
         nr_table_remark(table, text->str);
 }
 
-static void add_port(NrTable *table, const NrRelayRows *rows, GVariant *port)
+static void add_port(NrTable *table, GVariant *port)
 {
     const char *peer = nr_row_text(port, "peer");
 
     nr_table_row(table, PORT_COLUMN_STATE, tone_of(nr_row_text(port, "state")));
     add_number(table, nr_row_number(port, "id"));
-    nr_table_cell(table, nr_relay_port_endpoint(rows, port));
+    add_number(table, nr_row_number(port, "endpoint_id"));
     nr_table_cell(table, nr_row_text(port, "state"));
     nr_table_cell(table, *peer ? peer : nr_row_text(port, "detail"));
     nr_table_cell(table, nr_row_text(port, "label"));
@@ -102,7 +103,7 @@ static void print_people(const NrRelayClient *client, const NrRelayRows *rows)
     for (guint i = 0; i < rows->endpoints->len; i++)
         add_endpoint(endpoints, rows->endpoints->pdata[i]);
     for (guint i = 0; i < rows->ports->len; i++)
-        add_port(ports, rows, rows->ports->pdata[i]);
+        add_port(ports, rows->ports->pdata[i]);
     nr_table_print(endpoints);
     putchar('\n');
     nr_table_print(ports);

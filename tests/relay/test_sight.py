@@ -98,6 +98,24 @@ def test_status_of_a_relay():
         table = must(relay)
         for text in ("listen:*:12345", "dialling", "Connection refused", name, "dropped: 3 runt"):
             assert text in table, f"no {text!r} in\n{table}"
+        assert table.count("listen:*:12345") == 1 and "1 listening - listen:*:12345" in \
+            " ".join(table.split()), table
+
+
+def test_status_in_order():
+    """JSON begins with what names a row and goes on as documented, the same each time"""
+    def keys(row):
+        return ",".join(row)
+    with by_hand("-l", "12345") as relay:
+        relay.listening(12345)
+        guest = dial(12345)
+        eventually(lambda: status(relay)["ports"], 5, f"a port for {guest}")
+        seen = status(relay)
+        assert keys(seen) == "network,pid,endpoints,ports"
+        assert keys(seen["endpoints"][0]) == "id,state,endpoint,label,detail,since"
+        assert keys(seen["ports"][0]).startswith("id,endpoint_id,state,label,local,peer,detail,"
+                                                 "since,rx_frames,rx_bytes,tx_frames,tx_bytes,"), \
+            seen
 
 
 def test_change_a_relay():
@@ -150,8 +168,61 @@ def test_what_cannot_be_done_to_a_relay():
         exchange(*guests)
         relay.process.send_signal(signal.SIGTERM)
         assert relay.process.wait(5) == 0
-        assert "nobody listens" in fails(3, relay)
+        assert "no such file" in fails(3, relay)
         assert b"does not answer" in late.communicate(timeout=15)[1] and late.returncode == 3
+
+
+def test_what_is_not_a_relay():
+    """each says what is the matter: no file, a file, a relay that has ended; no --relay at all"""
+    def alone(*words):
+        return subprocess.run([kit.built("ctl/netrelayctl"), *words], capture_output=True,
+                              text=True, check=False)
+    with tempfile.TemporaryDirectory(prefix="netrelay-") as folder:
+        plain, stale = os.path.join(folder, "plain"), os.path.join(folder, "stale")
+        with open(plain, "w"), socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as left:
+            left.bind(stale)
+        for path, code, why in ((folder + "/none", 3, "no such file"),
+                                (folder + "/none/none", 3, "no such file"),
+                                (plain + "/none", 3, "no such file"), (plain, 1, "no socket"),
+                                (stale, 3, "nobody listens there any more")):
+            result = alone("-r", path)
+            assert result.returncode == code and why in result.stderr, result
+    for name in ("attach", "capture", "watch"):
+        result = alone(name, "all")
+        assert result.returncode == 2 and f"{name} needs --relay PATH" in result.stderr, result
+
+
+def test_help_about_a_command():
+    """its usage and its options, and no others'; of both where two have the name"""
+    def told(*words, code=0):
+        result = subprocess.run([kit.built("ctl/netrelayctl"), *words], capture_output=True,
+                                text=True, check=False)
+        assert result.returncode == code, result
+        return result.stdout
+    text = told("--relay", "x", "detach", "--help")
+    assert text.startswith("usage: netrelayctl --relay PATH detach ID|ENDPOINT [OPTION]...\n"), text
+    assert "--relay PATH" in text and "--snaplen" not in text and "capture" not in text, text
+    assert told("detach", "--help") == told("help", "detach") == text
+    text = told("status", "--help")
+    assert text.count("usage: ") == 2 and "[NETWORK|GUEST]..." in text, text
+    assert told("status", "--relay", "x", "-h").count("usage: ") == 1
+    assert "--snaplen" in told("capture", "-h") and "--snaplen" in told("--help")
+    assert told("nothing", "--help", code=2) == ""
+
+
+def test_an_endpoint_without_its_options():
+    """is that endpoint where no other could be meant, and its options are said exactly or not"""
+    with by_hand("-l", "12345,guest", "udp:127.0.0.1:4001,learn", "127.0.0.1:2001,guest",
+                 "127.0.0.1:2001") as relay:
+        relay.listening(12345)
+        assert "no endpoint" in fails(1, relay, "detach", "listen:12345,guest=x")
+        must(relay, "detach", "listen:12345")
+        must(relay, "detach", "udp:127.0.0.1:4001")
+        must(relay, "detach", "127.0.0.1:2001")         # the one that has none, exactly
+        left, = status(relay)["endpoints"]
+        assert left["endpoint"].startswith("tcp:127.0.0.1:2001,"), left
+        must(relay, "detach", "tcp:127.0.0.1:2001")
+        assert not status(relay)["endpoints"]
 
 
 def test_a_network_by_its_name():
