@@ -6,7 +6,7 @@
 
 const char *holding_name(const struct holding *holding, char buf[HOLDING_NAME_MAX])
 {
-    const char *endpoint = holding->attachment ? holding->attachment->text : holding->local;
+    const char *endpoint = holding->attachment ? holding->attachment->text : holding->endpoint;
 
     snprintf(buf, HOLDING_NAME_MAX, "port %u, %s%s%s", holding->id, endpoint,
              *holding->peer ? " with " : "", holding->peer);

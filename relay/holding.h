@@ -34,6 +34,7 @@ struct holding {
     struct attachment *attachment; /* NULL once its listener is detached */
     uint32_t endpoint_id;
     char label[CTL_LABEL_MAX + 1];
+    char endpoint[128]; /* the beginning of its text, for when it is detached */
     char local[INET_TEXT_MAX];
     char peer[INET_TEXT_MAX];
     char detail[32];

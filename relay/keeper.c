@@ -87,6 +87,8 @@ int keeper_hold(struct keeper *keeper, struct attachment *attachment, enum port_
     holding->wfd = wfd;
     holding->attachment = attachment;
     holding->endpoint_id = attachment->id;
+    snprintf(holding->endpoint, sizeof(holding->endpoint), "%.*s",
+             (int)sizeof(holding->endpoint) - 1, attachment->text);
     holding->options = attachment->endpoint.options;
     if (!attachment->ops->ports_stay) /* its only port is what the endpoint's label is about */
         memcpy(holding->label, attachment->label, sizeof(holding->label));
@@ -299,11 +301,15 @@ static int keeper_open_control(struct keeper *keeper)
     const struct keeper_config *config = keeper->config;
     const char *name = config->control_path ? config->control_path : "--control-fd";
     int r = control_open(&keeper->control, keeper, config->control_fd, config->control_path);
-    char shown[200];
+    char shown[200], error[ATTACHMENT_TEXT_MAX];
 
-    if (r < 0)
+    if (r == -EADDRINUSE || r == -EEXIST) {
+        unix_refused(&keeper->control.address, r, error, sizeof(error));
+        log_error("%s", error);
+    } else if (r < 0) {
         log_error("%s: no control socket can be made there: %s",
                   log_printable(name, shown, sizeof(shown)), strerror(-r));
+    }
     return r;
 }
 

@@ -47,6 +47,33 @@ static int hold_passed(struct attachment *a, int passed_fd, char error[ATTACHMEN
     return hold(a, passed_fd, error);
 }
 
+/* What is missing depends on when we ask: a running relay has what it was started with. */
+static void forbidden(const struct attachment *a, int r, const char *what,
+                      char error[ATTACHMENT_TEXT_MAX])
+{
+    const char *name = a->endpoint.ifname;
+    struct link_state link;
+
+    if (!a->by_hand)
+        snprintf(error, ATTACHMENT_TEXT_MAX,
+                 "%s: only a relay that was started with a bridge or TAP, as root or with "
+                 "CAP_NET_ADMIN, may attach a %s later: start it with this one",
+                 name, what);
+    else if (r == -EACCES)
+        snprintf(error, ATTACHMENT_TEXT_MAX,
+                 "%s: /dev/net/tun may not be opened: see its owner and mode", name);
+    else if (a->endpoint.kind == ENDPOINT_TAP && link_get(name, &link) == 0)
+        snprintf(error, ATTACHMENT_TEXT_MAX,
+                 "%s is another user's TAP: make one for this user, or run netrelay as root or "
+                 "with CAP_NET_ADMIN",
+                 name);
+    else
+        snprintf(error, ATTACHMENT_TEXT_MAX,
+                 "%s: CAP_NET_ADMIN is needed for a %s: run netrelay as root or give it this "
+                 "capability",
+                 name, what);
+}
+
 static int refuse(const struct attachment *a, int r, const char *what,
                   char error[ATTACHMENT_TEXT_MAX])
 {
@@ -60,10 +87,7 @@ static int refuse(const struct attachment *a, int r, const char *what,
     else if (r == -EBUSY)
         snprintf(error, ATTACHMENT_TEXT_MAX, "%s is in use by somebody else", name);
     else if (r == -EPERM || r == -EACCES)
-        snprintf(error, ATTACHMENT_TEXT_MAX,
-                 "%s: CAP_NET_ADMIN is needed for a %s: run netrelay as root or give it this "
-                 "capability",
-                 name, what);
+        forbidden(a, r, what, error);
     else
         snprintf(error, ATTACHMENT_TEXT_MAX, "%s: %s", name, strerror(-r));
     return r;
@@ -99,7 +123,7 @@ static int tap_open_or_make(struct attachment *a, char error[ATTACHMENT_TEXT_MAX
 {
     int fd = tap_open(a->endpoint.ifname);
 
-    if (fd == -ENODEV && a->by_hand && (a->made || !a->up_ms)) {
+    if (fd == -ENODEV && a->ours && (a->made || !a->up_ms)) {
         fd = tap_make(a, error);
         a->made |= fd >= 0;
         return fd;
@@ -150,22 +174,64 @@ static bool is_there(struct attachment *a)
     if (!holding || tap_name(holding->rfd, a->ifname) < 0)
         return false;
     snprintf(holding->detail, sizeof(holding->detail), "%s", a->ifname);
-    attachment_set_state(a, a->state, a->ifname);
+    return true;
+}
+
+static void show_up(struct attachment *a, const struct link_state *tap)
+{
+    char detail[TAP_NAME_MAX + sizeof(" is down")];
+
+    snprintf(detail, sizeof(detail), "%s%s", a->ifname, tap->up ? "" : " is down");
+    attachment_set_state(a, CTL_ENDPOINT_UP, detail);
+}
+
+static void tap_devices_changed(struct attachment *a)
+{
+    struct link_state tap;
+
+    if (a->ours && is_there(a) && link_get(a->ifname, &tap) == 0)
+        show_up(a, &tap);
+}
+
+static void show_out(struct attachment *a)
+{
+    char detail[ATTACHMENT_TEXT_MAX];
+
+    snprintf(detail, sizeof(detail), "%s is out of bridge %s, and waits for it", a->ifname,
+             a->endpoint.ifname);
+    if (!a->missed)
+        log_limited(LOG_LEVEL_NOTICE, "%s", detail);
+    a->missed = true;
+    attachment_set_state(a, CTL_ENDPOINT_DIALLING, detail);
+}
+
+/* Is it a member? If it is not, it is made one again where that can be. */
+static bool is_member(const struct attachment *a, struct link_state *tap)
+{
+    struct link_state bridge;
+
+    if (link_get(a->endpoint.ifname, &bridge) < 0 || !bridge.bridge)
+        return false;
+    if (tap->master == bridge.ifindex)
+        return true;
+    if (bridge_enslave(a->endpoint.ifname, a->ifname) < 0)
+        return false;
+    log_limited(LOG_LEVEL_NOTICE, "%s is back in bridge %s", a->ifname, a->endpoint.ifname);
+    tap->up = true;
     return true;
 }
 
 /* Our TAP stays when its bridge is removed; back into it once it is made again. */
 static void bridge_devices_changed(struct attachment *a)
 {
-    struct link_state bridge, tap;
+    struct link_state tap;
 
-    if (!a->by_hand || !is_there(a))
+    if (!a->ours || !is_there(a) || link_get(a->ifname, &tap) < 0)
         return;
-    if (link_get(a->endpoint.ifname, &bridge) < 0 || !bridge.bridge ||
-        link_get(a->ifname, &tap) < 0 || tap.master == bridge.ifindex)
-        return;
-    if (bridge_enslave(a->endpoint.ifname, a->ifname) == 0)
-        log_limited(LOG_LEVEL_NOTICE, "%s is back in bridge %s", a->ifname, a->endpoint.ifname);
+    if (is_member(a, &tap))
+        show_up(a, &tap);
+    else
+        show_out(a);
 }
 
 static void retry(struct attachment *a, int (*reopen)(struct attachment *, char *))
@@ -191,7 +257,12 @@ static void on_bridge_retry(struct loop_timer *timer)
 static int tap_start(struct attachment *a, int passed_fd, char error[ATTACHMENT_TEXT_MAX])
 {
     a->timer.on_timer = on_tap_retry;
-    return passed_fd >= 0 ? hold_passed(a, passed_fd, error) : tap_reopen(a, error);
+    if (passed_fd >= 0)
+        return hold_passed(a, passed_fd, error);
+    a->ours = !a->keeper->config->managed;
+    if (a->ours)
+        device_watch(a->keeper);
+    return tap_reopen(a, error);
 }
 
 static int bridge_start(struct attachment *a, int passed_fd, char error[ATTACHMENT_TEXT_MAX])
@@ -199,7 +270,8 @@ static int bridge_start(struct attachment *a, int passed_fd, char error[ATTACHME
     a->timer.on_timer = on_bridge_retry;
     if (passed_fd >= 0)
         return hold_passed(a, passed_fd, error);
-    if (!a->by_hand) {
+    a->ours = !a->keeper->config->managed;
+    if (!a->ours) {
         snprintf(error, ATTACHMENT_TEXT_MAX, "%s: its TAP has to be handed over", a->text);
         return -EINVAL;
     }
@@ -214,7 +286,7 @@ static void tap_stop(struct attachment *a)
 
 static void tap_port_gone(struct attachment *a)
 {
-    if (!a->by_hand) {
+    if (!a->ours) {
         attachment_set_state(a, CTL_ENDPOINT_ENDED, "its TAP is gone");
         return;
     }
@@ -228,6 +300,7 @@ const struct attachment_ops tap_ops = {
     .start = tap_start,
     .stop = tap_stop,
     .port_gone = tap_port_gone,
+    .devices_changed = tap_devices_changed,
 };
 
 const struct attachment_ops bridge_ops = {

@@ -3,6 +3,7 @@
 """F12: bridges and TAPs that go away, come back, are renamed, or are somebody else's by then."""
 
 import contextlib
+import signal
 
 import kit
 import links
@@ -89,7 +90,7 @@ def test_F12_a_bridge_removed_and_made_again():
             assert member() == name
             assert links.read("br0", "mtu") == "1400"
             reaches_bridge(guest)
-            assert len(said(relay, "br0")) == turn, relay.text()
+            assert len(said(relay, "is back in bridge br0")) == turn, relay.text()
 
 
 def test_F12_a_bridges_TAP_deleted():
@@ -138,6 +139,37 @@ def test_F12_a_TAP_renamed_while_its_bridge_is_away():
             assert member() == new
             reaches_bridge(guest)
             assert len(said(relay, f"{new} is back")) == 1, relay.text()
+
+
+def test_F12_a_bridge_that_is_away_is_shown():
+    """one line when the TAP is out of it, the endpoint's state tells, and SIGUSR1 has it"""
+    bridge()
+    with switch_with("br0") as (relay, guest):
+        out = f"{member()} is out of bridge br0, and waits for it"
+        links.ip("link", "del", "br0")
+        eventually(lambda: said(relay, out), 5, "it is said")
+        relay.process.send_signal(signal.SIGUSR1)
+        eventually(lambda: said(relay, f"endpoint 2, bridge:br0: dialling: {out}"), 5, "it is so")
+        links.add_bridge("br0")
+        reaches_bridge(guest)
+        relay.process.send_signal(signal.SIGUSR1)
+        eventually(lambda: said(relay, "endpoint 2, bridge:br0: up: nrtap0"), 5, "it is up again")
+        assert len(said(relay, f"netrelay: {out}")) == 1, relay.text()
+
+
+def test_F12_a_TAP_that_is_down_is_shown():
+    """its endpoint says so, until it is up"""
+    quiet_kernel()
+    made_tap()
+    with switch_with("tap:t0") as (relay, guest):
+        for state, words in (("down", "up: t0 is down"), ("up", "up: t0")):
+            links.ip("link", "set", "t0", state)
+
+            def told(words=words):
+                relay.process.send_signal(signal.SIGUSR1)
+                return said(relay, "endpoint 2, ")[-1:] and \
+                    said(relay, "endpoint 2, ")[-1].endswith(f"tap:t0: {words}")
+            eventually(told, 5, words)
 
 
 def test_F12_a_bridges_TAP_set_down():

@@ -15,10 +15,12 @@ import subprocess
 import tempfile
 
 import kit
+import links
 from ctlproto import ManagedRelay
 from frames import BROADCAST, FRAME_MAX, frame, header, mac, numbered
 from peers import Server, UdpPeer, dial, exchange
 from relayproc import Relay, run
+from relayproc import links as devices
 from traffic import Traffic, complete
 from wait import eventually
 
@@ -384,6 +386,30 @@ def test_SIGUSR1_into_a_narrow_pipe():
     os.close(near)
 
 
+def test_devices_attached_later():
+    """a relay that was started with a TAP makes others; one that was not says how to get one"""
+    kit.need_tun()
+    kit.quiet_kernel()
+    links.add_bridge("br0")
+    with by_hand("-l", "12345", "tap:t0") as relay:
+        relay.listening(12345)
+        must(relay, "attach", "br0")
+        must(relay, "attach", "tap:t1,ip=192.0.2.1/24")
+        assert {"t0", "t1", "nrtap0"} <= devices(), devices()
+        must(relay, "detach", "bridge:br0")
+        eventually(lambda: "nrtap0" not in devices(), 5, "its TAP goes with it")
+    with by_hand("-v", "-l", "12345") as relay:
+        relay.listening(12345)
+        for endpoint in ("br0", "tap:t2,ip=192.0.2.1/24"):
+            result = ctl(relay, "attach", endpoint)
+            assert result.returncode == 1 and "only a relay that was started with a bridge or TAP" \
+                in result.stderr, result
+        must(relay, "attach", "4001:127.0.0.1:4002")
+        must(relay, "detach", "udp:*:4001:127.0.0.1:4002")
+        eventually(lambda: lines_like(relay, "udp:*:4001:127.0.0.1:4002 with 127.0.0.1:4002: gone"),
+                   5, "a port that is gone is named by its endpoint, detached or not")
+
+
 def lines_like(relay, words):
     return [line for line in relay.text().splitlines() if words in line]
 
@@ -444,7 +470,8 @@ def test_control_path_that_is_taken_stays():
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
             listener.bind(living)
             listener.listen()
-            for path, why in ((plain, "exists"), (folder, "exists"), (living, "in use"),
+            for path, why in ((plain, "is no socket"), (folder, "is no socket"),
+                              (living, f"in use by python3 (pid {os.getpid()})"),
                               (f"{folder}/none/control", "No such"), ("/" + 200 * "x", "too long")):
                 result = run("--control", path, "-l", "12345")
                 assert result.returncode == 1 and result.stderr.count("\n") == 1, result
