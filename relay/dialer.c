@@ -47,6 +47,18 @@ static void hang_up(struct attachment *a)
     a->io.fd = -1;
 }
 
+static void wait_for(struct attachment *a, int error)
+{
+    char why[128];
+
+    if (is_unix(a) && error == EACCES)
+        snprintf(why, sizeof(why), "user %u may not use it%s", (unsigned)geteuid(),
+                 geteuid() ? "" : "; a relay of root has no rights to files of other users");
+    else
+        snprintf(why, sizeof(why), "%s", strerror(error));
+    attachment_retry_later(a, why);
+}
+
 /* This address is no good: the next one, or after a while from the start. */
 static void dial_failed(struct attachment *a, int error)
 {
@@ -54,7 +66,7 @@ static void dial_failed(struct attachment *a, int error)
     if (++a->address_index < a->resolver.n)
         dial_next(a);
     else
-        attachment_retry_later(a, strerror(error));
+        wait_for(a, error);
 }
 
 /* A dialled free port of this very host can be given to the dialling socket itself. */

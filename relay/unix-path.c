@@ -67,14 +67,27 @@ int unix_bind(int fd, const struct inet_address *address, struct unix_path *ret)
     return r;
 }
 
-void unix_unlink(const struct inet_address *address, struct unix_path *made)
+/* What somebody else put there stays. */
+static int remove_made(const char *path, const struct unix_path *made)
 {
     struct stat st;
 
-    if (made->inode && lstat(path_of(address), &st) == 0 && st.st_dev == made->device &&
-        st.st_ino == made->inode)
-        unlink(path_of(address));
+    if (lstat(path, &st) < 0)
+        return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
+    if (st.st_dev != made->device || st.st_ino != made->inode)
+        return 0;
+    return unlink(path) < 0 ? -errno : 0;
+}
+
+void unix_unlink(const struct inet_address *address, struct unix_path *made)
+{
+    char shown[INET_TEXT_MAX];
+    int r = made->inode ? remove_made(path_of(address), made) : 0;
+
     made->inode = 0;
+    if (r < 0)
+        log_warning("%s cannot be removed, and stays behind: %s",
+                    log_printable(path_of(address), shown, sizeof(shown)), strerror(-r));
 }
 
 void unix_refused(const struct inet_address *address, int r, char *buf, size_t size)
@@ -90,7 +103,8 @@ void unix_refused(const struct inet_address *address, int r, char *buf, size_t s
         snprintf(buf, size, "no socket can be made at %s: %s", shown, strerror(-r));
     else if (sockdiag_unix(path_of(address), &inode) == 0 &&
              sockdiag_process(inode, &pid, name) == 0)
-        snprintf(buf, size, "%s is in use by %s (pid %d)", shown, name, (int)pid);
+        snprintf(buf, size, "%s is in use by %s (pid %d); end it or choose another path", shown,
+                 name, (int)pid);
     else
-        snprintf(buf, size, "%s is in use", shown);
+        snprintf(buf, size, "%s is in use; choose another path", shown);
 }

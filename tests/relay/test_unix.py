@@ -8,6 +8,7 @@ import random
 import signal
 import socket
 import stat
+import tempfile
 import time
 
 import kit
@@ -134,6 +135,24 @@ def test_F11_the_file_goes_with_the_relay():
             assert os.path.exists(path) == (end is Relay.kill)
 
 
+def test_F25_files_of_another_user():
+    """root has no rights to them: who may not dial is said, and so is what cannot be removed"""
+    kit.need_root()
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as far:
+        theirs, ours = os.path.join(folder, "theirs"), os.path.join(folder, "ours")
+        far.bind(theirs)
+        os.chmod(theirs, 0o600)
+        for path in (theirs, folder):
+            os.chown(path, 65534, 65534)
+        os.chmod(folder, 0o755)
+        with Relay(f"unix:{theirs}", f"unix-listen:{ours}") as relay:
+            eventually(lambda: "user 0 may not use it; a relay of root has no rights" in
+                       relay.text(), 5, "the reason is said")
+            relay.term()
+            assert f"{ours} cannot be removed, and stays behind: Permission denied" in \
+                relay.text(), relay.text()
+
+
 def test_F23_a_path_that_is_somebody_s():
     """exit 1 and who it is; whatever else lies there stays, and that too is one line"""
     path, endpoints = OURS, (LISTEN, DGRAM)
@@ -142,7 +161,8 @@ def test_F23_a_path_that_is_somebody_s():
         for endpoint in endpoints:
             result = run("listen:12346", endpoint)
             assert result.returncode == 1, result
-            assert f"{path} is in use by netrelay (pid {relay.keeper})" in result.stderr, result
+            holder = f"{path} is in use by netrelay (pid {relay.keeper}); end it"
+            assert holder in result.stderr, result
         exchange(dial(12345), dial_unix(path))
     for make in (lambda: open(path, "w").close(), lambda: os.mkdir(path)):
         os.path.exists(path) and os.unlink(path)
