@@ -165,12 +165,13 @@ static void bury(struct forwarder *f, struct port *port)
 }
 
 /* Once for each port; from then on the counter tells. */
-static void tell_size(struct forwarder *f, struct port *port)
+static void tell_once(struct forwarder *f, const struct port *port, enum handover_notice what,
+                      uint64_t dropped, bool *told)
 {
-    struct notice notice = { .slot = port->slot, .id = port->id, .what = NOTICE_TOO_LONG };
+    struct notice notice = { .slot = port->slot, .id = port->id, .what = what };
 
-    if (port->counters->drop_size && !port->told_size)
-        port->told_size = notices_put(&f->watch.notices, notice);
+    if (dropped && !*told)
+        *told = notices_put(&f->watch.notices, notice);
 }
 
 /* What can wait until frames have moved for a while. */
@@ -179,10 +180,13 @@ static void on_trim(struct loop_timer *timer)
     struct forwarder *f = the_forwarder;
 
     for (uint32_t slot = 0; slot < f->batch.n_slots; ++slot) {
-        if (!f->batch.ports[slot])
+        struct port *port = f->batch.ports[slot];
+
+        if (!port)
             continue;
-        port_trim(f->batch.ports[slot]);
-        tell_size(f, f->batch.ports[slot]);
+        port_trim(port);
+        tell_once(f, port, NOTICE_TOO_LONG, port->counters->drop_size, &port->told_size);
+        tell_once(f, port, NOTICE_SLOW, port->counters->drop_queue, &port->told_queue);
     }
 }
 

@@ -39,6 +39,7 @@ enum handover_notice {
     NOTICE_FILTERED, /* this source address may not come in there */
     NOTICE_STORMED,  /* it floods more than it may */
     NOTICE_TOO_LONG, /* it cannot take such long frames */
+    NOTICE_SLOW,     /* it takes fewer frames than there are for it */
     NOTICE_BLOCKED,  /* it closes a loop with port `other` */
     NOTICE_OPENED,   /* it does so no more */
     NOTICE_LOOPED,   /* a loop is behind it, out of our reach */

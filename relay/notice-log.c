@@ -34,6 +34,16 @@ static void say_too_long(struct keeper *keeper, struct holding *holding,
                 holding_name(holding, name));
 }
 
+static void say_slow(struct keeper *keeper, struct holding *holding, const struct handover *message)
+{
+    char name[HOLDING_NAME_MAX];
+
+    log_limited(LOG_LEVEL_WARNING,
+                "%s: more comes for it than it takes: what its queue has no room for is dropped "
+                "and counted",
+                holding_name(holding, name));
+}
+
 /* What a port was closed for that people should know of; all else is an ordinary end. */
 static struct {
     int error;
@@ -112,6 +122,7 @@ static void (*const handlers[])(struct keeper *keeper, struct holding *holding,
     [NOTICE_FILTERED] = say_filtered, [NOTICE_STORMED] = say_stormed,
     [NOTICE_TOO_LONG] = say_too_long, [NOTICE_BLOCKED] = say_blocked,
     [NOTICE_OPENED] = say_opened,     [NOTICE_LOOPED] = say_looped,
+    [NOTICE_SLOW] = say_slow,
 };
 
 void notice_handle(struct keeper *keeper, struct holding *holding, const struct handover *message)

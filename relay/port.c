@@ -80,6 +80,7 @@ int port_new(struct port **ret, struct shared *shared, enum port_kind kind, uint
     }
     port->carry_used = port->queue_used = true;
     port->told_size = port->counters->drop_size > 0; /* a predecessor has */
+    port->told_queue = port->counters->drop_queue > 0;
     *ret = steal_ptr(&port);
     return 0;
 }

@@ -71,6 +71,7 @@ struct port {
     uint64_t consumed;   /* C, where the kernel is its witness */
     uint64_t sent;       /* H */
     bool told_size;      /* that it drops frames for their length */
+    bool told_queue;     /* or for want of room in its queue */
     uint32_t joined_max; /* longer frames do not leave in one call's message with others */
     int peeked;          /* UNIX: the offset of its next peek; -1: not known */
     bool cut;            /* UNIX: what is queued may not begin with a whole frame */
