@@ -33,6 +33,10 @@ const char *companion_begin(int argc, char **argv)
     }
     /* A relay that dies before this line is seen by the end of its sockets. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    /* A signal to the whole group is the relay's, which ends us with itself. */
+    signal(SIGINT, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGTERM, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
     log_open(argv[2], (enum log_level)level);
     return argv[3];

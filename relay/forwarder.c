@@ -492,6 +492,7 @@ static int forwarder_prepare(struct forwarder *f)
 static void signals_prepare(void)
 {
     signal(SIGINT, SIG_IGN);
+    signal(SIGTERM, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
     prctl(PR_SET_NAME, "netrelay-fwd");

@@ -67,6 +67,19 @@ def test_F11_sigterm_with_a_stopped_forwarder():
         relay.term()
 
 
+def test_F11_a_signal_to_the_whole_group_is_the_keepers():
+    """the forwarder stays where SIGTERM, SIGINT or SIGHUP reaches it first"""
+    with Relay("-l", "12345") as relay:
+        relay.listening(12345)
+        forwarder = relay.forwarder()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            os.kill(forwarder, number)
+        exchange(dial(12345), dial(12345))
+        assert relay.forwarder() == forwarder
+        relay.term()
+        assert "signal" not in relay.text(), relay.text()
+
+
 def test_F11_sigterm_at_once():
     """right after its start, whatever it is doing"""
     for delay in range(10):

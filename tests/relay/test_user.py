@@ -282,6 +282,18 @@ def test_F11_nothing_left():
                 assert not listeners()
 
 
+def test_F11_a_signal_to_the_whole_group_is_the_keepers():
+    """a companion stays where SIGTERM, SIGINT or SIGHUP reaches it first"""
+    with relay_with("") as relay:
+        pid = companion(relay, NAME)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            os.kill(pid, number)
+        with_addresses(1)
+        assert companion_of(relay, NAME) == pid
+        relay.term()
+        assert "signal" not in relay.text(), relay.text()
+
+
 def test_sigkill_of_the_companion():
     """its port is back within a second, others are unhurt, no address is given twice"""
     Outside()
