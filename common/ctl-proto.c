@@ -217,6 +217,7 @@ static const char *const type_names[] = {
     [CTL_EVENT_PORT] = "event-port",
     [CTL_EVENT_PORT_GONE] = "event-port-gone",
     [CTL_CAPTURE] = "capture",
+    [CTL_EVENT_ENDPOINT_GONE] = "event-endpoint-gone",
 };
 
 static const char *const endpoint_state_names[] = {

@@ -16,7 +16,8 @@
  *   client: CAPTURE (snaplen; ids of ports, of endpoints, each as often as wanted; none: all ports,
  *                    each frame once, where it comes in), with SCM_RIGHTS: a SOCK_SEQPACKET socket
  *                                        relay: REPLY; then capture-proto.h on that socket
- *   relay, to each client that said HELLO: EVENT_ENDPOINT, EVENT_PORT, EVENT_PORT_GONE; serial 0
+ *   relay, to each client that said HELLO: EVENT_ENDPOINT, EVENT_ENDPOINT_GONE, EVENT_PORT,
+ *                                          EVENT_PORT_GONE; serial 0
  *
  * Every answer carries its request's serial. A label is the client's own text, kept and shown.
  */
@@ -48,6 +49,7 @@ enum ctl_type {
     CTL_EVENT_PORT,     /* as PORT: opened, or changed its state */
     CTL_EVENT_PORT_GONE,
     CTL_CAPTURE,
+    CTL_EVENT_ENDPOINT_GONE, /* as ENDPOINT: it is detached */
 };
 
 /* u: uint32_t, U: uint64_t, s: text without NUL inside */
@@ -63,7 +65,7 @@ enum ctl_attr {
     CTL_A_LABEL,         /* s */
     CTL_A_STATE,         /* u: enum ctl_endpoint_state, or enum ctl_port_state */
     CTL_A_LOCAL,         /* s: our address of a port, "127.0.0.1:12345" */
-    CTL_A_PEER,          /* s: the far end's */
+    CTL_A_PEER,          /* s: the far end's; "pid 123" of one without, on a UNIX socket of ours */
     CTL_A_DETAIL,        /* s: a TAP's name; why a dialer is not through */
     CTL_A_SINCE,         /* U: seconds since the epoch, of the state */
     CTL_A_RX_FRAMES,     /* U: into the vswitch */

@@ -92,7 +92,7 @@ NrRelayRows *nr_relay_rows_fetch(NrRelayClient *client, NrExit *ret_code)
 
 void nr_relay_rows_update(NrRelayRows *rows, const struct ctl_msg *event)
 {
-    GPtrArray *list = ctl_msg_type(event) == CTL_EVENT_ENDPOINT ? rows->endpoints : rows->ports;
+    GPtrArray *list = ctl_msg_type(event) == CTL_EVENT_PORT ? rows->ports : rows->endpoints;
     g_autoptr(GVariant) row = nr_relay_row_new(event);
     GVariant *known = nr_relay_row_find(list, nr_row_number(row, "id"));
 

@@ -15,7 +15,8 @@ NrRelayRows *nr_relay_rows_fetch(NrRelayClient *client, NrExit *ret_code);
 void nr_relay_rows_free(NrRelayRows *rows);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(NrRelayRows, nr_relay_rows_free)
 
-/* Takes what an event says of an endpoint or a port. */
+/* Takes what an event says of an endpoint or a port; the last that is known of a detached endpoint
+ * stays, for ports that it left. */
 void nr_relay_rows_update(NrRelayRows *rows, const struct ctl_msg *event);
 
 /* The row in an answer or an event. A new reference. */

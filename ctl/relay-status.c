@@ -134,14 +134,15 @@ static void print_event(const struct ctl_msg *msg, gpointer data)
     static const char *const keys[] = { "endpoint", "peer", "label", "detail" };
     const NrCall *call = data;
     g_autoptr(GVariant) row = nr_relay_row_new(msg);
-    gboolean is_gone = ctl_msg_type(msg) == CTL_EVENT_PORT_GONE;
+    enum ctl_type type = ctl_msg_type(msg);
+    gboolean is_port = type == CTL_EVENT_PORT || type == CTL_EVENT_PORT_GONE;
+    gboolean is_gone = type == CTL_EVENT_PORT_GONE || type == CTL_EVENT_ENDPOINT_GONE;
 
     if (call->options & NR_OPTION_JSON) {
-        nr_json_print_line(g_variant_new_parsed("{'event': <%s>, 'row': <%@a{sv}>}",
-                                                ctl_type_name(ctl_msg_type(msg)), row));
+        nr_json_print_line(
+            g_variant_new_parsed("{'event': <%s>, 'row': <%@a{sv}>}", ctl_type_name(type), row));
     } else {
-        printf("%s %" G_GUINT64_FORMAT " %s",
-               ctl_msg_type(msg) == CTL_EVENT_ENDPOINT ? "endpoint" : "port",
+        printf("%s %" G_GUINT64_FORMAT " %s", is_port ? "port" : "endpoint",
                nr_row_number(row, "id"), is_gone ? "gone" : nr_row_text(row, "state"));
         for (guint i = 0; i < G_N_ELEMENTS(keys); i++) {
             g_autofree char *text = nr_printable(nr_row_text(row, keys[i]));

@@ -112,6 +112,7 @@ void attachment_detach(struct attachment *attachment)
             keeper_close_port(keeper, holding);
     }
     log_limited(LOG_LEVEL_INFO, "%s is detached", attachment->text);
+    control_endpoint_gone(&keeper->control, attachment);
     attachment_free(attachment);
 }
 

@@ -164,6 +164,14 @@ void control_endpoint_changed(struct control *control, const struct attachment *
     broadcast(control, &msg);
 }
 
+void control_endpoint_gone(struct control *control, const struct attachment *attachment)
+{
+    struct ctl_msg msg;
+
+    control_put_endpoint(&msg, CTL_EVENT_ENDPOINT_GONE, 0, attachment);
+    broadcast(control, &msg);
+}
+
 void control_port_changed(struct control *control, const struct holding *holding)
 {
     struct ctl_msg msg;

@@ -34,6 +34,7 @@ int control_open(struct control *control, struct keeper *keeper, int fd, const c
 void control_close(struct control *control);
 
 void control_endpoint_changed(struct control *control, const struct attachment *attachment);
+void control_endpoint_gone(struct control *control, const struct attachment *attachment);
 void control_port_changed(struct control *control, const struct holding *holding);
 void control_port_gone(struct control *control, const struct holding *holding);
 /* A pending attachment is through (r 0) or refused. */

@@ -106,6 +106,16 @@ const char *inet_format(const struct inet_address *address, char buf[INET_TEXT_M
     return buf;
 }
 
+/* Only of a connection to a name: credentials of a pair are those of whoever made both ends. */
+static void name_process(int fd, char peer[INET_TEXT_MAX])
+{
+    struct ucred credentials = { .pid = 0 };
+    socklen_t len = sizeof(credentials);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &len) == 0 && credentials.pid > 0)
+        snprintf(peer, INET_TEXT_MAX, "pid %d", (int)credentials.pid);
+}
+
 void inet_names(int fd, char local[INET_TEXT_MAX], char peer[INET_TEXT_MAX])
 {
     struct inet_address address = { .len = sizeof(address.storage) };
@@ -114,8 +124,11 @@ void inet_names(int fd, char local[INET_TEXT_MAX], char peer[INET_TEXT_MAX])
     if (getsockname(fd, (struct sockaddr *)&address.storage, &address.len) == 0)
         inet_format(&address, local);
     address.len = sizeof(address.storage);
-    if (getpeername(fd, (struct sockaddr *)&address.storage, &address.len) == 0)
-        inet_format(&address, peer);
+    if (getpeername(fd, (struct sockaddr *)&address.storage, &address.len) < 0)
+        return;
+    inet_format(&address, peer);
+    if (address.storage.ss_family == AF_UNIX && *local && !*peer)
+        name_process(fd, peer);
 }
 
 bool inet_is_local(const struct inet_address *address)

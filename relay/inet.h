@@ -20,7 +20,8 @@ void inet_any(struct inet_address *ret, int family, uint16_t l4_port);
 /* "127.0.0.1:80", "[::1]:80", "*:80"; a mapped IPv4 address as IPv4; "/run/x" of a UNIX socket, ""
  * where that has no name. Returns buf. */
 const char *inet_format(const struct inet_address *address, char buf[INET_TEXT_MAX]);
-/* Ours and the far end's of a socket; "" where it has none. */
+/* Ours and the far end's of a socket; "" where it has none, and "pid 123" for a client without a
+ * name on a UNIX socket of ours, as its process was when it connected. */
 void inet_names(int fd, char local[INET_TEXT_MAX], char peer[INET_TEXT_MAX]);
 bool inet_is_local(const struct inet_address *address);
 /* A mapped IPv4 address becomes one of IPv4. */

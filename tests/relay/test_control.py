@@ -355,6 +355,17 @@ def test_events_to_every_client():
         raise AssertionError(f"told to somebody who did not say HELLO: {got}")
 
 
+def test_detached_endpoints_are_told():
+    """to every client, with what names it; also of one that never had a port"""
+    with managed() as (relay, control):
+        second = relay.control()
+        endpoint = control.attach("tcp:127.0.0.1:2001", "late")
+        control.must("DETACH", endpoint_id=endpoint)
+        for client in (control, second):
+            gone = client.event("EVENT_ENDPOINT_GONE", endpoint_id=endpoint)
+            assert (gone["endpoint"], gone["label"]) == ("tcp:127.0.0.1:2001", "late"), gone
+
+
 def malformed():
     """Messages that are wrong in every way one can think of, and random ones."""
     noise = random.Random(7)

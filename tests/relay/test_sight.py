@@ -174,6 +174,19 @@ def test_what_cannot_be_done_to_a_relay():
         assert b"does not answer" in late.communicate(timeout=15)[1] and late.returncode == 3
 
 
+def test_clients_of_a_UNIX_socket_by_process():
+    """a client that has no name has its process's id for one, by which it can be closed"""
+    with tempfile.TemporaryDirectory(prefix="netrelay-") as folder, \
+            by_hand("-l", "12345", f"unix-listen:{folder}/ours") as relay:
+        eventually(lambda: os.path.exists(f"{folder}/ours"), 5, "it listens")
+        with socket.socket(socket.AF_UNIX) as guest:
+            guest.connect(f"{folder}/ours")
+            eventually(lambda: status(relay)["ports"], 5, "a port")
+            assert status(relay)["ports"][0]["peer"] == f"pid {os.getpid()}"
+            must(relay, "close", f"pid {os.getpid()}")
+            assert guest.recv(1) == b""
+
+
 def test_what_is_not_a_relay():
     """each says what is the matter: no file, a file, a relay that has ended; no --relay at all"""
     def alone(*words):
@@ -280,6 +293,11 @@ def test_watch_a_relay():
             while "127.0.0.1:4002" not in seen:
                 seen = line()
             assert "\u202e" not in seen and "\\xe2\\x80\\xae" in seen, seen
+            must(relay, "attach", "127.0.0.1:2001")     # nobody is there: it has no port
+            must(relay, "detach", "127.0.0.1:2001")
+            while "gone tcp:127.0.0.1:2001" not in seen:
+                seen = line()
+            assert seen.startswith("endpoint 3 gone"), seen
             must(relay, "stop")
             assert watch.wait(5) == 0
 
