@@ -31,7 +31,7 @@ static const NrCommand relay_commands[] = {
       nr_relay_watch_run },
     { "attach", "ENDPOINT [LABEL]", "attach an endpoint; prints its id", NR_OPTIONS_RELAY, 1, 2,
       nr_relay_attach_run },
-    { "detach", "ID|ENDPOINT", "detach an endpoint; what a listener accepted stays",
+    { "detach", "ID|LABEL|ENDPOINT", "detach an endpoint; what a listener accepted stays",
       NR_OPTIONS_RELAY, 1, 1, nr_relay_detach_run },
     { "close", "PORT", "close a port: its id, its label or its peer", NR_OPTIONS_RELAY, 1, 1,
       nr_relay_close_run },
@@ -171,9 +171,13 @@ static NrExit help_run(const NrCall *call)
         print_help(stdout);
         return NR_EXIT_DONE;
     }
-    if (!of_manager && !of_relay && !find_command(call->relay != NULL, name))
+    if (of_manager && !of_manager->summary)
+        of_manager = NULL;
+    if (!of_manager && !of_relay) {
+        nr_complain("there is no command '%s'; see netrelayctl help", name);
         return NR_EXIT_USAGE;
-    if (of_manager && of_manager->summary)
+    }
+    if (of_manager)
         print_command(of_manager, FALSE);
     if (of_manager && of_relay)
         putchar('\n');
