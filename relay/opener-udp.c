@@ -2,8 +2,9 @@
 /*
  * A UDP port: a socket that is bound to our address and connected to its one peer, so that the
  * kernel sorts by source and strangers' datagrams end there. Several may share our address, a peer
- * each (SO_REUSEPORT, which only sockets of ours have). Never SO_REUSEADDR: with it, QEMU could
- * bind the same address, and one of the two would go deaf.
+ * each (SO_REUSEPORT, but only beside sockets of this very relay: another one's would take turns
+ * with ours at the same datagrams). Never SO_REUSEADDR: with it, QEMU could bind the same address,
+ * and one of the two would go deaf.
  *
  * One that has no peer yet waits for a datagram that could be a frame, and whoever sent it is the
  * peer from there on; what came until then is let go.
@@ -44,6 +45,34 @@ static void let_fragment(int fd)
         log_debug("datagrams are not to be fragmented: %s", strerror(errno));
 }
 
+/* Nobody else has the address: another relay of this user would let us bind beside it. */
+static int check_free(const struct attachment *a, const struct inet_address *local)
+{
+    _cleanup_(closep) int fd = -1;
+
+    if (strangers_know(a->keeper, local))
+        return 0;
+    fd = socket(local->storage.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (const struct sockaddr *)&local->storage, local->len) < 0)
+        return -errno;
+    return 0;
+}
+
+static bool is_same(const struct inet_address *a, const struct inet_address *b)
+{
+    return a->len == b->len && memcmp(&a->storage, &b->storage, a->len) == 0;
+}
+
+/* Has another port of ours this very peer at this very address? */
+static bool is_twice(const struct attachment *a)
+{
+    for (const struct attachment *other = a->keeper->attachments; other; other = other->next)
+        if (other != a && other->ops == a->ops && other->n_ports > 0 && !a->endpoint.learn &&
+            is_same(&other->local, &a->local) && is_same(&other->remote, &a->remote))
+            return true;
+    return false;
+}
+
 static int udp_socket(const struct attachment *a, const struct inet_address *local,
                       const struct inet_address *remote, char error[ATTACHMENT_TEXT_MAX])
 {
@@ -54,6 +83,13 @@ static int udp_socket(const struct attachment *a, const struct inet_address *loc
 
     if (fd < 0)
         return describe(local, -errno, error);
+    if (is_twice(a)) {
+        snprintf(error, ATTACHMENT_TEXT_MAX, "%s: this relay has it already", a->text);
+        return -EADDRINUSE;
+    }
+    r = check_free(a, local);
+    if (r < 0)
+        return describe(local, r, error);
     r = datagram_deafen(fd); /* until it is connected */
     if (r < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0)
         return describe(local, r < 0 ? r : -errno, error);

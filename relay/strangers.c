@@ -2,6 +2,7 @@
 #include "relay/strangers.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +53,33 @@ static struct strangers *find(const struct keeper *keeper, const struct inet_add
            (s->local.len != local->len || memcmp(&s->local.storage, &local->storage, local->len)))
         s = s->next;
     return s;
+}
+
+static bool is_any(const struct inet_address *address)
+{
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)&address->storage;
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&address->storage;
+
+    return address->storage.ss_family == AF_INET6 ? IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr)
+                                                  : v4->sin_addr.s_addr == htonl(INADDR_ANY);
+}
+
+static in_port_t l4_port_of(const struct inet_address *address)
+{
+    return address->storage.ss_family == AF_INET6
+               ? ((const struct sockaddr_in6 *)&address->storage)->sin6_port
+               : ((const struct sockaddr_in *)&address->storage)->sin_port;
+}
+
+bool strangers_know(const struct keeper *keeper, const struct inet_address *local)
+{
+    if (!is_any(local))
+        return find(keeper, local);
+    for (const struct strangers *s = keeper->strangers; s; s = s->next)
+        if (s->local.storage.ss_family == local->storage.ss_family &&
+            l4_port_of(&s->local) == l4_port_of(local))
+            return true;
+    return false;
 }
 
 static int deaf_socket(const struct inet_address *local)

@@ -16,6 +16,8 @@
 /* From here on they are counted at this address, which is one and not any of ours: else nobody
  * could have this port on another one. Joining twice is joining once. 0 or negative errno: then
  * they are not counted, and all else is as ever. */
+/* Does a UDP port of this relay have this address, or, where it is any address, its port number? */
+bool strangers_know(const struct keeper *keeper, const struct inet_address *local);
 int strangers_join(struct attachment *attachment, const struct inet_address *local);
 void strangers_leave(struct attachment *attachment);
 /* How many came since this was asked last, as far as they are to be told to this one. */

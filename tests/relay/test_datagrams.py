@@ -13,7 +13,7 @@ import links
 from ctlproto import LISTENING, UP, ManagedRelay
 from frames import BROADCAST, FRAME_MAX, frame, mac, numbered
 from peers import Server, UdpPeer, dial, exchange, introduce, meet, talk
-from relayproc import Relay, udp_ports
+from relayproc import Relay, run, udp_ports
 from traffic import Traffic, complete, unhurt
 from wait import eventually, never
 
@@ -314,6 +314,24 @@ def shared(relay, control, count):
     ids = [control.attach(f"udp:127.0.0.1:4001:127.0.0.1:{5001 + i}") for i in range(count)]
     relay.bound(4001)
     return ids, [UdpPeer(("127.0.0.1", 5001 + i), OURS) for i in range(count)]
+
+
+def test_F23_another_relay_has_the_address():
+    """it is refused, with its holder's name, and the first one hears all of its datagrams; the same
+    peer twice in one relay is refused as well"""
+    endpoint = "udp:127.0.0.1:4001:127.0.0.1:4002"
+    with Relay("-l", "12345", endpoint) as relay:
+        relay.listening(12345).bound(4001)
+        guest = dial(12345)
+        udp = UdpPeer(("127.0.0.1", 4002), ("127.0.0.1", 4001), connected=True)
+        meet(guest, udp)
+        for other in (endpoint, "udp:127.0.0.1:4001:127.0.0.1:4003", "4001:127.0.0.1:4002"):
+            result = run("-l", "12346", other)
+            assert result.returncode == 1 and "4001 is in use by netrelay" in result.stderr, result
+        talk(guest, udp)
+        relay.term()
+    result = run("-l", "12346", endpoint, endpoint)
+    assert result.returncode and "already" in result.stderr, result
 
 
 def test_F_several_guests_share_one_source():
