@@ -3,7 +3,6 @@
 
 #include "relay/checksum.h"
 
-#define DONT_FRAGMENT 0x4000
 #define RESERVED_BITS 0x0f /* beside TCP's data offset */
 
 /* What of two segments' headers has to be the same: ranges, from an origin. */
@@ -95,15 +94,14 @@ static bool is_of_the_flow(const struct merge *merge, const struct packet *p, st
                   p->headers - p->l4 - TCP_SIZE) == 0;
 }
 
-/* The kernel numbers the parts upwards when it has to cut the whole; without fragments nobody
- * looks at the numbers. */
+/* Whoever cuts the whole numbers the parts upwards, and they are to be what they were. */
 static bool is_next(const struct merge *merge, const struct packet *p, struct frame frame)
 {
     const uint8_t *one = merge->first.data + p->l3, *other = frame.data + p->l3;
 
     if (packet_get32(frame.data + p->l4 + TCP_SEQUENCE) != merge->next)
         return false;
-    return p->is_ipv6 || packet_get16(one + IPV4_FLAGS) & DONT_FRAGMENT ||
+    return p->is_ipv6 ||
            packet_get16(other + IPV4_ID) == (uint16_t)(packet_get16(one + IPV4_ID) + merge->n);
 }
 
