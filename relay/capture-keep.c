@@ -73,7 +73,9 @@ int capture_keep_begin(struct keeper *keeper, const struct capture_wish *wish, i
     unsigned i = 0;
     int r;
 
-    if (option_of(sock, SO_DOMAIN) != AF_UNIX || option_of(sock, SO_TYPE) != SOCK_SEQPACKET)
+    /* A listening one never tells of its end. */
+    if (option_of(sock, SO_DOMAIN) != AF_UNIX || option_of(sock, SO_TYPE) != SOCK_SEQPACKET ||
+        option_of(sock, SO_ACCEPTCONN) != 0)
         return -EINVAL;
     while (i < CAPTURES_MAX && kept[i].state != CAPTURE_FREE)
         ++i;
