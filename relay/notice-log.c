@@ -55,6 +55,9 @@ static struct {
       .level = LOG_LEVEL_WARNING,
       .what = "a length longer than any frame came" },
     { .error = -EBADMSG, .level = LOG_LEVEL_ERROR, .what = "its frames ended the forwarder twice" },
+    { .error = -ENOMEM,
+      .level = LOG_LEVEL_ERROR,
+      .what = "there is no memory for what waits for it" },
     { .error = -EPROTO, .level = LOG_LEVEL_ERROR, .what = "its positions cannot be" },
 };
 
