@@ -3,7 +3,8 @@
  * What may be said of a port beyond where it leads: who may send through it, and how much. The
  * text form is that of QEMU's options, "key" or "key=value":
  *
- *   pin[=MAC]          only this source address; without one, the first that is seen
+ *   pin[=MAC]          only this source address; without one, the first that is seen. Such a port
+ *                      is a guest's, too
  *   allow=MAC[/BITS]   these source addresses and no others
  *   deny=MAC[/BITS]    not these; stronger than allow
  *   storm=FRAMES       flooded frames a second at most; 0 is no limit

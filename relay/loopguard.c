@@ -32,8 +32,9 @@
  * the loop again, by the first frame that comes back twice.
  *
  * Trust: a probe's tag is made with a secret, so nobody can invent one of ours. Who is behind a
- * port that gets probes can send them back, and so block a port of his own. A port that is marked
- * as a guest's gets none, and what it sends as one is nothing to us.
+ * port that gets probes can send them back, and so block a port of his own; with a friend behind
+ * another port, that one too. So a port that is marked as a guest's, or pinned to one address, gets
+ * none, and what it sends as one is nothing to us.
  */
 #include "relay/loopguard.h"
 

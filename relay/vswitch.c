@@ -68,7 +68,8 @@ void vswitch_open_port(struct vswitch *sw, uint16_t slot, uint32_t id,
     };
     storm_init(&sw->ports[slot].storm, options->limits_storm ? options->storm : sw->storm,
                sw->now_ms);
-    loopguard_open_port(&sw->guard, slot, id, options->guest);
+    /* A port with one address is no cable to another relay. */
+    loopguard_open_port(&sw->guard, slot, id, options->guest || options->pin);
     update_checks(sw, slot);
 }
 
