@@ -7,6 +7,7 @@
 static const char expect_port[] = "a port number from 1 to 65535";
 static const char expect_host[] = "an IPv4 address, an IPv6 address in brackets, or a host name";
 static const char expect_brackets[] = "an IPv6 address in brackets, as in [::1]:80";
+static const char expect_no_scope[] = "an IPv6 address in brackets without %SCOPE";
 static const char expect_peer[] = "the peer's address before its port";
 static const char expect_ifname[] =
     "a device name of 1 to 15 characters, without '/', ':', '%' and blanks";
@@ -125,6 +126,8 @@ const char *read_host(struct span s, char host[ENDPOINT_HOST_MAX])
     if (s.len >= 2 && s.start[0] == '[' && s.start[s.len - 1] == ']') {
         struct span inner = { s.start + 1, s.len - 2 };
 
+        if (memchr(inner.start, '%', inner.len))
+            return expect_no_scope;
         return address_canonical(AF_INET6, inner, host) ? NULL : expect_brackets;
     }
     if (address_canonical(AF_INET, s, host))

@@ -15,11 +15,18 @@
 #include "common/endpoint-read.h"
 
 static const char expect_brackets[] = "an IPv6 address in brackets, as in [::1]:80";
+static const char expect_path_kind[] =
+    "a kind before a path: unix:PATH dials, unix-listen:PATH listens, see --help";
+static const char expect_kind[] =
+    "ADDR:PORT, or before the first colon tcp, listen, udp, mcast, unix, unix-listen, unix-dgram, "
+    "vde, user, tap, bridge or fd";
 static const char expect_two_ports[] = "two different ports; without an address it is 127.0.0.1";
+static const char expect_other_port[] = "a peer with another port or address: this is itself";
+static const char expect_other_path[] = "PATH:PEER, two paths: this is itself";
 static const char expect_one_port[] = "a port number for one side at least";
 static const char expect_one_family[] = "two IPv4 or two IPv6 addresses, not one of each";
 static const char expect_tcp[] = "ADDR:PORT";
-static const char expect_listen[] = "[ADDR:]PORT";
+static const char expect_listen[] = "[ADDR:]PORT: a port alone, or behind an address or *";
 static const char expect_udp[] = "LADDR:LPORT:RADDR:RPORT or LPORT:RADDR:RPORT; a port of ours "
                                  "alone needs the option learn";
 static const char expect_no_peer[] = "either a peer or the option learn, not both";
@@ -35,14 +42,21 @@ static const char expect_not_port[] =
 static const char expect_endpoint[] =
     "an endpoint, such as -, ADDR:PORT, listen:PORT, LPORT:ADDR:RPORT, tap:NAME or a bridge; "
     "see --help";
-static const char expect_option[] =
-    "an option of this endpoint: pin, allow=MAC, deny=MAC, storm=FRAMES or guest; see netrelay(1)";
+#define OPTIONS "pin, allow=MAC, deny=MAC, storm=FRAMES or guest; see netrelay(1)"
+static const char expect_option[] = "an option of this endpoint: " OPTIONS;
+static const char expect_path_option[] =
+    "an option of this endpoint (a comma of its path is written twice): " OPTIONS;
 static const char expect_user[] = "KEY=VALUE,... of at most 500 characters";
 static const char expect_alone[] = "no value after it";
 
-/* "::1" or "::1:80": what people write who did not think of brackets. */
+/* "::1" or "::1:80": what people write who did not think of brackets; or of one of them, or of the
+ * colon behind. */
 static bool is_bare_ipv6(struct span text)
 {
+    const char *end = memchr(text.start, ']', text.len);
+
+    if (text.len > 0 && text.start[0] == '[')
+        return !end || (end != text.start + text.len - 1 && end[1] != ':');
     return span_is_address(AF_INET6, text);
 }
 
@@ -53,8 +67,10 @@ static const char *read_listen(struct endpoint *e, struct span text)
 
     span_split(text, &parts);
     e->kind = ENDPOINT_LISTEN;
+    if (is_bare_ipv6(text))
+        return expect_brackets;
     if (parts.count > 2 || (parts.count == 2 && parts.part[0].len == 0))
-        return is_bare_ipv6(text) ? expect_brackets : expect_listen;
+        return expect_listen;
     if (parts.count == 2)
         expected = read_local_host(parts.part[0], e->local.host);
     return expected ? expected : read_port(parts.part[parts.count - 1], &e->local.l4_port);
@@ -306,6 +322,10 @@ static const char *read_word(struct endpoint *e, struct span text)
 {
     if (text.len == 0)
         return expect_endpoint;
+    if (is_bare_ipv6(text))
+        return expect_brackets;
+    if (memchr(text.start, '/', text.len))
+        return expect_path_kind;
     if (text.start[0] == '[' || span_is_address(AF_INET, text))
         return expect_with_port;
     if (span_is_all_digits(text))
@@ -313,6 +333,21 @@ static const char *read_word(struct endpoint *e, struct span text)
     if (text.start[0] == '-') /* an option gone astray; it is still bridge:-NAME */
         return expect_endpoint;
     return read_bridge(e, text);
+}
+
+/* A word where a number or an address is due: "bride:br0", "connect=ADDR:PORT". */
+static bool is_unknown_kind(const struct span_parts *parts)
+{
+    struct span first = parts->part[0];
+    char host[ENDPOINT_HOST_MAX];
+
+    if (first.len == 0 || first.start[0] < 'a' || first.start[0] > 'z')
+        return false;
+    if (memchr(first.start, '=', first.len) || parts->count > 2)
+        return true;
+    return !memchr(first.start, '.', first.len) && parts->part[1].len > 0 &&
+           (parts->part[1].start[0] < '0' || parts->part[1].start[0] > '9') &&
+           parts->part[1].start[0] != '-' && !read_host(first, host);
 }
 
 static const char *read_endpoint(struct endpoint *e, struct span text)
@@ -333,6 +368,8 @@ static const char *read_endpoint(struct endpoint *e, struct span text)
     span_split(text, &parts);
     if (parts.count == 1)
         return read_word(e, text);
+    if (is_unknown_kind(&parts) && !is_bare_ipv6(text))
+        return expect_kind;
     if (parts.count == 2)
         return read_tcp(e, text);
     if (parts.count == 3)
@@ -395,11 +432,21 @@ static const struct {
     enum endpoint_kind kind;
     const char *key;
     const char *(*add)(struct endpoint *e, const char *value);
+    const char *expected; /* where it was none that there is */
 } kind_options[] = {
-    { ENDPOINT_UDP, "learn", add_learn },
-    { ENDPOINT_MCAST, "ttl", add_ttl },
-    { ENDPOINT_TAP, "ip", add_ip },
+    { ENDPOINT_UDP, "learn", add_learn, "an option of this endpoint: learn, " OPTIONS },
+    { ENDPOINT_MCAST, "ttl", add_ttl, "an option of this endpoint: ttl=HOPS, " OPTIONS },
+    { ENDPOINT_TAP, "ip", add_ip, "an option of this endpoint: ip=ADDR/PREFIX, " OPTIONS },
 };
+
+static const char *unknown_option(const struct endpoint *e)
+{
+    for (size_t i = 0; i < sizeof(kind_options) / sizeof(kind_options[0]); i++) {
+        if (kind_options[i].kind == e->kind)
+            return kind_options[i].expected;
+    }
+    return *e->path ? expect_path_option : expect_option;
+}
 
 static const char *read_option(struct endpoint *e, char *item)
 {
@@ -418,7 +465,7 @@ static const char *read_option(struct endpoint *e, char *item)
     expected = port_options_add(&e->options, item, value);
     if (!expected || *expected)
         return expected;
-    return e->kind == ENDPOINT_USER && value ? add_user(e, whole) : expect_option;
+    return e->kind == ENDPOINT_USER && value ? add_user(e, whole) : unknown_option(e);
 }
 
 /* The text to the next single comma, a doubled one being a comma. False where it is too long. */
@@ -438,8 +485,27 @@ static bool next_item(const char **text, char buf[ENDPOINT_TEXT_MAX])
     return true;
 }
 
+/* From where such an address is reached, when none of ours is chosen. */
+static bool is_loopback(const char *host)
+{
+    return strcmp(host, "127.0.0.1") == 0 || strcmp(host, "::1") == 0 ||
+           strcmp(host, "localhost") == 0;
+}
+
+/* It would hear nobody but itself. */
+static bool is_own_peer(const struct endpoint *e)
+{
+    if (e->kind == ENDPOINT_UNIX_DGRAM)
+        return strcmp(e->path, e->peer_path) == 0;
+    return e->kind == ENDPOINT_UDP && e->local.l4_port == e->remote.l4_port &&
+           (strcmp(e->local.host, e->remote.host) == 0 ||
+            (!*e->local.host && is_loopback(e->remote.host)));
+}
+
 static const char *check(const struct endpoint *e)
 {
+    if (is_own_peer(e))
+        return e->kind == ENDPOINT_UDP ? expect_other_port : expect_other_path;
     if (e->kind != ENDPOINT_UDP || e->learn == (e->remote.l4_port == 0))
         return NULL;
     return e->learn ? expect_no_peer : expect_udp;
