@@ -190,6 +190,15 @@ static int wrong(const char *argument, const char *what, const char *expected)
     return EXIT_USAGE;
 }
 
+static int wrong_value(const struct row *row, const char *argument)
+{
+    char shown[200];
+
+    log_error("--%s '%s': expected %s", row->name, log_printable(argument, shown, sizeof(shown)),
+              row->expected);
+    return EXIT_USAGE;
+}
+
 typedef int parse(struct endpoint *ret, const char *text, const char **ret_expected);
 
 static int add_endpoint(struct keeper_config *config, parse *parse_it, const char *text)
@@ -266,7 +275,7 @@ static int read_arguments(struct keeper_config *config, int argc, char **argv, b
             *ret_listens = true;
             r = add_endpoint(config, endpoint_parse_listen, optarg);
         } else if (!row->apply(config, optarg)) {
-            r = wrong(optarg, "expected ", row->expected);
+            r = wrong_value(row, optarg);
         }
     }
     for (; r == 0 && optind < argc; ++optind)
@@ -274,14 +283,35 @@ static int read_arguments(struct keeper_config *config, int argc, char **argv, b
     return r;
 }
 
+/* One thing, whatever is said of its port. A far end that is dialled may take us twice. */
+static bool is_same(const struct endpoint *a, const struct endpoint *b)
+{
+    struct endpoint bare[2] = { *a, *b };
+    char text[2][ENDPOINT_TEXT_MAX];
+
+    for (unsigned i = 0; i < 2; ++i) {
+        bare[i].options = (struct port_options){ 0 };
+        endpoint_format(&bare[i], text[i]);
+    }
+    return a->kind != ENDPOINT_TCP && strcmp(text[0], text[1]) == 0;
+}
+
+static int refuse_twice(const struct keeper_config *config)
+{
+    for (unsigned i = 1; i < config->n_endpoints; ++i)
+        for (unsigned k = 0; k < i; ++k)
+            if (is_same(&config->endpoints[i], &config->endpoints[k]))
+                return wrong(config->endpoint_texts[i], "it can be given once only", "");
+    return 0;
+}
+
 /* What only the whole of the arguments can show. */
 static int check(struct keeper_config *config, bool listens)
 {
-    unsigned stdios = 0;
+    int r = refuse_twice(config);
 
-    for (unsigned i = 0; i < config->n_endpoints; ++i)
-        if (config->endpoints[i].kind == ENDPOINT_STDIO && stdios++)
-            return wrong(config->endpoint_texts[i], "it can be given once only", "");
+    if (r)
+        return r;
     if (config->managed) {
         if (config->n_endpoints)
             return wrong(config->endpoint_texts[0], "--managed takes no endpoints", "");

@@ -169,6 +169,9 @@ void inet_refused(int protocol, const struct inet_address *address, int r, char 
         in_use(protocol, address, buf, size);
     else if (r == -EADDRNOTAVAIL)
         snprintf(buf, size, "%s is not an address of this host", text);
+    else if (r == -EACCES)
+        snprintf(buf, size, "%s cannot be bound: so low a port needs root or CAP_NET_BIND_SERVICE",
+                 text);
     else
         snprintf(buf, size, "%s cannot be bound: %s", text, strerror(-r));
 }
