@@ -60,6 +60,7 @@ struct attachment {
     char detail[128]; /* why it is not through, or a TAP's name */
     uint64_t since_s;
     unsigned n_ports;
+    bool closed; /* its port was, by us */
     bool missed; /* that it cannot be reached has been said, and not yet that it can be */
 
     /* for the kinds' own use */

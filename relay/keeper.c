@@ -101,6 +101,7 @@ int keeper_hold(struct keeper *keeper, struct attachment *attachment, enum port_
         keeper->n_slots = holding->slot + 1;
     ++keeper->n_holdings;
     ++attachment->n_ports;
+    attachment->closed = false;
     keeper->forwarder.dirty = true;
     log_limited(LOG_LEVEL_INFO, "%s: new", holding_name(holding, name));
     control_port_changed(&keeper->control, holding);
@@ -115,6 +116,8 @@ void keeper_close_port(struct keeper *keeper, struct holding *holding)
         keeper_port_gone(keeper, holding, 0);
         return;
     }
+    if (holding->attachment)
+        holding->attachment->closed = true;
     holding->state = HOLDING_CLOSING;
     keeper->forwarder.dirty = true;
     control_port_changed(&keeper->control, holding);

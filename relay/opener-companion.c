@@ -249,7 +249,7 @@ static void companion_child_ended(struct attachment *a, int status)
         return;
     }
     if (a->state == CTL_ENDPOINT_UP)
-        log_limited(LOG_LEVEL_WARNING, "%s: %s; it is started again", a->text, a->why);
+        log_limited(LOG_LEVEL_WARNING, "%s is started again: %s", a->text, a->why);
     if (a->n_ports)
         close_port(a);
     else

@@ -79,7 +79,12 @@ static int refuse(const struct attachment *a, int r, const char *what,
 {
     const char *name = a->endpoint.ifname;
 
-    if (r == -ENODEV)
+    if (r == -ENODEV && a->endpoint.kind == ENDPOINT_BRIDGE)
+        snprintf(error, ATTACHMENT_TEXT_MAX,
+                 "%s: there is no such bridge; make it first, or name another end, such as tap:%s, "
+                 "user: or ADDR:PORT",
+                 name, name);
+    else if (r == -ENODEV)
         snprintf(error, ATTACHMENT_TEXT_MAX,
                  "%s: there is no such %s; make it first, or choose another", name, what);
     else if (r == -ENOTSUP || r == -EINVAL)
@@ -286,13 +291,15 @@ static void tap_stop(struct attachment *a)
 
 static void tap_port_gone(struct attachment *a)
 {
+    const char *why = a->closed ? "its port was closed" : "its TAP is gone";
+
     if (!a->ours) {
-        attachment_set_state(a, CTL_ENDPOINT_ENDED, "its TAP is gone");
+        attachment_set_state(a, CTL_ENDPOINT_ENDED, why);
         return;
     }
     if (a->keeper->loop.now_ms - a->up_ms >= ATTACHMENT_STEADY_MS)
         a->retry_ms = ATTACHMENT_RETRY_MIN;
-    attachment_retry_later(a, "its TAP is gone");
+    attachment_retry_later(a, why);
 }
 
 const struct attachment_ops tap_ops = {

@@ -314,7 +314,7 @@ def test_sigkill_of_the_companion():
                 assert time.monotonic() - began < 1
                 assert one.connect(THERE, GREETING).receive() == f"hello {HERE}".encode()
             unhurt(traffic.finish())
-        assert "ended by signal 9; it is started again" in relay.text(), relay.text()
+        assert "is started again: netrelay-user was ended by signal 9" in relay.text(), relay.text()
         late, = with_addresses(1, first=9)
         assert len({one.address, other.address, late.address}) == 3, late.address
         before = one.address
