@@ -411,11 +411,14 @@ def test_devices_attached_later():
     kit.need_tun()
     kit.quiet_kernel()
     links.add_bridge("br0")
-    with by_hand("-l", "12345", "tap:t0") as relay:
+    with by_hand("-v", "-l", "12345", "tap:t0") as relay:
         relay.listening(12345)
         must(relay, "attach", "br0")
         must(relay, "attach", "tap:t1,ip=192.0.2.1/24")
         assert {"t0", "t1", "nrtap0"} <= devices(), devices()
+        must(relay, "close", status(relay)["ports"][0]["id"])
+        eventually(lambda: lines_like(relay, "tap:t0 is attached again"), 5, "t0 is made anew")
+        assert lines_like(relay, "tap:t0 is waited for: its port was closed"), relay.text()
         must(relay, "detach", "bridge:br0")
         eventually(lambda: "nrtap0" not in devices(), 5, "its TAP goes with it")
     with by_hand("-v", "-l", "12345") as relay:

@@ -285,6 +285,7 @@ def test_F22_a_bridge_that_is_none():
             code = relay.process.wait(2)
             assert code in (1, 2) and name in relay.text(), f"exit {code}: {relay.text()}"
             assert len(relay.text().splitlines()) == 1, relay.text()
+            assert name == "nobridge" or "such as tap:nosuchbr, user: or" in relay.text()
         assert devices() == before
 
 
