@@ -104,6 +104,13 @@ static const char *or_null(const char *text)
     return *text ? text : NULL;
 }
 
+static const char *advice(int error)
+{
+    if (error == EADDRINUSE)
+        return "; choose another port";
+    return error == EACCES ? "; so low a port needs root or CAP_NET_BIND_SERVICE" : "";
+}
+
 static void add_forward(struct stack *stack, const struct user_forward *forward)
 {
     char host[INET_ADDRSTRLEN];
@@ -111,9 +118,10 @@ static void add_forward(struct stack *stack, const struct user_forward *forward)
     if (slirp_add_hostfwd(stack->slirp, forward->udp, forward->host, forward->host_port,
                           forward->guest, forward->guest_port) == 0)
         return;
-    companion_fail(errno > 0 ? -errno : -EIO, "hostfwd: %s port %u of %s cannot be had: %s",
+    companion_fail(errno > 0 ? -errno : -EIO, "hostfwd: %s port %u of %s cannot be had: %s%s",
                    forward->udp ? "UDP" : "TCP", forward->host_port,
-                   inet_ntop(AF_INET, &forward->host, host, sizeof(host)), strerror(errno));
+                   inet_ntop(AF_INET, &forward->host, host, sizeof(host)), strerror(errno),
+                   advice(errno));
 }
 
 void stack_open(struct stack *stack, const struct user_options *options, struct stream *stream)

@@ -236,8 +236,8 @@ def test_hostfwd_busy():
     with socket.create_server(("127.0.0.1", 2222)):
         result = run("-l", "12345", "user:hostfwd=tcp::2221-:21,hostfwd=tcp:127.0.0.1:2222-:22")
         assert result.returncode == 1 and result.seconds < 1, result
-        assert "TCP port 2222 of 127.0.0.1 cannot be had: Address already in use" in \
-            result.stderr, result.stderr
+        assert "TCP port 2222 of 127.0.0.1 cannot be had: Address already in use; choose " \
+            "another port" in result.stderr, result.stderr
         assert result.stderr.count("\n") == 1, result.stderr
         assert listeners() == {2222}
 
