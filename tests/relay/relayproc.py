@@ -79,6 +79,15 @@ class Relay:
             seen = {pid: (stat_of(pid)[:1], status(pid, "Seccomp")) for pid in self.processes()}
             raise AssertionError(f"{error}; processes {seen}") from None
 
+    def kill_forwarder(self):
+        """SIGKILL of whichever there is; the one that was found may have been killed before."""
+        while True:
+            try:
+                os.kill(self.forwarder(), signal.SIGKILL)
+                return
+            except ProcessLookupError:
+                continue
+
     def processes(self):
         """Keeper and forwarder, and whatever else it started."""
         return [self.keeper, *children(self.keeper)]

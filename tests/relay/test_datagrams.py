@@ -331,7 +331,13 @@ def test_F23_another_relay_has_the_address():
         talk(guest, udp)
         relay.term()
     result = run("-l", "12346", endpoint, endpoint)
-    assert result.returncode and "already" in result.stderr, result
+    assert result.returncode == 2 and "once only" in result.stderr, result
+    with ManagedRelay() as relay:
+        control = relay.control()
+        control.attach(endpoint)
+        refused = control.request("ATTACH", endpoint=endpoint)
+        assert "already" in refused["error_text"], refused
+        control.close()
 
 
 def test_F_several_guests_share_one_source():

@@ -65,7 +65,7 @@ def test_a_pinned_port_keeps_its_first_address():
             one.expect(said(5, b"still here"))
             other.expect(said(5, b"still here"))
             assert relay.total("drop_filter") == 10 * (turn + 1)
-            os.kill(relay.forwarder(), signal.SIGKILL)
+            relay.kill_forwarder()
             meet(one, other)
         one.send(said(1, dst=mac(6)))
         guest.expect(said(1, dst=mac(6)))       # a stranger was not learned: this one is flooded

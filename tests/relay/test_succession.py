@@ -229,12 +229,12 @@ def test_guests_that_come_while_there_is_no_forwarder():
         watcher = dial(12345)
         exchange(watcher, dial(12345), 1, 2)
         for number in range(10):
-            os.kill(relay.forwarder(), signal.SIGKILL)
+            relay.kill_forwarder()
             comer = dial(12345)
             said = frame(BROADCAST, mac(20 + number), b"new", size=60)
             comer.send(said)
             watcher.expect(said)
-            os.kill(relay.forwarder(), signal.SIGKILL)
+            relay.kill_forwarder()
             comer.close()
         relay.calm()
 
