@@ -140,10 +140,27 @@ class StreamPeer(Peer):
         self.sock.close()
 
 
-class UdpPeer(Peer):
-    """A QEMU with -netdev socket,udp=: bound to one address, sending to another."""
+class DatagramPeer(Peer):
+    """A frame a datagram, on its socket, to `remote`."""
 
     kind = "d"
+
+    def fileno(self):
+        return self.sock.fileno()
+
+    def send(self, *several):
+        for one in several:
+            self.sock.sendto(one, self.remote)
+
+    def read(self):
+        return [self.sock.recv(1 << 17)]
+
+    def close(self):
+        self.sock.close()
+
+
+class UdpPeer(DatagramPeer):
+    """A QEMU with -netdev socket,udp=: bound to one address, sending to another."""
 
     def __init__(self, local, remote, reuse=False, connected=False):
         super().__init__()
@@ -160,25 +177,9 @@ class UdpPeer(Peer):
     def __str__(self):
         return f"udp peer {self.sock.getsockname()[:2]}"
 
-    def fileno(self):
-        return self.sock.fileno()
 
-    def send(self, *several):
-        for one in several:
-            self.sock.sendto(one, self.remote)
-
-    def read(self):
-        data, _ = self.sock.recvfrom(1 << 17)
-        return [data]
-
-    def close(self):
-        self.sock.close()
-
-
-class UnixPeer(Peer):
+class UnixPeer(DatagramPeer):
     """A QEMU with -netdev dgram of UNIX sockets: bound to one path, sending to another."""
-
-    kind = "d"
 
     def __init__(self, path, remote):
         super().__init__()
@@ -191,16 +192,6 @@ class UnixPeer(Peer):
 
     def __str__(self):
         return f"peer at {self.path}"
-
-    def fileno(self):
-        return self.sock.fileno()
-
-    def send(self, *several):
-        for one in several:
-            self.sock.sendto(one, self.remote)
-
-    def read(self):
-        return [self.sock.recv(1 << 17)]
 
     def close(self):
         self.sock.close()
