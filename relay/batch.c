@@ -13,58 +13,60 @@ void batch_kill_port(struct batch *batch, struct port *port, int error)
     batch->on_dead(batch, port);
 }
 
-/* One verdict for a frame; equal neighbours are one run. */
-static void add_verdict(struct batch *batch, uint16_t verdict, uint32_t end)
+/* One verdict for so many frames; equal neighbours are one run. */
+static void add_verdict(struct batch *batch, uint16_t verdict, uint32_t frames, size_t end)
 {
     struct shared_batch *b = &batch->shared->core->batch;
     struct shared_run *run = &batch->shared->core->run[b->n_runs];
 
     if (b->n_runs > 0 && run[-1].verdict == verdict) {
-        run[-1].end = end;
-        ++run[-1].frames;
+        run[-1].end = (uint32_t)end;
+        run[-1].frames += frames;
         return;
     }
-    *run = (struct shared_run){ .end = end, .verdict = verdict, .frames = 1 };
+    *run = (struct shared_run){ .end = (uint32_t)end, .verdict = verdict, .frames = frames };
     ++b->n_runs;
 }
 
-struct judged {
-    struct frame frame;
-    uint16_t verdict;
-};
-
-/* Whoever has much to say says it in runs: what has the same addresses as the frame before it, with
- * nothing in between, goes the same way. */
-static bool follows(const struct batch *batch, const struct port *in, struct frame frame,
-                    const struct judged *last)
-{
-    if (last->verdict >= SHARED_PORTS &&
-        (last->verdict != VERDICT_FLOOD ||
-         !vswitch_floods_freely(batch->vswitch, (uint16_t)in->slot)))
-        return false;
-    return last->frame.len >= FRAME_MIN &&
-           memcmp(frame.data, last->frame.data, sizeof(struct mac[2])) == 0;
-}
-
-static uint16_t judge(struct batch *batch, struct port *in, struct frame frame,
-                      const struct judged *last)
+static uint16_t judge(struct batch *batch, struct port *in, struct frame frame)
 {
     if (frame.len < FRAME_MIN) {
         ++batch->rx.drop_runt;
         return VERDICT_NONE;
     }
-    if (follows(batch, in, frame, last)) {
-        ++batch->rx.rx_frames;
-        batch->rx.rx_bytes += frame.len;
-        return last->verdict;
-    }
     return vswitch_input(batch->vswitch, (uint16_t)in->slot, frame, &batch->rx);
+}
+
+/* Whether frames with the same addresses, with nothing in between, go the same way. */
+static bool holds(const struct batch *batch, const struct port *in, uint16_t verdict)
+{
+    return verdict < SHARED_PORTS ||
+           (verdict == VERDICT_FLOOD && vswitch_floods_freely(batch->vswitch, (uint16_t)in->slot));
+}
+
+/* Whoever has much to say says it in runs. Returns where the frames end that have the addresses of
+ * this one, and counts them. */
+static size_t run_on(struct batch *batch, struct frame frame, size_t at, size_t have,
+                     uint32_t *frames)
+{
+    const uint8_t *work = batch->shared->work;
+    const size_t began = at;
+    uint32_t n = 0;
+
+    for (struct frame next; framing_next(work + at, have - at, &next) == 0; ++n) {
+        if (next.len < FRAME_MIN || memcmp(next.data, frame.data, sizeof(struct mac[2])) != 0)
+            break;
+        at += FRAMING_HEADER + next.len;
+    }
+    batch->rx.rx_frames += n;
+    batch->rx.rx_bytes += at - began - (size_t)n * FRAMING_HEADER;
+    *frames += n;
+    return at;
 }
 
 /* Returns the end of the last whole frame; *ret_error: 0, or why the stream is lost after it. */
 static size_t read_frames(struct batch *batch, struct port *in, size_t have, int *ret_error)
 {
-    struct judged last = { 0 };
     struct frame frame;
     size_t at = 0;
     int r;
@@ -72,12 +74,17 @@ static size_t read_frames(struct batch *batch, struct port *in, size_t have, int
     batch->shared->core->batch.n_runs = 0;
     memset(&batch->rx, 0, sizeof(batch->rx));
     for (;;) {
+        uint32_t frames = 1;
+        uint16_t verdict;
+
         r = framing_next(batch->shared->work + at, have - at, &frame);
         if (r != 0 || batch->shared->core->batch.n_runs == SHARED_RUNS)
             break;
         at += FRAMING_HEADER + frame.len;
-        last = (struct judged){ frame, judge(batch, in, frame, &last) };
-        add_verdict(batch, last.verdict, (uint32_t)at);
+        verdict = judge(batch, in, frame);
+        if (holds(batch, in, verdict))
+            at = run_on(batch, frame, at, have, &frames);
+        add_verdict(batch, verdict, frames, at);
     }
     *ret_error = r == FRAMING_E_LENGTH ? -EMSGSIZE : 0;
     return at;

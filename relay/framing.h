@@ -21,7 +21,28 @@ enum framing_result {
  * The frame that begins at buf. 0, or one of the above. The frame with its length takes
  * FRAMING_HEADER + ret->len bytes; it may be shorter than FRAME_MIN, even empty.
  */
-int framing_next(const uint8_t *buf, size_t have, struct frame *ret);
-void framing_put_length(uint8_t buf[FRAMING_HEADER], uint32_t len);
+static inline int framing_next(const uint8_t *buf, size_t have, struct frame *ret)
+{
+    uint32_t len;
+
+    if (have < FRAMING_HEADER)
+        return FRAMING_E_MORE;
+    len = (uint32_t)buf[0] << 24 | (uint32_t)buf[1] << 16 | (uint32_t)buf[2] << 8 | buf[3];
+    if (len > FRAME_MAX)
+        return FRAMING_E_LENGTH;
+    if (have - FRAMING_HEADER < len)
+        return FRAMING_E_MORE;
+
+    *ret = (struct frame){ .data = buf + FRAMING_HEADER, .len = len };
+    return 0;
+}
+
+static inline void framing_put_length(uint8_t buf[FRAMING_HEADER], uint32_t len)
+{
+    buf[0] = (uint8_t)(len >> 24);
+    buf[1] = (uint8_t)(len >> 16);
+    buf[2] = (uint8_t)(len >> 8);
+    buf[3] = (uint8_t)len;
+}
 
 #endif

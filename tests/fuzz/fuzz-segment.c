@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void cut(const struct virtio_net_hdr *head, const uint8_t *data, size_t len, size_t room)
 {
     g_autofree uint8_t *buf = g_malloc(MAX(room, FRAMING_HEADER + len));
-    struct frame frame;
+    struct frame frame = { 0 };
     size_t at = 0;
     ssize_t n;
 

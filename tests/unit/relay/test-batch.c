@@ -143,7 +143,7 @@ static unsigned check_output(uint8_t to, bool complete)
     unsigned n = 0;
 
     while (at < played->out_len) {
-        struct frame frame, want;
+        struct frame frame = { 0 }, want = { 0 };
         uint8_t from;
 
         g_assert_cmpint(framing_next(played->out + at, played->out_len - at, &frame), ==, 0);

@@ -25,7 +25,7 @@ static void read_in_steps(const uint8_t *stream, size_t size, size_t step)
     size_t have = 0, at = 0, n = 0;
 
     while (n < G_N_ELEMENTS(lengths)) {
-        struct frame frame;
+        struct frame frame = { 0 };
         int r = framing_next(stream + at, have - at, &frame);
 
         if (r == FRAMING_E_MORE) {

@@ -59,7 +59,7 @@ static void check_whole(unsigned n)
     struct iovec iov[MERGE_FRAMES + 1];
     struct virtio_net_hdr head;
     size_t len = 0, at = 0, bytes = 0, places = merge_end(&merge, &head, iov);
-    struct frame frame;
+    struct frame frame = { 0 };
     ssize_t cut;
 
     for (size_t i = 0; i < places; ++i) {

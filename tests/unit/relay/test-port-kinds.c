@@ -219,7 +219,7 @@ static void test_udp_in(void)
 {
     g_autofree uint8_t *work = g_malloc(SHARED_WORK);
     struct port *port;
-    struct frame frame;
+    struct frame frame = { 0 };
     ssize_t n, at = 0;
     int ours, theirs;
 

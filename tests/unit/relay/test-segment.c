@@ -122,7 +122,7 @@ static void test_checksum_only(void)
 static void test_untouched(void)
 {
     struct virtio_net_hdr head = { .flags = VIRTIO_NET_HDR_F_DATA_VALID };
-    struct frame frame;
+    struct frame frame = { 0 };
 
     memcpy(buf + FRAMING_HEADER, payload, 100);
     g_assert_cmpint(segment_frame(buf, 100, 103, &head), ==, -EMSGSIZE);
