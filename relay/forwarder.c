@@ -21,7 +21,8 @@
 #include "relay/watch.h"
 #include "relay/wire.h"
 
-#define QUANTUM        (64 * 1024) /* a port's turn where others wait */
+#define ROUND          (1024 * 1024) /* bytes that ports with much to say share, about */
+#define TURN_MIN       (64 * 1024)   /* and the least of them, and where others talk too */
 #define TRIM_MS        2000
 #define TIMER_SLACK_NS 1000
 #define MESSAGES_TURN  64
@@ -42,6 +43,9 @@ struct forwarder {
     struct batch batch;
     struct wire wire;
     struct pace pace;
+    struct port *late[LOOP_EVENTS]; /* of this round, those with much to say */
+    uint32_t n_late;
+    bool has_talk;                   /* others were read in this round */
     struct port *dead[SHARED_PORTS]; /* closed when the round ends */
     uint32_t n_dead;
     struct gone gone[SHARED_PORTS]; /* not yet told: one a slot at most */
@@ -86,10 +90,8 @@ static void port_flush(struct forwarder *f, struct port *port)
     port_interest(f, port);
 }
 
-static void port_read(struct forwarder *f, struct port *port)
+static void port_read(struct forwarder *f, struct port *port, size_t room)
 {
-    size_t room = f->loop.n_events > 1 ? QUANTUM : SHARED_READ;
-
     if (f->vswitch.mode == VSWITCH_WIRE) {
         if (!wire_may_read(&f->wire, port)) {
             port_interest(f, port);
@@ -99,9 +101,32 @@ static void port_read(struct forwarder *f, struct port *port)
     }
     f->vswitch.now_ms = f->loop.now_ms;
     batch_run(&f->batch, port, room);
-    pace_read(&f->pace, &port->lead, port->counters->rx_frames, port->counters->tx_frames);
+    if (!port->ops->is_prompt)
+        pace_read(&f->pace, &port->pace, port->counters, room);
     if (!f->trim.armed)
         loop_timer_in(&f->loop, &f->trim, TRIM_MS);
+}
+
+/* Who has little to say does not wait for those with much, who share what a round may take. */
+static void port_take_turn(struct forwarder *f, struct port *port)
+{
+    if (port->pace.is_bulk && f->n_late < LOOP_EVENTS) {
+        f->late[f->n_late++] = port;
+        return;
+    }
+    f->has_talk = true;
+    port_read(f, port, f->loop.n_events > 1 ? TURN_MIN : SHARED_READ);
+}
+
+static void read_late(struct forwarder *f)
+{
+    size_t room = f->n_late && !f->has_talk ? ROUND / f->n_late : TURN_MIN;
+
+    for (uint32_t i = 0; i < f->n_late; ++i)
+        if (!f->late[i]->dead)
+            port_read(f, f->late[i], room > TURN_MIN ? room : TURN_MIN);
+    f->n_late = 0;
+    f->has_talk = false;
 }
 
 static void on_port_in(struct loop_io *io, uint32_t revents)
@@ -112,7 +137,7 @@ static void on_port_in(struct loop_io *io, uint32_t revents)
         port->wfd == port->rfd)
         port_flush(the_forwarder, port);
     if (!port->dead && (revents & (EPOLLIN | EPOLLERR | EPOLLHUP)))
-        port_read(the_forwarder, port);
+        port_take_turn(the_forwarder, port);
 }
 
 static void on_port_out(struct loop_io *io, uint32_t revents)
@@ -439,6 +464,7 @@ static int forwarder_run(struct forwarder *f)
 
         if (r < 0)
             return r;
+        read_late(f);
         watch_send(&f->watch);
         while (f->n_dead > 0)
             bury(f, f->dead[--f->n_dead]);

@@ -33,6 +33,7 @@ struct port;
 struct port_ops {
     const char *name;
     bool datagrams; /* input is whole frames, put into the work area and gone from the kernel */
+    bool is_prompt; /* nobody gains where its input gathers: what comes fast comes joined */
     /* Where the kernel or the record says the port stands. Negative errno: it is dead. */
     int (*positions)(struct port *port, uint64_t *ret_consumed, uint64_t *ret_sent);
     /*
@@ -66,7 +67,7 @@ struct port {
     bool queue_used;
     struct port_options options;
     uint8_t captured; /* by whom: see capture.h */
-    struct pace_lead lead;
+    struct pace_port pace;
     bool paused;         /* a wire's other end is full: not read */
     uint64_t consumed;   /* C, where the kernel is its witness */
     uint64_t sent;       /* H */

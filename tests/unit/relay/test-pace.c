@@ -3,8 +3,8 @@
 #include "relay/pace.h"
 
 struct side {
-    struct pace_lead lead;
-    uint64_t rx, tx;
+    struct pace_port port;
+    struct port_counters counters;
 };
 
 static struct pace pace;
@@ -18,15 +18,21 @@ static void begin(void)
     now = 1000000000;
 }
 
-/* A round in which `from` said so many frames, so long after the one before; what rest it earns. */
-static uint32_t round_of(struct side *from, uint64_t frames, uint64_t gap_ns)
+static void say(struct side *from, uint64_t frames, uint64_t frame_len)
 {
     struct side *to = from == &one ? &other : &one;
 
-    from->rx += frames;
-    to->tx += frames;
+    from->counters.rx_frames += frames;
+    from->counters.rx_bytes += frames * frame_len;
+    to->counters.tx_frames += frames;
+    pace_read(&pace, &from->port, &from->counters, 65536);
+}
+
+/* A round in which `from` said so many frames, so long after the one before; what rest it earns. */
+static uint32_t round_of(struct side *from, uint64_t frames, uint64_t gap_ns)
+{
     now += gap_ns;
-    pace_read(&pace, &from->lead, from->rx, from->tx);
+    say(from, frames, 1514);
     return pace_round_ns(&pace, now);
 }
 
@@ -97,6 +103,34 @@ static void test_not_worth_it(void)
     }
 }
 
+/* Whoever writes much at once is not helped by a rest, however few frames it is. */
+static void test_large_frames(void)
+{
+    begin();
+    for (int i = 0; i < 1000; ++i) {
+        now += 60000;
+        say(&one, 28, 9014);
+        g_assert_cmpuint(pace_round_ns(&pace, now), ==, 0);
+    }
+}
+
+/* Several at a time, each frame by frame. */
+static void test_many_ports(void)
+{
+    begin();
+    for (int i = 0; i < 100; ++i) {
+        now += 80000;
+        for (int k = 0; k < 4; ++k) {
+            say(&one, 16, 1514);
+            pace_read(&pace, &other.port, &other.counters, 65536);
+        }
+        if (i > 10)
+            g_assert_cmpuint(pace_round_ns(&pace, now), ==, PACE_ROUND_NS);
+        else
+            pace_round_ns(&pace, now);
+    }
+}
+
 /* Rounds without frames, of messages and timers, change nothing. */
 static void test_empty_rounds(void)
 {
@@ -116,6 +150,8 @@ int main(int argc, char **argv)
     g_test_add_func("/pace/acknowledgements", test_acknowledgements);
     g_test_add_func("/pace/after-a-flood", test_after_a_flood);
     g_test_add_func("/pace/not-worth-it", test_not_worth_it);
+    g_test_add_func("/pace/large-frames", test_large_frames);
+    g_test_add_func("/pace/many-ports", test_many_ports);
     g_test_add_func("/pace/empty-rounds", test_empty_rounds);
     return g_test_run();
 }
