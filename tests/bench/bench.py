@@ -154,6 +154,7 @@ def prepare(needs_guests):
     network.open()
     network.enter()
     links.write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1")
+    links.write("/proc/sys/net/ipv4/tcp_congestion_control", "reno")
 
 
 def main():

@@ -83,7 +83,7 @@ def four_pairs():
 
 def broadcast(count):
     options = ("--flow", "0:all", "--window", 512 * 1024 if count < 100 else 128 * 1024)
-    runs = {OURS: measured(partial(of.switch, count + 1), *options),
+    runs = {OURS: measured(partial(of.unlimited_switch, count + 1), *options),
             "fan-out": measured(partial(of.bare, "fanout", count + 1), *options)}
     if count == 8:
         runs |= {"vde_switch": measured(partial(of.vde_switch, 9), "--flow", "0:all", *TINY),
@@ -129,8 +129,8 @@ def segments(name, what, ours, bare, flow):
 
 def tap(name, what, flow):
     return Scenario(name, what, {
-        OURS: measured(of.stream_and_bridge, "--flow", flow, *SMALL),
-        "write/read": measured(of.bare_stream_and_bridge, "--flow", flow, *SMALL),
+        OURS: measured(of.stream_and_bridge, "--flow", flow),
+        "write/read": measured(of.bare_stream_and_bridge, "--flow", flow),
     }, [at_least(0.95, "write/read")])
 
 

@@ -110,9 +110,9 @@ class Netrelay(Subject):
         l4_port = next(l4_ports)
         return l4_port, self.keep(Server(l4_port))
 
-    def switch(self, count):
+    def switch(self, count, *arguments):
         self.l4_port = next(l4_ports)
-        self.relay("-l", f"127.0.0.1:{self.l4_port}")
+        self.relay(*arguments, "-l", f"127.0.0.1:{self.l4_port}")
         eventually(lambda: self.l4_port in relayproc.listeners(), 10, "netrelay listens")
         for _ in range(count):
             self.station("s", dial(self.l4_port))
@@ -134,6 +134,11 @@ class Netrelay(Subject):
 @made_as(Netrelay)
 def switch(subject, count):
     subject.switch(count)
+
+
+@made_as(Netrelay)
+def unlimited_switch(subject, count):
+    subject.switch(count, "--storm", "0")
 
 
 @made_as(Netrelay)
