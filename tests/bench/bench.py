@@ -90,7 +90,8 @@ def machine():
     with open("/proc/cpuinfo") as text:
         model = next((line.split(":", 1)[1].strip() for line in text
                       if line.startswith("model name")), platform.machine())
-    return f"{model}, {os.cpu_count()} CPUs, Linux {platform.release()}"
+    kernel = ".".join(platform.release().split(".")[:2])
+    return f"{model}, {os.cpu_count()} CPUs, Linux {kernel}"
 
 
 def measure_all(wanted, given):

@@ -27,7 +27,6 @@ FRAMES, CPU = "frames_per_s", "cpu_ms_per_mframes"
 # Less than what a socket of the kernel holds by default, so nothing that is bounded has to drop.
 SMALL = ("--window", 96 * 1024)         # some 60 datagrams
 TINY = ("--window", 16 * 1024)          # VDE's sockets hold 10
-SEGMENTS = ("--window", 256 * 1024)     # where both ends have asked for large buffers
 STALL = ("--flow", "0:1", "--flow", "2:3:20000", "--warm-up", 0.5)
 
 PAIR = ("--flow", "0:1")
@@ -104,7 +103,7 @@ def ping_idle():
 
 
 def ping_beside():
-    options = ("--ping", "0:1", "--flow", "2:3", *SEGMENTS)
+    options = ("--ping", "0:1", "--flow", "2:3", "--window", 256 * 1024)
     return Scenario("ping-beside", "round trip of 64 B, beside a pair that saturates the relay", {
         OURS: measured(partial(of.switch, 4), *options),
         "idle": measured(partial(of.switch, 4), "--ping", "0:1"),
@@ -122,8 +121,8 @@ def udp():
 
 def segments(name, what, ours, bare, flow):
     return Scenario(name, what, {
-        OURS: measured(ours, "--flow", flow, *SEGMENTS),
-        "segments": measured(bare, "--flow", flow, *SEGMENTS),
+        OURS: measured(ours, "--flow", flow),
+        "segments": measured(bare, "--flow", flow),
     }, [at_least(0.9, "segments")])
 
 
