@@ -138,19 +138,33 @@ static bool is_detail(const struct attachment *attachment, const char *detail)
     return strncmp(attachment->detail, detail, sizeof(attachment->detail) - 1) == 0;
 }
 
-void attachment_set_state(struct attachment *attachment, enum ctl_endpoint_state state,
-                          const char *detail)
+/* True where it was not so before. */
+static bool change_state(struct attachment *attachment, enum ctl_endpoint_state state,
+                         const char *detail)
 {
     if (attachment->state == state && is_detail(attachment, detail))
-        return;
+        return false;
     attachment->missed &= state != CTL_ENDPOINT_UP;
     if (attachment->state != state)
         attachment->since_s = keeper_clock_s();
     attachment->state = state;
     snprintf(attachment->detail, sizeof(attachment->detail), "%s", detail);
-    log_debug("%s is %s%s%s", attachment->text, ctl_endpoint_state_name(state), *detail ? ": " : "",
-              detail);
     control_endpoint_changed(&attachment->keeper->control, attachment);
+    return true;
+}
+
+void attachment_set_state(struct attachment *attachment, enum ctl_endpoint_state state,
+                          const char *detail)
+{
+    if (change_state(attachment, state, detail))
+        log_debug("%s is %s%s%s", attachment->text, ctl_endpoint_state_name(state),
+                  *detail ? ": " : "", detail);
+}
+
+void attachment_listens(struct attachment *attachment)
+{
+    if (change_state(attachment, CTL_ENDPOINT_LISTENING, ""))
+        log_limited(LOG_LEVEL_INFO, "%s listens", attachment->text);
 }
 
 void attachment_started(struct attachment *attachment, int r, const char *error)
@@ -184,7 +198,7 @@ void attachment_connected(struct attachment *attachment)
         log_limited(LOG_LEVEL_NOTICE, "%s is connected", attachment->text);
     else
         log_limited(LOG_LEVEL_INFO, "%s is connected", attachment->text);
-    attachment_set_state(attachment, CTL_ENDPOINT_UP, "");
+    change_state(attachment, CTL_ENDPOINT_UP, "");
 }
 
 /* Once each time that it cannot be reached: a mistyped address looks like a far end that is late.
@@ -209,7 +223,7 @@ static void tell_waiting(struct attachment *attachment, const char *why)
 void attachment_retry_later(struct attachment *attachment, const char *why)
 {
     tell_waiting(attachment, why);
-    attachment_set_state(attachment, CTL_ENDPOINT_DIALLING, why);
+    change_state(attachment, CTL_ENDPOINT_DIALLING, why);
     loop_timer_in(&attachment->keeper->loop, &attachment->timer, attachment->retry_ms);
     attachment->retry_ms *= 2;
     if (attachment->retry_ms > ATTACHMENT_RETRY_MAX)

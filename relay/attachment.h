@@ -103,6 +103,8 @@ struct holding *attachment_port(const struct attachment *attachment);
 
 void attachment_set_state(struct attachment *attachment, enum ctl_endpoint_state state,
                           const char *detail);
+/* Its socket is there for whoever comes: listening, with a line. */
+void attachment_listens(struct attachment *attachment);
 /* It has its port: up, with a line. */
 void attachment_connected(struct attachment *attachment);
 /* The end of ATTACHMENT_PENDING. After a failure the attachment is gone. */

@@ -163,8 +163,7 @@ static int listener_open(struct attachment *a, char error[ATTACHMENT_TEXT_MAX])
         return describe(a, r, error);
     }
     steal_fd(&fd);
-    log_limited(LOG_LEVEL_INFO, "%s listens", a->text);
-    attachment_set_state(a, CTL_ENDPOINT_LISTENING, "");
+    attachment_listens(a);
     return 0;
 }
 

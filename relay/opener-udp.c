@@ -249,7 +249,7 @@ static int learner_open(struct attachment *a, char error[ATTACHMENT_TEXT_MAX])
         return describe(&a->local, r, error);
     }
     steal_fd(&fd);
-    attachment_set_state(a, CTL_ENDPOINT_LISTENING, "");
+    attachment_listens(a);
     return 0;
 }
 

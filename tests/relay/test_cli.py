@@ -3,6 +3,7 @@
 """The command line: wrong arguments, help, addresses that are taken, privileges."""
 
 import os
+import re
 import shutil
 import socket
 import stat
@@ -90,6 +91,7 @@ def test_A7_verbose_twice():
             exchange(dial(12345), dial(12345))
             relay.term()
             said.append(relay.text())
+            assert len(re.findall(r"listen:\S* (listens|is)", relay.text())) == bool(options)
     assert len(said[0]) <= len(said[1]) <= len(said[2]) and said[2], said
 
 
