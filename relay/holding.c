@@ -2,14 +2,22 @@
 #include "relay/holding.h"
 
 #include <stdio.h>
+#include <string.h>
 #include "relay/attachment.h"
+
+int holding_name_length(const char *endpoint)
+{
+    size_t len = strlen(endpoint);
+
+    return (int)(len > 0 && endpoint[len - 1] == ':' ? len - 1 : len);
+}
 
 const char *holding_name(const struct holding *holding, char buf[HOLDING_NAME_MAX])
 {
     const char *endpoint = holding->attachment ? holding->attachment->text : holding->endpoint;
 
-    snprintf(buf, HOLDING_NAME_MAX, "port %u, %s%s%s", holding->id, endpoint,
-             *holding->peer ? " with " : "", holding->peer);
+    snprintf(buf, HOLDING_NAME_MAX, "port %u, %.*s%s%s", holding->id, holding_name_length(endpoint),
+             endpoint, *holding->peer ? " with " : "", holding->peer);
     return buf;
 }
 

@@ -46,6 +46,8 @@ struct holding {
     uint64_t queued;
 };
 
+/* How much of an endpoint's text stands before a colon: that of "user:" has one of its own. */
+int holding_name_length(const char *endpoint);
 /* "port 7, 127.0.0.1:12345 with 127.0.0.1:40000": what a person can find it by. Returns buf. */
 const char *holding_name(const struct holding *holding, char buf[HOLDING_NAME_MAX]);
 /* As it is told to others. */

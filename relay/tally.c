@@ -60,8 +60,9 @@ static bool tell_endpoint(const struct attachment *a)
 {
     char shown[ENDPOINT_TEXT_MAX], detail[TEXT_MAX];
 
-    return log_line(LOG_LEVEL_NOTICE, "endpoint %u, %s: %s%s%s", a->id,
-                    log_printable(a->text, shown, sizeof(shown)), ctl_endpoint_state_name(a->state),
+    log_printable(a->text, shown, sizeof(shown));
+    return log_line(LOG_LEVEL_NOTICE, "endpoint %u, %.*s: %s%s%s", a->id,
+                    holding_name_length(shown), shown, ctl_endpoint_state_name(a->state),
                     *a->detail ? ": " : "", log_printable(a->detail, detail, sizeof(detail)));
 }
 

@@ -32,7 +32,7 @@ def relay_with(options="", *others):
     """It is up: what is dialled from now on comes after the companion's port."""
     relay = Relay("-v", *others, "-l", "127.0.0.1:12345", f"user:{options}")
     relay.listening(12345)
-    eventually(lambda: relay.alive() and re.search(r"port \d+, user:.*: new", relay.text()), 10,
+    eventually(lambda: relay.alive() and re.search(r"port \d+, user(:.+)?: new", relay.text()), 10,
                "its companion is up")
     return relay
 
