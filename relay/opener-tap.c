@@ -22,16 +22,28 @@
 
 #define container(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
 
+static void show_up(struct attachment *a, const struct link_state *tap)
+{
+    char detail[TAP_NAME_MAX + sizeof(" is down")];
+
+    snprintf(detail, sizeof(detail), "%s%s", a->ifname, tap->up ? "" : " is down");
+    attachment_set_state(a, CTL_ENDPOINT_UP, detail);
+}
+
 static int hold(struct attachment *a, int fd, char error[ATTACHMENT_TEXT_MAX])
 {
     int r = keeper_hold(a->keeper, a, PORT_TAP, fd, fd, a->ifname);
+    struct link_state tap;
 
     if (r < 0) {
         snprintf(error, ATTACHMENT_TEXT_MAX, "%s: %s", a->text, strerror(-r));
         return r;
     }
     a->up_ms = a->keeper->loop.now_ms;
-    attachment_set_state(a, CTL_ENDPOINT_UP, a->ifname);
+    if (a->ours && link_get(a->ifname, &tap) == 0)
+        show_up(a, &tap);
+    else
+        attachment_set_state(a, CTL_ENDPOINT_UP, a->ifname);
     return 0;
 }
 
@@ -180,14 +192,6 @@ static bool is_there(struct attachment *a)
         return false;
     snprintf(holding->detail, sizeof(holding->detail), "%s", a->ifname);
     return true;
-}
-
-static void show_up(struct attachment *a, const struct link_state *tap)
-{
-    char detail[TAP_NAME_MAX + sizeof(" is down")];
-
-    snprintf(detail, sizeof(detail), "%s%s", a->ifname, tap->up ? "" : " is down");
-    attachment_set_state(a, CTL_ENDPOINT_UP, detail);
 }
 
 static void tap_devices_changed(struct attachment *a)
