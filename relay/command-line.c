@@ -283,7 +283,7 @@ static int read_arguments(struct keeper_config *config, int argc, char **argv, b
     return r;
 }
 
-/* One thing, whatever is said of its port. A far end that is dialled may take us twice. */
+/* One thing, whatever is said of its port. A far end that took us twice would close a loop. */
 static bool is_same(const struct endpoint *a, const struct endpoint *b)
 {
     struct endpoint bare[2] = { *a, *b };
@@ -293,7 +293,7 @@ static bool is_same(const struct endpoint *a, const struct endpoint *b)
         bare[i].options = (struct port_options){ 0 };
         endpoint_format(&bare[i], text[i]);
     }
-    return a->kind != ENDPOINT_TCP && strcmp(text[0], text[1]) == 0;
+    return strcmp(text[0], text[1]) == 0;
 }
 
 static int refuse_twice(const struct keeper_config *config)

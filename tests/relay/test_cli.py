@@ -45,6 +45,7 @@ WRONG = [                           # arguments, the one that the line must name
     (["unix:/a", "unix:/a,guest"], "unix:/a,guest"), (["tap:t0", "tap:t0"], "tap:t0"),
     (["5000:127.0.0.1:5001", "5000::5001"], "5000::5001"),
     (["5000:127.0.0.1:5000", GOOD], "5000:127.0.0.1:5000"), (["-l", ":12345"], ":12345"),
+    ([GOOD, f"tcp:{GOOD},guest"], f"tcp:{GOOD},guest"), (["-l", "1", GOOD, GOOD], GOOD),
     (["unix-dgram:/a:/a", GOOD], "unix-dgram:/a:/a"),
     (["--stall", "-l", "12345"], "--stall '-l'"), (["-l", "[::1:80"], "in brackets"),
 ]

@@ -352,8 +352,8 @@ def test_F17_no_probes_on_a_wire_nor_to_a_guest():
         for guest in guests:
             guest.silent(0.5)
         assert not relay.lines("loop")
-    with Relay("-l", "1002") as end, Relay("127.0.0.1:1002", "127.0.0.1:1002"):
-        end.listening(1002)             # a wire from a switch to itself: there it is a loop
+    with Relay("-l", "1002", "-l", "1003") as end, Relay("127.0.0.1:1002", "127.0.0.1:1003"):
+        end.listening(1002, 1003)       # a wire from a switch to itself: there it is a loop
         said = Broadcasts(dial(1002), dial(1002))
         eventually(lambda: said.say() or "blocked" in end.text(), 5, "found through the wire")
 
