@@ -36,23 +36,19 @@ gboolean nr_sockaddr_parse(const char *text, struct sockaddr_storage *ret)
 
 char *nr_holder_describe(const char *text)
 {
-    char where[ENDPOINT_TEXT_MAX], name[16];
+    char where[ENDPOINT_TEXT_MAX], holder[SOCKDIAG_HOLDER_MAX];
     struct sockaddr_storage address;
-    struct sockdiag_owner owner;
     struct endpoint endpoint;
     const char *expected;
     int protocol;
-    pid_t pid;
 
     if (endpoint_parse(&endpoint, text, &expected) < 0 ||
         (endpoint.kind != ENDPOINT_LISTEN && endpoint.kind != ENDPOINT_UDP) ||
         !address_parse(&endpoint.local, &address))
         return NULL;
     protocol = endpoint.kind == ENDPOINT_UDP ? IPPROTO_UDP : IPPROTO_TCP;
-    if (sockdiag_bound(protocol, (struct sockaddr *)&address, &owner) < 0)
+    if (sockdiag_holder(protocol, (struct sockaddr *)&address, holder) < 0)
         return NULL;
     endpoint_address_format(&endpoint.local, where);
-    if (owner.inode != 0 && sockdiag_process(owner.inode, &pid, name) == 0)
-        return g_strdup_printf("%s is in use by %s (pid %d)", where, name, (int)pid);
-    return g_strdup_printf("%s is in use by a process of user %u", where, (unsigned)owner.uid);
+    return g_strdup_printf("%s is in use by %s", where, holder);
 }

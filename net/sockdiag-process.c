@@ -87,6 +87,22 @@ int sockdiag_process(uint64_t inode, pid_t *ret_pid, char ret_name[16])
     return -ENOENT;
 }
 
+int sockdiag_holder(int protocol, const struct sockaddr *local, char ret[SOCKDIAG_HOLDER_MAX])
+{
+    struct sockdiag_owner owner;
+    char name[16];
+    pid_t pid;
+    int r = sockdiag_bound(protocol, local, &owner);
+
+    if (r < 0)
+        return r;
+    if (sockdiag_process(owner.inode, &pid, name) == 0)
+        snprintf(ret, SOCKDIAG_HOLDER_MAX, "%s (pid %d)", name, (int)pid);
+    else
+        snprintf(ret, SOCKDIAG_HOLDER_MAX, "a process of user %u", (unsigned)owner.uid);
+    return 0;
+}
+
 int sockdiag_process_sockets(pid_t pid, uint64_t *inodes, unsigned max)
 {
     _cleanup_(closedirp) DIR *fds = open_fds(pid);

@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
+#define SOCKDIAG_HOLDER_MAX 64
+
 struct sockdiag_owner {
     uint64_t inode; /* 0: nobody has it open (waiting in a backlog) */
     uid_t uid;
@@ -29,6 +31,9 @@ int sockdiag_unix(const char *path, uint64_t *ret_inode);
  * for messages to a person. Name is its comm. -ENOENT where none is found or may be seen.
  */
 int sockdiag_process(uint64_t inode, pid_t *ret_pid, char ret_name[16]);
+/* Who has this address, for a message to a person: "nc (pid 4242)", or "a process of user 7" where
+ * that is all that may be seen. Negative errno where nobody is found. */
+int sockdiag_holder(int protocol, const struct sockaddr *local, char ret[SOCKDIAG_HOLDER_MAX]);
 /*
  * The sockets of one process, ascending by descriptor number: fills inodes[], returns how many
  * there are in all, or negative errno (-EACCES: CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH are

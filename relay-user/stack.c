@@ -4,10 +4,13 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <glib.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include "companion/companion.h"
+#include "net/sockdiag.h"
 #include "relay/log.h"
 
 #define NS_PER_MS 1000000
@@ -104,24 +107,40 @@ static const char *or_null(const char *text)
     return *text ? text : NULL;
 }
 
-static const char *advice(int error)
+/* Why it cannot be had, and what to do. */
+static void explain(const struct user_forward *forward, int error, char *buf, size_t size)
 {
-    if (error == EADDRINUSE)
-        return "; choose another port";
-    return error == EACCES ? "; so low a port needs root or CAP_NET_BIND_SERVICE" : "";
+    const struct sockaddr_in local = {
+        .sin_family = AF_INET,
+        .sin_addr = forward->host,
+        .sin_port = htons(forward->host_port),
+    };
+    char holder[SOCKDIAG_HOLDER_MAX];
+
+    if (error == EADDRINUSE && sockdiag_holder(forward->udp ? IPPROTO_UDP : IPPROTO_TCP,
+                                               (const struct sockaddr *)&local, holder) == 0)
+        snprintf(buf, size, "it is in use by %s; end it or choose another port", holder);
+    else if (error == EADDRINUSE)
+        snprintf(buf, size, "it is in use; choose another port");
+    else if (error == EACCES)
+        snprintf(buf, size, "so low a port needs root or CAP_NET_BIND_SERVICE");
+    else
+        snprintf(buf, size, "%s", strerror(error));
 }
 
 static void add_forward(struct stack *stack, const struct user_forward *forward)
 {
-    char host[INET_ADDRSTRLEN];
+    char host[INET_ADDRSTRLEN], why[SOCKDIAG_HOLDER_MAX + 64];
+    int error;
 
     if (slirp_add_hostfwd(stack->slirp, forward->udp, forward->host, forward->host_port,
                           forward->guest, forward->guest_port) == 0)
         return;
-    companion_fail(errno > 0 ? -errno : -EIO, "hostfwd: %s port %u of %s cannot be had: %s%s",
+    error = errno > 0 ? errno : EIO;
+    explain(forward, error, why, sizeof(why));
+    companion_fail(-error, "hostfwd: %s port %u of %s cannot be had: %s",
                    forward->udp ? "UDP" : "TCP", forward->host_port,
-                   inet_ntop(AF_INET, &forward->host, host, sizeof(host)), strerror(errno),
-                   advice(errno));
+                   inet_ntop(AF_INET, &forward->host, host, sizeof(host)), why);
 }
 
 void stack_open(struct stack *stack, const struct user_options *options, struct stream *stream)

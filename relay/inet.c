@@ -145,19 +145,13 @@ bool inet_is_local(const struct inet_address *address)
 
 static void in_use(int protocol, const struct inet_address *address, char *buf, size_t size)
 {
-    struct sockdiag_owner owner;
-    char text[INET_TEXT_MAX], name[16];
-    pid_t pid;
+    char text[INET_TEXT_MAX], holder[SOCKDIAG_HOLDER_MAX];
 
     inet_format(address, text);
-    if (sockdiag_bound(protocol, (const struct sockaddr *)&address->storage, &owner) < 0)
+    if (sockdiag_holder(protocol, (const struct sockaddr *)&address->storage, holder) < 0)
         snprintf(buf, size, "%s is in use; choose another port", text);
-    else if (sockdiag_process(owner.inode, &pid, name) < 0)
-        snprintf(buf, size, "%s is in use by a process of user %u; choose another port", text,
-                 (unsigned)owner.uid);
     else
-        snprintf(buf, size, "%s is in use by %s (pid %d); end it or choose another port", text,
-                 name, (int)pid);
+        snprintf(buf, size, "%s is in use by %s; end it or choose another port", text, holder);
 }
 
 void inet_refused(int protocol, const struct inet_address *address, int r, char *buf, size_t size)

@@ -232,12 +232,13 @@ def test_wrong_options():
 
 
 def test_hostfwd_busy():
-    """exit 1 within a second, and the line says which port"""
+    """exit 1 within a second, and the line says which port, and who has it"""
     with socket.create_server(("127.0.0.1", 2222)):
         result = run("-l", "12345", "user:hostfwd=tcp::2221-:21,hostfwd=tcp:127.0.0.1:2222-:22")
         assert result.returncode == 1 and result.seconds < 1, result
-        assert "TCP port 2222 of 127.0.0.1 cannot be had: Address already in use; choose " \
-            "another port" in result.stderr, result.stderr
+        assert "TCP port 2222 of 127.0.0.1 cannot be had: it is in use by " in result.stderr \
+            and f"(pid {os.getpid()}); end it or choose another port" in result.stderr, \
+            result.stderr
         assert result.stderr.count("\n") == 1, result.stderr
         assert listeners() == {2222}
 
