@@ -39,7 +39,7 @@ packages_for()
         ;;
     test)
         echo python3 socat vde2 tcpdump dnsmasq-base iputils-ping libcap2-bin \
-            libxml2-utils shellcheck clang-format clang
+            libxml2-utils graphviz shellcheck clang-format clang
         ;;
     bench)
         echo python3 vde2 iperf3 iputils-ping cpio

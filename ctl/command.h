@@ -30,6 +30,7 @@ typedef enum {
     NR_OPTION_SECONDS = 1 << 10,
     NR_OPTION_PACKETS = 1 << 11,
     NR_OPTION_SNAPLEN = 1 << 12,
+    NR_OPTION_SVG = 1 << 13,
 } NrOption;
 
 #define NR_OPTIONS_ANY    (NR_OPTION_HELP)
@@ -65,6 +66,7 @@ NrExit nr_status_run(const NrCall *call);
 NrExit nr_plan_run(const NrCall *call);
 NrExit nr_plan_xml_run(const NrCall *call); /* plan --xml */
 NrExit nr_reload_run(const NrCall *call);
+NrExit nr_graph_run(const NrCall *call);
 NrExit nr_hook_run(const NrCall *call);
 NrExit nr_complete_run(const NrCall *call);
 

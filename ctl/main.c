@@ -17,6 +17,8 @@ static const NrCommand commands[] = {
       NR_OPTIONS_ASKING | NR_OPTION_JSON | NR_OPTION_XML, 0, 0, nr_plan_run },
     { "reload", "", "read settings, network files and libvirt's list of guests anew",
       NR_OPTIONS_ASKING, 0, 0, nr_reload_run },
+    { "graph", "", "print who talks to whom, for graphviz (its dot draws it with --svg)",
+      NR_OPTIONS_ASKING | NR_OPTION_JSON | NR_OPTION_SVG, 0, 0, nr_graph_run },
     { "hook", "prepare|release|reconnect -- GUEST",
       "what libvirt's hook calls, with the guest's XML on standard input", NR_OPTION_SOCKET, 2, 2,
       nr_hook_run },
@@ -52,6 +54,7 @@ static const struct {
     gsize offset; /* of the argument in NrCall */
 } options[] = {
     { "json", 'j', NULL, "print JSON, for programs", NR_OPTION_JSON },
+    { "svg", 0, NULL, "let graphviz's dot draw it, as SVG", NR_OPTION_SVG },
     { "xml", 'x', "FILE", "a domain XML file, or - for standard input", NR_OPTION_XML,
       G_STRUCT_OFFSET(NrCall, xml) },
     { "relay", 'r', "PATH", "ask this relay itself: its --control socket, or a network's name",

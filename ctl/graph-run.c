@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* netrelayctl graph: who talks to whom, for graphviz; --svg lets its dot draw it at once. */
+#include <gio/gio.h>
+#include <stdio.h>
+#include "ctl/graph.h"
+#include "ctl/json.h"
+#include "ctl/manager.h"
+
+#define STATUS_TIMEOUT_MS 10000
+
+/* The drawing goes where our standard output goes. */
+static NrExit draw(const char *text)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GSubprocess) dot =
+        g_subprocess_new(G_SUBPROCESS_FLAGS_STDIN_PIPE, &error, "dot", "-Tsvg", NULL);
+
+    if (!dot) {
+        nr_complain("--svg needs the program dot (%s); install graphviz, or draw elsewhere what "
+                    "netrelayctl graph prints",
+                    error->message);
+        return NR_EXIT_FAILED;
+    }
+    if (!g_subprocess_communicate_utf8(dot, text, NULL, NULL, NULL, &error)) {
+        nr_complain("dot: %s", error->message);
+        return NR_EXIT_FAILED;
+    }
+    if (g_subprocess_get_successful(dot))
+        return NR_EXIT_DONE;
+    nr_complain("dot did not draw the graph");
+    return NR_EXIT_FAILED;
+}
+
+NrExit nr_graph_run(const NrCall *call)
+{
+    NrExit code;
+    g_autoptr(GVariant) reply =
+        nr_manager_call(call, "Status", "(aa{sv}a{sv})", STATUS_TIMEOUT_MS, FALSE, &code);
+    g_autoptr(GVariant) rows = reply ? g_variant_get_child_value(reply, 0) : NULL;
+    g_autoptr(NrGraph) graph = rows ? nr_graph_new(rows) : NULL;
+    g_autofree char *text = graph ? nr_graph_dot(graph) : NULL;
+
+    if (!graph)
+        return code;
+    if (call->options & NR_OPTION_SVG)
+        return draw(text);
+    if (call->options & NR_OPTION_JSON)
+        nr_json_print(nr_graph_variant(graph));
+    else
+        fputs(text, stdout);
+    return NR_EXIT_DONE;
+}
