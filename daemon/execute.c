@@ -61,6 +61,7 @@ static char *bridge_sentence(const char *bridge, int error)
         return g_strdup_printf("%s is not a bridge", bridge);
     case -EPERM:
     case -EACCES:
+    case -ENXIO: /* no /dev/net/tun */
         if (geteuid() != 0)
             return g_strdup_printf(
                 "bridge %s: bridges need the system's manager; use qemu:///system, or "

@@ -17,6 +17,18 @@
 
 unsigned if_nametoindex(const char *name); /* <net/if.h> does not go with <linux/if.h> */
 
+/* What this call refuses has to be told from what is refused of a device. */
+static int open_tun(void)
+{
+    int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+
+    if (fd >= 0)
+        return fd;
+    if (errno == ENOENT || errno == ENOTDIR || errno == ENODEV)
+        return -ENXIO;
+    return errno == EPERM ? -EACCES : -errno; /* a container's rules for devices */
+}
+
 static int attach(const char *name, short flags, struct ifreq *ret)
 {
     _cleanup_(closep) int fd = -1;
@@ -25,9 +37,9 @@ static int attach(const char *name, short flags, struct ifreq *ret)
     if (!name[0] || strlen(name) >= IFNAMSIZ)
         return -EINVAL;
     strcpy(ret->ifr_name, name);
-    fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    fd = open_tun();
     if (fd < 0)
-        return -errno;
+        return fd;
     if (ioctl(fd, TUNSETIFF, ret) < 0)
         return -errno;
     return steal_fd(&fd);

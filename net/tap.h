@@ -12,10 +12,12 @@
 
 /*
  * Makes a TAP; pattern may hold %d. Returns a non-blocking, close-on-exec descriptor that is the
- * caller's, and the name the kernel chose. -EPERM: CAP_NET_ADMIN is missing.
+ * caller's, and the name the kernel chose. -EPERM: CAP_NET_ADMIN is missing. -EACCES: /dev/net/tun
+ * may not be opened; -ENXIO: it is not there.
  */
 int tap_create(const char *pattern, char ret_name[TAP_NAME_MAX]);
-/* Opens an existing persistent TAP by name, as its owner may. -ENODEV where there is none. */
+/* Opens an existing persistent TAP by name, as its owner may: -EPERM for others. -ENODEV where
+ * there is none; and as above. */
 int tap_open(const char *name);
 /* How long the virtio header before each frame is, 0 where there is none; negative errno. It may
  * take its time, as all that asks a TAP: whoever changes links anywhere is waited for. */

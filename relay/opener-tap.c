@@ -105,6 +105,10 @@ static int refuse(const struct attachment *a, int r, const char *what,
         snprintf(error, ATTACHMENT_TEXT_MAX, "%s is in use by somebody else", name);
     else if (r == -EPERM || r == -EACCES)
         forbidden(a, r, what, error);
+    else if (r == -ENXIO)
+        snprintf(error, ATTACHMENT_TEXT_MAX,
+                 "%s: there is no /dev/net/tun: load the module tun, or let this container have it",
+                 name);
     else
         snprintf(error, ATTACHMENT_TEXT_MAX, "%s: %s", name, strerror(-r));
     return r;
