@@ -82,15 +82,21 @@ static gboolean read_user(NrConfig *config, const char *value, GError **error)
     return TRUE;
 }
 
+/* Defaults have the form that they have in the file: there is one place for both. */
 static const struct {
-    const char *group, *key;
+    NrSetting setting;
     KeyReader read;
 } settings[] = {
-    { "policy", "implicit", read_implicit },
-    { "policy", "bridges", read_bridges },
-    { "libvirt", "uri", read_uri },
-    { "relay", "user", read_user },
+    { { "policy", "implicit", "safe", "safe" }, read_implicit },
+    { { "policy", "bridges", "", "" }, read_bridges },
+    { { "libvirt", "uri", "qemu:///system", "qemu:///session" }, read_uri },
+    { { "relay", "user", "netrelay", NULL }, read_user },
 };
+
+const NrSetting *nr_config_setting(guint index)
+{
+    return index < G_N_ELEMENTS(settings) ? &settings[index].setting : NULL;
+}
 
 static gboolean read_key(NrConfig *config, GKeyFile *keys, const char *group, const char *key,
                          GError **error)
@@ -98,7 +104,8 @@ static gboolean read_key(NrConfig *config, GKeyFile *keys, const char *group, co
     for (guint i = 0; i < G_N_ELEMENTS(settings); i++) {
         g_autofree char *value = NULL;
 
-        if (!g_str_equal(settings[i].group, group) || !g_str_equal(settings[i].key, key))
+        if (!g_str_equal(settings[i].setting.group, group) ||
+            !g_str_equal(settings[i].setting.key, key))
             continue;
         value = g_key_file_get_string(keys, group, key, error);
         if (!value)
@@ -114,7 +121,7 @@ static gboolean read_key(NrConfig *config, GKeyFile *keys, const char *group, co
 static gboolean is_group(const char *group)
 {
     for (guint i = 0; i < G_N_ELEMENTS(settings); i++)
-        if (g_str_equal(settings[i].group, group))
+        if (g_str_equal(settings[i].setting.group, group))
             return TRUE;
     return FALSE;
 }
@@ -143,11 +150,15 @@ static NrConfig *config_new(const char *file, uid_t uid)
 {
     NrConfig *config = g_new0(NrConfig, 1);
 
-    config->policy.implicit = NR_IMPLICIT_SAFE;
     config->policy.system = uid == 0;
     config->policy.config = g_strdup(file);
-    config->uri = g_strdup(uid == 0 ? "qemu:///system" : "qemu:///session");
-    config->relay_user = uid == 0 ? g_strdup("netrelay") : NULL;
+    for (guint i = 0; i < G_N_ELEMENTS(settings); i++) {
+        const NrSetting *setting = &settings[i].setting;
+        const char *text = uid == 0 ? setting->system_default : setting->session_default;
+
+        if (text && !settings[i].read(config, text, NULL))
+            g_assert_not_reached();
+    }
     return config;
 }
 

@@ -12,6 +12,14 @@ typedef struct {
     char *relay_user; /* [relay] user=: system mode, default netrelay */
 } NrConfig;
 
+/* A default is NULL where the setting means nothing in that mode. */
+typedef struct {
+    const char *group, *key;
+    const char *system_default, *session_default;
+} NrSetting;
+
+/* NULL behind the last one. */
+const NrSetting *nr_config_setting(guint index);
 NrConfig *nr_config_load(const char *file, uid_t uid, GError **error);
 void nr_config_free(NrConfig *config);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(NrConfig, nr_config_free)

@@ -17,7 +17,7 @@ typedef enum {
 typedef struct {
     NrImplicit implicit;
     gboolean system; /* root's manager: metadata may name only allowed bridges */
-    char **bridges;  /* [policy] bridges=: glob patterns, NULL-terminated; NULL is none */
+    char **bridges;  /* [policy] bridges=: glob patterns, NULL-terminated; or NULL */
     gboolean hooked; /* a hook serves this connection: defined guests need no listener */
     char *config;    /* path of the configuration file, for messages */
 } NrPolicy;

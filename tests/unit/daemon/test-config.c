@@ -31,11 +31,12 @@ static void test_defaults(void)
 
     g_assert_cmpint(root->policy.implicit, ==, NR_IMPLICIT_SAFE);
     g_assert_true(root->policy.system);
-    g_assert_null(root->policy.bridges);
+    g_assert_null(root->policy.bridges[0]);
     g_assert_cmpstr(root->uri, ==, "qemu:///system");
     g_assert_cmpstr(root->relay_user, ==, "netrelay");
     g_assert_false(user->policy.system);
     g_assert_cmpstr(user->uri, ==, "qemu:///session");
+    g_assert_null(user->relay_user);
 }
 
 static void test_everything(void)
@@ -49,6 +50,44 @@ static void test_everything(void)
     g_assert_cmpstr(bridges, ==, "br0 lab-* virbr?");
     g_assert_cmpstr(config->uri, ==, "test:///default");
     g_assert_cmpstr(config->relay_user, ==, "relay");
+}
+
+static char *all_settings(void)
+{
+    GString *text = g_string_new(NULL);
+    const NrSetting *setting;
+
+    for (guint i = 0; (setting = nr_config_setting(i)); i++)
+        g_string_append_printf(text, "[%s] #%s=%s\n", setting->group, setting->key,
+                               setting->system_default);
+    return g_string_free(text, FALSE);
+}
+
+static char *shown_settings(const char *file)
+{
+    GString *text = g_string_new(NULL);
+    g_autofree char *content = NULL;
+    g_auto(GStrv) lines = NULL;
+    const char *group = "";
+
+    g_assert_true(g_file_get_contents(file, &content, NULL, NULL));
+    lines = g_strsplit(content, "\n", -1);
+    for (char **line = lines; *line; line++) {
+        if (**line == '[')
+            group = *line;
+        else if (**line == '#' && g_ascii_isalpha(line[0][1]))
+            g_string_append_printf(text, "%s %s\n", group, *line);
+    }
+    return g_string_free(text, FALSE);
+}
+
+/* The file that is installed shows every setting, in its group and order, with its default. */
+static void test_installed_file(void)
+{
+    g_autofree char *all = all_settings();
+    g_autofree char *shown = shown_settings(NR_INSTALLED_CONF);
+
+    g_assert_cmpstr(shown, ==, all);
 }
 
 /* Every error names the file, and the group and key where there is one. */
@@ -94,6 +133,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/config/defaults", test_defaults);
     g_test_add_func("/config/everything", test_everything);
+    g_test_add_func("/config/the installed file", test_installed_file);
     g_test_add_func("/config/a directory", test_directory);
     for (guint i = 0; i < G_N_ELEMENTS(errors); i++) {
         g_autofree char *path = g_strdup_printf("/config/errors/%s", errors[i].name);
