@@ -442,6 +442,7 @@ static int run(Manager *manager)
         cleanup(manager);
     } else {
         g_unix_signal_add(SIGHUP, on_hangup, manager);
+        nr_service_watchdog();
         if (!start(manager, &error))
             goto failed;
         nr_log(NR_LOG_INFO, "version %s, for %s, in %s", NR_VERSION, manager->uri,

@@ -12,6 +12,7 @@
 #include "common/scope.h"
 
 #define LISTEN_FDS_START 3
+#define WATCHDOG_PINGS   3 /* in each period: one may be late */
 
 void nr_service_notify(const char *state)
 {
@@ -31,6 +32,26 @@ void nr_service_notify(const char *state)
         (void)!sendto(sock, state, strlen(state), MSG_NOSIGNAL | MSG_DONTWAIT,
                       (struct sockaddr *)&address,
                       (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length));
+}
+
+static gboolean on_ping_due(gpointer data)
+{
+    nr_service_notify("WATCHDOG=1");
+    return G_SOURCE_CONTINUE;
+}
+
+void nr_service_watchdog(void)
+{
+    const char *pid = getenv("WATCHDOG_PID"), *period = getenv("WATCHDOG_USEC");
+    guint64 period_us = 0;
+
+    if (period && (!pid || atol(pid) == (long)getpid()))
+        period_us = g_ascii_strtoull(period, NULL, 10);
+    g_unsetenv("WATCHDOG_PID");
+    g_unsetenv("WATCHDOG_USEC");
+    if (period_us > 0)
+        g_timeout_add((guint)CLAMP(period_us / 1000 / WATCHDOG_PINGS, 1, G_MAXINT), on_ping_due,
+                      NULL);
 }
 
 static gboolean is_hook_socket(int fd)

@@ -5,6 +5,8 @@
 
 /* "READY=1", "STOPPING=1": sd_notify(3). */
 void nr_service_notify(const char *state);
+/* From now on the default main loop tells a watchdog, where there is one, that it goes round. */
+void nr_service_watchdog(void);
 /* The listening SOCK_SEQPACKET socket we were activated with, or -1. */
 int nr_service_hook_socket(void);
 
