@@ -38,7 +38,7 @@ packages_for()
             busybox-static cpio iproute2 procps
         ;;
     test)
-        echo python3 socat vde2 tcpdump dnsmasq-base iputils-ping libcap2-bin \
+        echo python3 socat systemd vde2 tcpdump dnsmasq-base iputils-ping libcap2-bin \
             libxml2-utils graphviz shellcheck clang-format clang
         ;;
     bench)
