@@ -171,6 +171,26 @@ typedef struct {
     GHashTable *unresolved; /* "udp NAME:PORT" of host names -> NrNetwork, borrowed */
 } Loader;
 
+static void loader_init(Loader *loader, NrNetworks *out)
+{
+    *loader = (Loader){
+        .out = out,
+        .names = g_hash_table_new(g_str_hash, g_str_equal),
+        .listens = nr_place_index_new(),
+        .udps = nr_place_index_new(),
+        .unresolved = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
+    };
+}
+
+static void loader_clear(Loader *loader)
+{
+    g_hash_table_unref(loader->names);
+    nr_place_index_free(loader->listens);
+    nr_place_index_free(loader->udps);
+    g_hash_table_unref(loader->unresolved);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Loader, loader_clear)
+
 static char *unresolved_key(const char *word, const NrAddress *address)
 {
     return g_strdup_printf("%s %s:%u", word, address->host, address->l4_port);
@@ -350,12 +370,9 @@ NrNetworks *nr_networks_load(const char *directory, uid_t owner_uid, const NrNet
     NrNetworks *networks = networks_new();
     g_autoptr(GError) error = NULL;
     g_autoptr(GPtrArray) names = list_files(directory, &error);
-    g_autoptr(GHashTable) by_name = g_hash_table_new(g_str_hash, g_str_equal);
-    g_autoptr(GHashTable) unresolved = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    g_autoptr(NrPlaceIndex) listens = nr_place_index_new();
-    g_autoptr(NrPlaceIndex) udps = nr_place_index_new();
-    Loader loader = { networks, by_name, listens, udps, unresolved };
+    g_auto(Loader) loader;
 
+    loader_init(&loader, networks);
     if (!names && g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_NOENT))
         return networks;
     if (!names) {
@@ -367,4 +384,20 @@ NrNetworks *nr_networks_load(const char *directory, uid_t owner_uid, const NrNet
     load_known(&loader, directory, names, owner_uid, previous, FALSE);
     g_ptr_array_sort(networks->networks, compare_networks);
     return networks;
+}
+
+gboolean nr_networks_check(const NrNetworks *networks, const NrNetwork *network, GError **error)
+{
+    g_autoptr(NrNetworks) others = networks_new();
+    g_auto(Loader) loader;
+
+    loader_init(&loader, others);
+    for (guint i = 0; i < networks->networks->len; i++) {
+        const NrNetwork *other = g_ptr_array_index(networks->networks, i);
+        g_autoptr(NrNetwork) copy = network_copy(other);
+
+        if (g_strcmp0(other->file, network->file) != 0 && add_network(&loader, copy, NULL))
+            (void)g_steal_pointer(&copy);
+    }
+    return check_clashes(&loader, network, error);
 }

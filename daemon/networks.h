@@ -19,6 +19,8 @@ typedef struct {
  */
 NrNetworks *nr_networks_load(const char *directory, uid_t owner_uid, const NrNetworks *previous);
 void nr_networks_free(NrNetworks *networks);
+/* May the network stand beside the others? What is in its own file now does not count. */
+gboolean nr_networks_check(const NrNetworks *networks, const NrNetwork *network, GError **error);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(NrNetworks, nr_networks_free)
 
 #endif

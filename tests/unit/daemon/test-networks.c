@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "xml/network-xml.h"
+
 typedef struct {
     char *directory;
     NrNetworks *networks; /* of the last load */
@@ -245,6 +247,39 @@ static void test_strange_file_name(World *world, gconstpointer data)
 
 #define ADD(name, function) g_test_add("/networks/" name, World, NULL, set_up, function, tear_down)
 
+/* --- one that is to come */
+
+static gboolean check(World *world, const char *file, const char *name, const char *address)
+{
+    g_autoptr(NrNetworks) networks = nr_networks_load(world->directory, getuid(), NULL);
+    g_autofree char *path = path_of(world, file);
+    g_autofree char *text = g_strdup_printf(
+        "<network><name>%s</name><listen address='%s' port='1000'/></network>", name, address);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(NrNetwork) network = nr_network_xml_parse(text, strlen(text), file, NULL);
+    gboolean good;
+
+    g_free(network->file);
+    network->file = g_steal_pointer(&path);
+    good = nr_networks_check(networks, network, &error);
+    g_assert_true(good == !error);
+    return good;
+}
+
+static void test_check(World *world, gconstpointer data)
+{
+    write_network(world, "a.xml", "alpha", "<listen address='10.0.0.1' port='1000'/>");
+    write_network(world, "b.xml", "beta", "<listen address='localhost' port='1000'/>");
+    g_assert_true(check(world, "c.xml", "gamma", "10.0.0.2"));
+    g_assert_false(check(world, "c.xml", "gamma", "10.0.0.1"));
+    g_assert_false(check(world, "c.xml", "gamma", "localhost"));
+    g_assert_false(check(world, "c.xml", "alpha", "10.0.0.2"));
+    /* In its own place it stands in nobody's way. */
+    g_assert_true(check(world, "a.xml", "alpha", "10.0.0.1"));
+    g_assert_true(check(world, "a.xml", "gamma", "10.0.0.1"));
+    g_assert_false(check(world, "a.xml", "beta", "10.0.0.1"));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -260,5 +295,6 @@ int main(int argc, char **argv)
     ADD("what is not a regular file", test_not_regular);
     ADD("a large file", test_large);
     ADD("a strange file name", test_strange_file_name);
+    ADD("one that is to come", test_check);
     return g_test_run();
 }
