@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* netrelayctl plan --xml: what a domain XML would get, without libvirt and without the manager. */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
-#include "common/scope.h"
 #include "ctl/json.h"
 #include "ctl/manager.h"
 #include "ctl/preview.h"
 #include "ctl/read-all.h"
 #include "ctl/table.h"
 #include "xml/domain-xml.h"
-
-#define READ_TIMEOUT_MS (-1) /* a person or a pipe: as long as it takes */
 
 enum { COLUMN_BINDING = 4 };
 
@@ -23,15 +17,11 @@ static const NrColumn columns[] = {
 
 static NrGuest *read_guest(const char *file)
 {
-    _cleanup_(closep) int fd = -1;
     g_autoptr(GError) error = NULL;
     g_autoptr(GByteArray) text = NULL;
     NrGuest *guest = NULL;
-    int r;
+    int r = nr_read_named(file, NR_DOMAIN_XML_MAX, &text);
 
-    fd = g_str_equal(file, "-") ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
-                                : open(file, O_RDONLY | O_CLOEXEC);
-    r = fd < 0 ? -errno : nr_read_all(fd, NR_DOMAIN_XML_MAX, READ_TIMEOUT_MS, &text);
     if (r < 0) {
         nr_complain("cannot read %s: %s", file, g_strerror(-r));
         return NULL;

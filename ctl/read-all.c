@@ -2,8 +2,10 @@
 #include "ctl/read-all.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
+#include "common/scope.h"
 
 /* 1 when there is something to read, 0 when the time is up, or -errno. */
 static int wait_readable(int fd, gint64 deadline)
@@ -45,4 +47,12 @@ int nr_read_all(int fd, gsize limit, int timeout_ms, GByteArray **ret)
         return -EFBIG;
     *ret = g_steal_pointer(&all);
     return 0;
+}
+
+int nr_read_named(const char *file, gsize limit, GByteArray **ret)
+{
+    _cleanup_(closep) int fd = g_str_equal(file, "-") ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+                                                      : open(file, O_RDONLY | O_CLOEXEC);
+
+    return fd < 0 ? -errno : nr_read_all(fd, limit, -1, ret);
 }

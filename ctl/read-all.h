@@ -10,5 +10,7 @@
  * and then it is -EFBIG. -ETIMEDOUT when the end has not come within timeout_ms (-1: never).
  */
 int nr_read_all(int fd, gsize limit, int timeout_ms, GByteArray **ret);
+/* A file's, or for "-" standard input's, however long that takes. */
+int nr_read_named(const char *file, gsize limit, GByteArray **ret);
 
 #endif
