@@ -68,6 +68,10 @@ NrExit nr_plan_xml_run(const NrCall *call); /* plan --xml */
 NrExit nr_reload_run(const NrCall *call);
 NrExit nr_graph_run(const NrCall *call);
 NrExit nr_hook_run(const NrCall *call);
+NrExit nr_net_define_run(const NrCall *call);
+NrExit nr_net_undefine_run(const NrCall *call);
+NrExit nr_net_dumpxml_run(const NrCall *call);
+NrExit nr_net_edit_run(const NrCall *call);
 NrExit nr_complete_run(const NrCall *call);
 
 /* With --relay. */

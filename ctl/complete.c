@@ -92,6 +92,21 @@ static void offer_names(const NrCall *call, const char *prefix)
     }
 }
 
+/* Networks that files define. */
+static void offer_networks(const NrCall *call, const char *prefix)
+{
+    NrExit code;
+    g_autoptr(GVariant) reply =
+        nr_manager_call(call, "Networks", "(saa{sv})", COMPLETE_TIMEOUT_MS, TRUE, &code);
+    g_autoptr(GVariant) rows = reply ? g_variant_get_child_value(reply, 1) : NULL;
+
+    for (gsize i = 0; rows && i < g_variant_n_children(rows); i++) {
+        g_autoptr(GVariant) row = g_variant_get_child_value(rows, i);
+
+        offer(nr_row_text(row, "name"), prefix);
+    }
+}
+
 static void offer_ids(const GPtrArray *rows, const char *prefix)
 {
     for (guint i = 0; i < rows->len; i++) {
@@ -112,6 +127,12 @@ static void offer_relay_ids(const NrCall *call, const NrCommand *command, const 
     if (!rows)
         return;
     offer_ids(command->run == nr_relay_detach_run ? rows->endpoints : rows->ports, prefix);
+}
+
+static gboolean takes_network(const NrCommand *command)
+{
+    return command->run == nr_net_undefine_run || command->run == nr_net_dumpxml_run ||
+           command->run == nr_net_edit_run;
 }
 
 static gboolean takes_ports(const NrCommand *command)
@@ -135,6 +156,8 @@ NrExit nr_complete_run(const NrCall *asked)
         offer_commands(&call, prefix);
     else if (command->run == nr_status_run)
         offer_names(&call, prefix);
+    else if (takes_network(command))
+        offer_networks(&call, prefix);
     else if (takes_ports(command))
         offer_relay_ids(&call, command, prefix);
     return NR_EXIT_DONE;

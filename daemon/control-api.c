@@ -147,6 +147,34 @@ static gboolean on_reload(NrDbusManager1 *manager, GDBusMethodInvocation *invoca
     return TRUE;
 }
 
+/* A path may be any bytes, and D-Bus takes only text. */
+static GVariant *text_variant(const char *text)
+{
+    return g_variant_new_take_string(g_utf8_make_valid(text, -1));
+}
+
+static gboolean on_networks(NrDbusManager1 *manager, GDBusMethodInvocation *invocation,
+                            gpointer data)
+{
+    const NrControlApi *api = data;
+    const GPtrArray *networks = api->parts->world->networks->networks;
+    g_autofree char *directory = g_utf8_make_valid(api->parts->networks_dir, -1);
+    GVariantBuilder rows;
+
+    g_variant_builder_init(&rows, G_VARIANT_TYPE("aa{sv}"));
+    for (guint i = 0; i < networks->len; i++) {
+        const NrNetwork *network = networks->pdata[i];
+
+        g_variant_builder_open(&rows, G_VARIANT_TYPE_VARDICT);
+        g_variant_builder_add(&rows, "{sv}", "name", g_variant_new_string(network->name));
+        g_variant_builder_add(&rows, "{sv}", "file", text_variant(network->file));
+        g_variant_builder_close(&rows);
+    }
+    nr_dbus_manager1_complete_networks(manager, invocation, directory,
+                                       g_variant_builder_end(&rows));
+    return TRUE;
+}
+
 /* Connections */
 
 static gboolean on_allow_mechanism(GDBusAuthObserver *observer, const char *mechanism,
@@ -211,6 +239,7 @@ NrControlApi *nr_control_api_new(int dir_fd, const NrControlParts *parts, GError
     g_signal_connect(api->manager, "handle-status", G_CALLBACK(on_status), api);
     g_signal_connect(api->manager, "handle-plan", G_CALLBACK(on_plan), api);
     g_signal_connect(api->manager, "handle-reload", G_CALLBACK(on_reload), api);
+    g_signal_connect(api->manager, "handle-networks", G_CALLBACK(on_networks), api);
     g_signal_connect(api->server, "new-connection", G_CALLBACK(on_connection), api);
     g_dbus_server_start(api->server);
     return api;

@@ -12,6 +12,7 @@ typedef struct {
     const NrWorld *world;
     NrReconcile *reconcile;
     const char *uri;
+    const char *networks_dir;
     char *const *libvirt; /* the connection's state, which changes */
     void (*reload)(gpointer data);
     gpointer data;

@@ -292,6 +292,7 @@ static gboolean open_control(Manager *manager, GError **error)
         .world = &manager->world,
         .reconcile = manager->reconcile,
         .uri = manager->uri,
+        .networks_dir = manager->networks_dir,
         .libvirt = &manager->libvirt_state,
         .reload = reload,
         .data = manager,

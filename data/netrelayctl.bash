@@ -25,6 +25,13 @@ _netrelayctl()
     esac
     for candidate in "${words[@]}"; do
         case $candidate in
+        net-define)
+            if [[ $current != -* ]]; then
+                mapfile -t COMPREPLY < <(compgen -f -- "$current")
+                compopt -o filenames
+                return
+            fi
+            ;;
         --system | --session) place=("$candidate") ;;
         esac
     done

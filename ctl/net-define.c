@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* netrelayctl net-define, net-undefine, net-dumpxml: a network's file comes, goes, is shown. What
+ * is kept is what its writer wrote, with comments and all. */
+#include <stdio.h>
+#include "ctl/net-folder.h"
+#include "ctl/read-all.h"
+#include "xml/network-xml.h"
+
+static GByteArray *read_file(const char *file)
+{
+    GByteArray *text = NULL;
+    int r = nr_read_named(file, NR_NETWORK_XML_MAX, &text);
+
+    if (r < 0)
+        nr_complain("cannot read %s: %s", file, g_strerror(-r));
+    return text;
+}
+
+NrExit nr_net_define_run(const NrCall *call)
+{
+    const char *file = call->operands[0];
+    g_autoptr(GByteArray) text = read_file(file);
+    g_autoptr(NrNetFolder) folder = NULL;
+    g_autoptr(NrNetwork) network = NULL;
+    g_autoptr(GError) error = NULL;
+    NrExit code;
+
+    if (!text)
+        return NR_EXIT_FAILED;
+    folder = nr_net_folder_new(call, &code);
+    if (!folder)
+        return code;
+    network = nr_net_folder_judge(folder, (const char *)text->data, text->len, file, NULL, &error);
+    if (!network) {
+        nr_complain("%s", error->message);
+        return NR_EXIT_FAILED;
+    }
+    if (!nr_net_folder_write(folder, network->file, (const char *)text->data, text->len))
+        return NR_EXIT_FAILED;
+    printf("Network %s defined from %s\n", network->name, file);
+    return NR_EXIT_DONE;
+}
+
+NrExit nr_net_undefine_run(const NrCall *call)
+{
+    const char *name = call->operands[0];
+    g_autoptr(NrNetFolder) folder = NULL;
+    g_autofree char *path = NULL;
+    NrExit code;
+
+    folder = nr_net_folder_new(call, &code);
+    if (!folder)
+        return code;
+    path = nr_net_folder_find(folder, name);
+    if (!path || !nr_net_folder_remove(folder, path))
+        return NR_EXIT_FAILED;
+    printf("Network %s has been undefined\n", name);
+    return NR_EXIT_DONE;
+}
+
+NrExit nr_net_dumpxml_run(const NrCall *call)
+{
+    g_autoptr(NrNetFolder) folder = NULL;
+    g_autoptr(GByteArray) text = NULL;
+    g_autofree char *path = NULL;
+    NrExit code;
+
+    folder = nr_net_folder_new(call, &code);
+    if (!folder)
+        return code;
+    path = nr_net_folder_find(folder, call->operands[0]);
+    text = path ? read_file(path) : NULL;
+    if (!text)
+        return NR_EXIT_FAILED;
+    if (fwrite(text->data, 1, text->len, stdout) != text->len)
+        return NR_EXIT_FAILED;
+    return NR_EXIT_DONE;
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ctl/net-folder.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "common/paths.h"
+#include "ctl/manager.h"
+#include "xml/network-xml.h"
+#include "xml/value.h"
+
+#define NETWORKS_TIMEOUT_MS 10000
+#define RELOAD_TIMEOUT_MS   30000 /* a pass, with every request of it at its own deadline */
+
+static char *default_directory(uid_t uid)
+{
+    char settings[PATH_MAX];
+    int r = paths_config_dir(uid, settings, sizeof(settings));
+
+    if (r == 0)
+        return g_build_filename(settings, "networks", NULL);
+    nr_complain("no folder for network files: %s", g_strerror(-r));
+    return NULL;
+}
+
+NrNetFolder *nr_net_folder_new(const NrCall *call, NrExit *ret_code)
+{
+    g_autoptr(NrNetFolder) folder = g_new0(NrNetFolder, 1);
+    g_autoptr(GVariant) reply =
+        nr_manager_call(call, "Networks", "(saa{sv})", NETWORKS_TIMEOUT_MS, FALSE, ret_code);
+
+    if (!reply && *ret_code != NR_EXIT_ABSENT)
+        return NULL;
+    *ret_code = NR_EXIT_FAILED;
+    folder->call = call;
+    if (reply)
+        g_variant_get(reply, "(s@aa{sv})", &folder->directory, &folder->live);
+    else
+        folder->directory = default_directory(call->uid);
+    if (!folder->directory)
+        return NULL;
+    folder->networks = nr_networks_load(folder->directory, call->uid, NULL);
+    *ret_code = NR_EXIT_DONE;
+    return g_steal_pointer(&folder);
+}
+
+void nr_net_folder_free(NrNetFolder *folder)
+{
+    if (!folder)
+        return;
+    g_free(folder->directory);
+    g_clear_pointer(&folder->live, g_variant_unref);
+    g_clear_pointer(&folder->networks, nr_networks_free);
+    g_free(folder);
+}
+
+char *nr_net_folder_path(const NrNetFolder *folder, const char *name)
+{
+    g_autofree char *file = NULL;
+
+    for (guint i = 0; i < folder->networks->networks->len; i++) {
+        const NrNetwork *network = g_ptr_array_index(folder->networks->networks, i);
+
+        if (g_str_equal(network->name, name))
+            return g_strdup(network->file);
+    }
+    if (!nr_value_is_network_name(name))
+        return NULL;
+    file = g_strconcat(name, ".xml", NULL);
+    return g_build_filename(folder->directory, file, NULL);
+}
+
+char *nr_net_folder_find(const NrNetFolder *folder, const char *name)
+{
+    g_autofree char *path = nr_net_folder_path(folder, name);
+
+    if (path && access(path, F_OK) == 0)
+        return g_steal_pointer(&path);
+    if (path && errno != ENOENT)
+        nr_complain("%s: %s", path, g_strerror(errno));
+    else
+        nr_complain("there is no network '%s' in %s", name, folder->directory);
+    return NULL;
+}
+
+/* A file that holds another network is not overwritten because of what it is called. */
+static gboolean check_home(const NrNetFolder *folder, const NrNetwork *network, GError **error)
+{
+    for (guint i = 0; i < folder->networks->networks->len; i++) {
+        const NrNetwork *other = g_ptr_array_index(folder->networks->networks, i);
+
+        if (!g_str_equal(other->file, network->file) || g_str_equal(other->name, network->name))
+            continue;
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_EXIST,
+                    "network %s belongs into %s, which holds the network %s", network->name,
+                    network->file, other->name);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+NrNetwork *nr_net_folder_judge(const NrNetFolder *folder, const char *text, gsize length,
+                               const char *shown, const char *path, GError **error)
+{
+    g_autoptr(NrNetwork) network = nr_network_xml_parse(text, length, shown, error);
+
+    if (!network)
+        return NULL;
+    g_free(network->file);
+    network->file = path ? g_strdup(path) : nr_net_folder_path(folder, network->name);
+    if (!path && !check_home(folder, network, error))
+        return NULL;
+    if (!nr_networks_check(folder->networks, network, error)) {
+        g_prefix_error(error, "%s: ", shown);
+        return NULL;
+    }
+    return g_steal_pointer(&network);
+}
+
+/* Says what the manager finds wrong with that file. */
+static gboolean say_faults(GVariant *reply, const char *path)
+{
+    g_autofree const char **faults = NULL;
+    g_autofree char *name = g_path_get_basename(path);
+    g_autofree char *prefix = g_strconcat(name, ":", NULL);
+    gboolean good = TRUE;
+
+    g_variant_get(reply, "(^a&s)", &faults);
+    for (guint i = 0; faults[i]; i++) {
+        if (!g_str_has_prefix(faults[i], prefix))
+            continue;
+        nr_complain("%s", faults[i]);
+        good = FALSE;
+    }
+    return good;
+}
+
+/* The manager sees a change by itself, a little later; then the command would be over too early. */
+static gboolean apply(const NrNetFolder *folder, const char *path)
+{
+    g_autoptr(GVariant) reply = NULL;
+    NrExit code;
+
+    if (!folder->live)
+        return TRUE; /* said before; it reads all files when it starts */
+    reply = nr_manager_call(folder->call, "Reload", "(as)", RELOAD_TIMEOUT_MS, FALSE, &code);
+    return reply && say_faults(reply, path);
+}
+
+gboolean nr_net_folder_write(const NrNetFolder *folder, const char *path, const char *text,
+                             gsize length)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (g_mkdir_with_parents(folder->directory, folder->call->uid == 0 ? 0755 : 0700) < 0) {
+        nr_complain("cannot make the folder %s: %s", folder->directory, g_strerror(errno));
+        return FALSE;
+    }
+    if (!g_file_set_contents_full(path, text, (gssize)length,
+                                  G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE,
+                                  0644, &error)) {
+        nr_complain("cannot write the network's file: %s", error->message);
+        return FALSE;
+    }
+    return apply(folder, path);
+}
+
+gboolean nr_net_folder_remove(const NrNetFolder *folder, const char *path)
+{
+    if (unlink(path) < 0) {
+        nr_complain("cannot remove %s: %s", path, g_strerror(errno));
+        return FALSE;
+    }
+    return apply(folder, path);
+}

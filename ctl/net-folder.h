@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The folder of network files, as a person changes it: with that person's rights, since the
+ * manager's unit may not write to /etc, and with the manager away, too. A running manager says
+ * which folder it is, and reads it anew after each change.
+ */
+#ifndef NR_CTL_NET_FOLDER_H
+#define NR_CTL_NET_FOLDER_H
+
+#include "ctl/command.h"
+#include "daemon/networks.h"
+
+typedef struct {
+    const NrCall *call;
+    char *directory;
+    GVariant *live; /* a manager's rows (Networks in manager-dbus.xml); NULL: none is running */
+    NrNetworks *networks; /* what the files say */
+} NrNetFolder;
+
+/* NULL after it has said why. That no manager runs is said too, and no reason to fail. */
+NrNetFolder *nr_net_folder_new(const NrCall *call, NrExit *ret_code);
+void nr_net_folder_free(NrNetFolder *folder);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(NrNetFolder, nr_net_folder_free)
+
+/* The path of a network's file: of the one that defines it, else of NAME.xml, which may be faulty
+ * or not be there. NULL for a name that no network can have. New string. */
+char *nr_net_folder_path(const NrNetFolder *folder, const char *name);
+/* The same, of a file that is there; NULL after it has said that there is none. */
+char *nr_net_folder_find(const NrNetFolder *folder, const char *name);
+
+/* Read, and fit to stand beside the others as the file at path (NULL: where its name says). The
+ * network's `file` is that path. `shown` is for messages. */
+NrNetwork *nr_net_folder_judge(const NrNetFolder *folder, const char *text, gsize length,
+                               const char *shown, const char *path, GError **error);
+/* All of it or nothing, also through a crash; then the manager reads it. FALSE after it has said
+ * what is wrong. */
+gboolean nr_net_folder_write(const NrNetFolder *folder, const char *path, const char *text,
+                             gsize length);
+gboolean nr_net_folder_remove(const NrNetFolder *folder, const char *path);
+
+#endif
