@@ -202,15 +202,18 @@ void nr_attempts_retry(NrAttempts *attempts, const char *network, const char *en
         attempt->next_ms = 0;
 }
 
-void nr_attempts_retry_bridges(NrAttempts *attempts)
+void nr_attempts_retry_devices(NrAttempts *attempts)
 {
     GHashTableIter iter;
-    gpointer attempt;
+    gpointer p;
 
     g_hash_table_iter_init(&iter, attempts->by_key);
-    while (g_hash_table_iter_next(&iter, NULL, &attempt))
-        if (g_str_has_prefix(((NrAttempt *)attempt)->endpoint, "bridge:"))
-            ((NrAttempt *)attempt)->next_ms = 0;
+    while (g_hash_table_iter_next(&iter, NULL, &p)) {
+        NrAttempt *attempt = p;
+
+        if (attempt->error == -EADDRNOTAVAIL || g_str_has_prefix(attempt->endpoint, "bridge:"))
+            attempt->next_ms = 0;
+    }
 }
 
 gint64 nr_attempts_next(const NrAttempts *attempts)

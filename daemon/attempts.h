@@ -51,7 +51,8 @@ void nr_attempts_keep(NrAttempts *attempts, const NrDesired *desired);
 void nr_attempts_settle(NrAttempts *attempts, const NrActual *actual);
 /* Due now, unless foreign. */
 void nr_attempts_retry(NrAttempts *attempts, const char *network, const char *endpoint);
-void nr_attempts_retry_bridges(NrAttempts *attempts);
+/* Devices or their addresses have changed: due now is what may have failed for want of one. */
+void nr_attempts_retry_devices(NrAttempts *attempts);
 /* When the next one is due, or -1. */
 gint64 nr_attempts_next(const NrAttempts *attempts);
 

@@ -304,11 +304,14 @@ static gboolean open_control(Manager *manager, GError **error)
 static void watch_links(Manager *manager)
 {
     manager->link_monitor = link_monitor_open();
-    if (manager->link_monitor >= 0)
-        g_unix_fd_add(manager->link_monitor, G_IO_IN, on_links, manager);
-    else
+    if (manager->link_monitor < 0) {
         nr_log(NR_LOG_WARNING, "cannot watch network devices: %s",
                g_strerror(-manager->link_monitor));
+        return;
+    }
+    /* What is remote is another host's only until the address is ours, by DHCP or a VPN. */
+    link_monitor_add_addresses(manager->link_monitor);
+    g_unix_fd_add(manager->link_monitor, G_IO_IN, on_links, manager);
 }
 
 static void on_adopted(gpointer data)

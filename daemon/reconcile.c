@@ -79,7 +79,7 @@ static gboolean on_links_settled(gpointer data)
     NrReconcile *reconcile = data;
 
     reconcile->links = 0;
-    nr_attempts_retry_bridges(reconcile->attempts);
+    nr_attempts_retry_devices(reconcile->attempts);
     nr_reconcile_request(reconcile);
     return G_SOURCE_REMOVE;
 }

@@ -92,6 +92,29 @@ static void test_deaths(void)
     g_assert_cmpint(nr_attempts_next(attempts), ==, 8000);
 }
 
+/* An address that was not this host's may be by now; what another process holds is not. */
+static void test_retry_devices(void)
+{
+    static const int errors[] = { -EADDRNOTAVAIL, -ENODEV, -EACCES };
+    static const char *const endpoints[] = { LISTEN, "bridge:br0", "udp:127.0.0.1:1:127.0.0.1:2" };
+    g_autoptr(NrAttempts) attempts = nr_attempts_new();
+
+    for (guint i = 0; i < G_N_ELEMENTS(errors); i++) {
+        NrAction action = attach(TRUE, 1);
+
+        action.endpoint = (char *)endpoints[i];
+        nr_attempts_failed(attempts, &action, errors[i], "failed", 1000);
+        g_assert_false(nr_attempts_allow(attempts, &action, 1000));
+    }
+    nr_attempts_retry_devices(attempts);
+    for (guint i = 0; i < G_N_ELEMENTS(errors); i++) {
+        NrAction action = attach(TRUE, 1);
+
+        action.endpoint = (char *)endpoints[i];
+        g_assert_cmpint(nr_attempts_allow(attempts, &action, 1000), ==, i < 2);
+    }
+}
+
 static void test_keep_and_settle(void)
 {
     g_autoptr(NrAttempts) attempts = nr_attempts_new();
@@ -142,6 +165,7 @@ int main(int argc, char **argv)
     g_test_add_func("/attempts/back-off", test_backoff);
     g_test_add_func("/attempts/foreign", test_foreign);
     g_test_add_func("/attempts/deaths", test_deaths);
+    g_test_add_func("/attempts/retry-devices", test_retry_devices);
     g_test_add_func("/attempts/keep-and-settle", test_keep_and_settle);
     g_test_add_func("/attempts/settle-relay", test_settle_relay);
     return g_test_run();
