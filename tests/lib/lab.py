@@ -58,6 +58,12 @@ def expect_row(connection, deadline=10, **wanted):
                       f"a status row with {wanted}, in place of {rows(connection)}")
 
 
+def expect_drops(connection, deadline=20, **wanted):
+    """Waits until the one row with these values counts frames that it had to let go."""
+    eventually(lambda: expect_row(connection, **wanted)["drops"] > 0, deadline,
+               f"drops are counted in the row with {wanted}")
+
+
 def no_relays(deadline=10):
     """Waits until no relay runs."""
     eventually(lambda: not ours("netrelay"), deadline, "the last relay has ended")
