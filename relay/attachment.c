@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "relay/held.h"
 #include "relay/keeper.h"
 
 static const struct attachment_ops *const ops_of[ENDPOINT_KIND_COUNT] = {
@@ -55,6 +56,7 @@ static void attachment_free(struct attachment *attachment)
         loop_del(&keeper->loop, &attachment->io);
         close(attachment->io.fd);
     }
+    free(attachment->rules);
     free(attachment);
 }
 
@@ -101,6 +103,8 @@ void attachment_detach(struct attachment *attachment)
     struct keeper *keeper = attachment->keeper;
     bool ports_stay = attachment->ops->ports_stay;
 
+    held_decide(keeper,
+                attachment); /* what is accepted outlives its listener, and its rules do not */
     for (uint32_t slot = 0; slot < keeper->n_slots; ++slot) {
         struct holding *holding = keeper->holdings[slot];
 

@@ -22,6 +22,7 @@
 #define ATTACHMENT_STEADY_MS 2000 /* a port that lived as long was a success */
 
 struct attachment;
+struct held_rules;
 struct holding;
 struct keeper;
 struct strangers;
@@ -60,7 +61,10 @@ struct attachment {
     char detail[128]; /* why it is not through, or a TAP's name */
     uint64_t since_s;
     unsigned n_ports;
-    bool closed; /* its port was, by us */
+    struct held_rules *rules; /* whom its listener admits; NULL: everybody */
+    unsigned n_held;          /* of its ports: those not yet admitted */
+    uint64_t refused;         /* connections that were not */
+    bool closed;              /* its port was, by us */
     bool missed; /* that it cannot be reached has been said, and not yet that it can be */
 
     /* for the kinds' own use */

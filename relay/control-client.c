@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "common/ctl-io.h"
 #include "common/scope.h"
+#include "relay/held.h"
 #include "relay/keeper.h"
 
 #define MESSAGES_TURN 32
@@ -204,6 +205,17 @@ void client_free(struct control_client *client)
     free(client);
 }
 
+/* Of the last one that judges; others would wait for it. */
+static void client_leaves(struct control_client *client)
+{
+    struct control *control = client->control;
+    bool judged = client->judges;
+
+    client_free(client);
+    if (judged && !control_has_judge(control))
+        held_decide(control->keeper, NULL);
+}
+
 static void receive(struct control_client *client)
 {
     struct ctl_msg msg;
@@ -232,7 +244,7 @@ static void on_client(struct loop_io *io, uint32_t revents)
     if (revents & (EPOLLIN | EPOLLHUP | EPOLLERR))
         receive(client);
     if (client->dead)
-        client_free(client);
+        client_leaves(client);
 }
 
 int client_new(struct control *control, int fd)

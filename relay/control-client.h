@@ -26,6 +26,7 @@ struct control_client {
     struct control *control;
     struct loop_io io;
     bool greeted; /* gets events */
+    bool judges;  /* decides who is admitted */
     bool dead;    /* freed at the end of its turn */
     struct queued *first, **last;
     size_t queued;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "relay/control-client.h"
+#include "relay/held.h"
 #include "relay/keeper.h"
 
 typedef void handler(struct control_client *client, const struct ctl_msg *msg, int *fd);
@@ -35,7 +36,7 @@ static void handle_hello(struct control_client *client, const struct ctl_msg *ms
 {
     const struct keeper *keeper = client->control->keeper;
     struct ctl_msg answer;
-    uint32_t version = CTL_VERSION;
+    uint32_t version = CTL_VERSION, judges = 0;
 
     if (ctl_get_u32(msg, CTL_A_VERSION, &version) && version < 1) {
         refuse(client, msg, -EPROTONOSUPPORT, "this version is not spoken here");
@@ -47,6 +48,7 @@ static void handle_hello(struct control_client *client, const struct ctl_msg *ms
     ctl_put_u32(&answer, CTL_A_PID, (uint32_t)getpid());
     ctl_msg_end(&answer);
     client->greeted = true;
+    client->judges = ctl_get_u32(msg, CTL_A_JUDGES, &judges) && judges;
     client_put(client, &answer);
 }
 
@@ -61,12 +63,40 @@ static void handle_dump(struct control_client *client, const struct ctl_msg *msg
     forwarder_proc_ask_stats(&client->control->keeper->forwarder);
 }
 
+/* Whom a listener is to admit; NULL where nothing was said of it. A sentence where it cannot be. */
+static const char *read_rules(const struct ctl_msg *msg, enum endpoint_kind kind,
+                              struct held_rules **ret)
+{
+    struct held_rules rules = { 0 };
+    char text[PREFIX_TEXT_MAX];
+    unsigned n = 0;
+
+    *ret = NULL;
+    while (rules.n_uids < HELD_UIDS_MAX &&
+           ctl_get_u32_at(msg, CTL_A_ADMIT_USER, rules.n_uids, &rules.uid[rules.n_uids]))
+        ++rules.n_uids;
+    for (; n < HELD_HOSTS_MAX && ctl_get_str_at(msg, CTL_A_ADMIT_HOSTS, n, text, sizeof(text)); ++n)
+        if (!prefix_parse(&rules.host[n], text))
+            return "hosts to be admitted: " PREFIX_EXPECTED " was expected";
+    rules.n_hosts = n;
+    if (!rules.n_uids && !rules.n_hosts)
+        return NULL;
+    if (kind != ENDPOINT_LISTEN)
+        return "only a listen: endpoint admits connections";
+    *ret = malloc(sizeof(rules));
+    if (!*ret)
+        return "there is no memory left";
+    **ret = rules;
+    return NULL;
+}
+
 static void handle_attach(struct control_client *client, const struct ctl_msg *msg, int *fd)
 {
     char text[ENDPOINT_TEXT_MAX], label[CTL_LABEL_MAX + 1] = "", error[ATTACHMENT_TEXT_MAX];
     char shown[160];
     struct attachment *attachment;
-    const char *expected = "an endpoint";
+    const char *expected = "an endpoint", *fault;
+    struct held_rules *rules;
     struct endpoint endpoint;
     int r;
 
@@ -84,12 +114,20 @@ static void handle_attach(struct control_client *client, const struct ctl_msg *m
         refuse(client, msg, -EINVAL, error);
         return;
     }
+    fault = read_rules(msg, endpoint.kind, &rules);
+    if (fault) {
+        refuse(client, msg, -EINVAL, fault);
+        return;
+    }
     r = attachment_new(&attachment, client->control->keeper, &endpoint, label, *fd, false, error);
-    if (r >= 0)
-        *fd = -1;
-    if (r < 0)
+    if (r < 0) {
+        free(rules);
         refuse(client, msg, r, error);
-    else if (r == ATTACHMENT_PENDING)
+        return;
+    }
+    *fd = -1;
+    attachment->rules = rules; /* it accepts nobody before the next round */
+    if (r == ATTACHMENT_PENDING)
         client_wait_for(client, ctl_msg_serial(msg), 0, attachment->id);
     else
         client_reply(client, ctl_msg_serial(msg), 0, NULL, attachment->id);
@@ -159,6 +197,26 @@ static void handle_close_port(struct control_client *client, const struct ctl_ms
         client_reply(client, ctl_msg_serial(msg), 0, NULL, 0);
 }
 
+static void handle_admit_port(struct control_client *client, const struct ctl_msg *msg, int *fd)
+{
+    struct holding *holding = named_port(client, msg);
+    char label[CTL_LABEL_MAX + 1] = "";
+
+    if (!holding)
+        return;
+    if (ctl_get_str(msg, CTL_A_LABEL, label, sizeof(label)) && !is_text(label)) {
+        refuse(client, msg, -EINVAL, "a label is not text");
+        return;
+    }
+    if (*label)
+        snprintf(holding->label, sizeof(holding->label), "%s", label);
+    if (holding->state == HOLDING_HELD)
+        held_admit(client->control->keeper, holding);
+    else
+        control_port_changed(client->control, holding);
+    client_reply(client, ctl_msg_serial(msg), 0, NULL, 0);
+}
+
 static void handle_label_port(struct control_client *client, const struct ctl_msg *msg, int *fd)
 {
     struct holding *holding = named_port(client, msg);
@@ -218,13 +276,10 @@ static const struct {
     enum ctl_type type;
     handler *handle;
 } handlers[] = {
-    { CTL_HELLO, handle_hello },
-    { CTL_DUMP, handle_dump },
-    { CTL_ATTACH, handle_attach },
-    { CTL_DETACH, handle_detach },
-    { CTL_CLOSE_PORT, handle_close_port },
-    { CTL_LABEL_PORT, handle_label_port },
-    { CTL_STOP, handle_stop },
+    { CTL_HELLO, handle_hello },           { CTL_DUMP, handle_dump },
+    { CTL_ATTACH, handle_attach },         { CTL_DETACH, handle_detach },
+    { CTL_CLOSE_PORT, handle_close_port }, { CTL_LABEL_PORT, handle_label_port },
+    { CTL_ADMIT_PORT, handle_admit_port }, { CTL_STOP, handle_stop },
     { CTL_CAPTURE, handle_capture },
 };
 

@@ -28,6 +28,8 @@ void control_put_endpoint(struct ctl_msg *msg, enum ctl_type type, uint32_t seri
     ctl_put_u32(msg, CTL_A_STATE, a->state);
     ctl_put_str(msg, CTL_A_DETAIL, a->detail);
     ctl_put_u64(msg, CTL_A_SINCE, a->since_s);
+    if (a->rules)
+        ctl_put_u64(msg, CTL_A_DROP_STRANGER, a->refused);
     ctl_msg_end(msg);
 }
 
@@ -147,6 +149,15 @@ void control_close(struct control *control)
     while (control->clients)
         client_free(control->clients);
     unix_unlink(&control->address, &control->made_path);
+}
+
+bool control_has_judge(const struct control *control)
+{
+    const struct control_client *client = control->clients;
+
+    while (client && (!client->judges || client->dead))
+        client = client->next;
+    return client;
 }
 
 static void broadcast(struct control *control, const struct ctl_msg *msg)

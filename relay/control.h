@@ -6,6 +6,7 @@
 #ifndef NR_RELAY_CONTROL_H
 #define NR_RELAY_CONTROL_H
 
+#include <stdbool.h>
 #include "common/ctl-proto.h"
 #include "relay/loop.h"
 #include "relay/unix-path.h"
@@ -29,6 +30,8 @@ struct control {
     unsigned n_clients;
 };
 
+/* Does a client decide who is admitted? */
+bool control_has_judge(const struct control *control);
 /* Either an inherited, bound socket (fd >= 0) or a path to bind. 0 or negative errno. */
 int control_open(struct control *control, struct keeper *keeper, int fd, const char *path);
 void control_close(struct control *control);

@@ -320,7 +320,7 @@ static void disown_ports(struct keeper *keeper)
 
         if (holding && holding->state == HOLDING_PASSED)
             holding->state = HOLDING_NEW;
-        else if (holding && holding->state != HOLDING_NEW)
+        else if (holding && (holding->state == HOLDING_CLOSING || holding->state == HOLDING_TOLD))
             keeper_port_gone(keeper, holding, 0);
     }
 }

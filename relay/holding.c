@@ -23,6 +23,8 @@ const char *holding_name(const struct holding *holding, char buf[HOLDING_NAME_MA
 
 enum ctl_port_state holding_state(const struct holding *holding)
 {
+    if (holding->state == HOLDING_HELD)
+        return CTL_PORT_HELD;
     if (holding->state != HOLDING_NEW && holding->state != HOLDING_PASSED)
         return CTL_PORT_CLOSING;
     return holding->blocked ? CTL_PORT_BLOCKED : CTL_PORT_UP;

@@ -8,9 +8,11 @@
 #include "common/ctl-proto.h"
 #include "common/endpoint.h"
 #include "relay/inet.h"
+#include "relay/loop.h"
 #include "relay/port.h"
 
 enum holding_state {
+    HOLDING_HELD,    /* nobody has admitted it, and no forwarder gets it */
     HOLDING_NEW,     /* this forwarder has not got it yet */
     HOLDING_PASSED,  /* it has */
     HOLDING_CLOSING, /* it is to be told to close it */
@@ -31,6 +33,7 @@ struct holding {
     uint32_t head_size; /* TAP: of what is before each frame */
     int rfd;
     int wfd;
+    struct loop_timer held_timer;
     struct attachment *attachment; /* NULL once its listener is detached */
     uint32_t endpoint_id;
     char label[CTL_LABEL_MAX + 1];

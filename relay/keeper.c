@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include "common/scope.h"
 #include "net/tap.h"
+#include "relay/held.h"
 #include "relay/notice-log.h"
 #include "relay/sandbox.h"
 
@@ -71,7 +72,6 @@ int keeper_hold(struct keeper *keeper, struct attachment *attachment, enum port_
 {
     int slot = keeper_has_room(keeper) ? free_slot(keeper) : -EMFILE;
     int head = head_size(kind, rfd);
-    char name[HOLDING_NAME_MAX];
     struct holding *holding;
 
     if (slot < 0 || head < 0)
@@ -79,6 +79,7 @@ int keeper_hold(struct keeper *keeper, struct attachment *attachment, enum port_
     holding = calloc(1, sizeof(*holding));
     if (!holding)
         return -ENOMEM;
+    holding->state = HOLDING_NEW;
     holding->slot = (uint32_t)slot;
     holding->id = ++keeper->last_port_id;
     holding->kind = kind;
@@ -102,16 +103,30 @@ int keeper_hold(struct keeper *keeper, struct attachment *attachment, enum port_
     ++keeper->n_holdings;
     ++attachment->n_ports;
     attachment->closed = false;
+    if (attachment->rules)
+        held_begin(keeper, holding);
+    else
+        keeper_announce(keeper, holding);
+    return 0;
+}
+
+void keeper_announce(struct keeper *keeper, struct holding *holding)
+{
+    char name[HOLDING_NAME_MAX];
+
     keeper->forwarder.dirty = true;
     log_limited(LOG_LEVEL_INFO, "%s: new", holding_name(holding, name));
     control_port_changed(&keeper->control, holding);
-    return 0;
 }
 
 void keeper_close_port(struct keeper *keeper, struct holding *holding)
 {
     if (holding->state == HOLDING_CLOSING || holding->state == HOLDING_TOLD)
         return;
+    if (holding->state == HOLDING_HELD) {
+        held_refuse(keeper, holding);
+        return;
+    }
     if (holding->state == HOLDING_NEW) { /* no forwarder has it */
         keeper_port_gone(keeper, holding, 0);
         return;
@@ -156,7 +171,10 @@ void keeper_port_gone(struct keeper *keeper, struct holding *holding, int error)
     close_descriptors(holding);
     keeper->holdings[holding->slot] = NULL;
     --keeper->n_holdings;
-    notice_gone(holding, error);
+    if (holding->state == HOLDING_HELD)
+        held_forget(keeper, holding);
+    else
+        notice_gone(holding, error);
     control_port_gone(&keeper->control, holding);
     free(holding);
     if (attachment) {

@@ -67,6 +67,8 @@ bool keeper_has_room(const struct keeper *keeper);
 /* A connected descriptor becomes a port; both are the keeper's on success. 0 or negative errno. */
 int keeper_hold(struct keeper *keeper, struct attachment *attachment, enum port_kind kind, int rfd,
                 int wfd, const char *detail);
+/* It may be passed on: to the forwarder, and to those who listen to the control socket. */
+void keeper_announce(struct keeper *keeper, struct holding *holding);
 struct holding *keeper_find_port(struct keeper *keeper, uint32_t id);
 struct attachment *keeper_find_attachment(struct keeper *keeper, uint32_t id);
 /* Begins to close it; holding_gone() ends it, at once where no forwarder has it. */

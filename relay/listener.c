@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "common/scope.h"
 #include "relay/attachment.h"
+#include "relay/held.h"
 #include "relay/keeper.h"
 
 #define BACKLOG     8192 /* cut to net.core.somaxconn by the kernel */
@@ -26,7 +27,7 @@ static void set_option(int fd, int level, int option, int value)
 
 static bool may_accept(const struct attachment *a)
 {
-    return keeper_has_room(a->keeper) &&
+    return keeper_has_room(a->keeper) && a->n_held < HELD_MAX &&
            (a->keeper->config->mode != VSWITCH_WIRE || a->n_ports == 0);
 }
 
@@ -34,7 +35,7 @@ static void listener_rest(struct attachment *a, const char *why)
 {
     loop_set(&a->keeper->loop, &a->io, 0);
     if (!why)
-        return; /* a wire's other client: not worth a word */
+        return; /* a wire's other client, or one more to be held: not worth a word */
     loop_timer_in(&a->keeper->loop, &a->timer, REST_MS);
     if (!a->waiting)
         log_limited(LOG_LEVEL_WARNING, "%s: %s; new connections wait", a->text, why);

@@ -15,7 +15,7 @@ from wait import eventually
 VERSION = 1
 TYPES = ["HELLO", "WELCOME", "DUMP", "ENDPOINT", "PORT", "DONE", "ATTACH", "DETACH", "CLOSE_PORT",
          "LABEL_PORT", "STOP", "REPLY", "EVENT_ENDPOINT", "EVENT_PORT", "EVENT_PORT_GONE",
-         "CAPTURE", "EVENT_ENDPOINT_GONE"]
+         "CAPTURE", "EVENT_ENDPOINT_GONE", "ADMIT_PORT"]
 ATTRIBUTES = {                      # name: (number, kind)
     name: (number, kind) for number, (name, kind) in enumerate([
         ("version", "u"), ("network", "s"), ("pid", "u"), ("error", "u"), ("error_text", "s"),
@@ -24,20 +24,22 @@ ATTRIBUTES = {                      # name: (number, kind)
         ("rx_bytes", "U"), ("tx_frames", "U"), ("tx_bytes", "U"), ("drops", "U"),
         ("drop_queue", "U"), ("drop_runt", "U"), ("drop_size", "U"), ("drop_stranger", "U"),
         ("drop_error", "U"), ("queued", "U"), ("drop_filter", "U"), ("drop_loop", "U"),
-        ("drop_storm", "U"), ("snaplen", "u")], 1)}
+        ("drop_storm", "U"), ("snaplen", "u"), ("judges", "u"), ("admit_user", "u"),
+        ("admit_hosts", "s")], 1)}
 NAMES = {number: (name, kind) for name, (number, kind) in ATTRIBUTES.items()}
 LISTENING, DIALLING, UP, ENDED = range(4)
-PORT_UP, PORT_CLOSING, PORT_BLOCKED = range(3)
+PORT_UP, PORT_CLOSING, PORT_BLOCKED, PORT_HELD = range(4)
 DEADLINE = 5
 
 
 def encode(kind, serial, **attributes):
     body = b""
-    for name, value in attributes.items():
+    for name, values in attributes.items():
         number, form = ATTRIBUTES[name]
-        raw = {"u": lambda v: struct.pack("=I", v), "U": lambda v: struct.pack("=Q", v),
-               "s": lambda v: v.encode()}[form](value)
-        body += attribute(number, raw)
+        put = {"u": lambda v: struct.pack("=I", v), "U": lambda v: struct.pack("=Q", v),
+               "s": lambda v: v.encode()}[form]
+        for value in values if isinstance(values, list) else [values]:
+            body += attribute(number, put(value))
     return message(TYPES.index(kind) + 1, serial, body)
 
 
@@ -70,13 +72,14 @@ def decode(data):
 class Control:
     """A client of one relay. Events are kept in `events`, as (type's name, attributes)."""
 
-    def __init__(self, path, hello=True):
+    def __init__(self, path, hello=True, **greeting):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.sock.settimeout(DEADLINE)
         eventually(lambda: self.sock.connect_ex(path) == 0, DEADLINE, "the keeper takes a client")
         self.serial = 0
         self.events = []
-        self.welcome = self.request("HELLO", version=VERSION) if hello else None
+        self.welcome = self.request("HELLO", version=VERSION, **greeting) if hello \
+            else None
 
     def close(self):
         self.sock.close()
@@ -130,9 +133,9 @@ class Control:
         assert answer["error"] == 0, f"{kind} {attributes}: {answer}"
         return answer
 
-    def attach(self, endpoint, label="", fd=None):
+    def attach(self, endpoint, label="", fd=None, **rules):
         """-> the new endpoint's id"""
-        return self.must("ATTACH", fd, endpoint=endpoint, label=label)["endpoint_id"]
+        return self.must("ATTACH", fd, endpoint=endpoint, label=label, **rules)["endpoint_id"]
 
     def dump(self):
         """-> {id: attributes} of the endpoints, and of the ports"""
@@ -185,5 +188,5 @@ class ManagedRelay(Relay):
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as probe:
             return probe.connect_ex(self.path) == 0
 
-    def control(self, hello=True):
-        return Control(self.path, hello)
+    def control(self, hello=True, **greeting):
+        return Control(self.path, hello, **greeting)
