@@ -190,8 +190,14 @@ bool ctl_get_u64(const struct ctl_msg *msg, enum ctl_attr attr, uint64_t *ret)
 
 bool ctl_get_str(const struct ctl_msg *msg, enum ctl_attr attr, char *ret, size_t size)
 {
+    return ctl_get_str_at(msg, attr, 0, ret, size);
+}
+
+bool ctl_get_str_at(const struct ctl_msg *msg, enum ctl_attr attr, unsigned index, char *ret,
+                    size_t size)
+{
     size_t length;
-    const uint8_t *value = find(msg, attr, 0, &length);
+    const uint8_t *value = find(msg, attr, index, &length);
 
     if (!value || length >= size || memchr(value, '\0', length))
         return false;
@@ -218,6 +224,7 @@ static const char *const type_names[] = {
     [CTL_EVENT_PORT_GONE] = "event-port-gone",
     [CTL_CAPTURE] = "capture",
     [CTL_EVENT_ENDPOINT_GONE] = "event-endpoint-gone",
+    [CTL_ADMIT_PORT] = "admit-port",
 };
 
 static const char *const endpoint_state_names[] = {
@@ -231,6 +238,7 @@ static const char *const port_state_names[] = {
     [CTL_PORT_UP] = "up",
     [CTL_PORT_CLOSING] = "closing",
     [CTL_PORT_BLOCKED] = "blocked",
+    [CTL_PORT_HELD] = "held",
 };
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))

@@ -5,13 +5,16 @@
  * padded to 4), host byte order: both ends are on one machine. Unknown attributes are passed over,
  * unknown types answered with CTL_REPLY -EOPNOTSUPP. Pure: no descriptor, no allocation.
  *
- *   client: HELLO                        relay: WELCOME (version, network, pid), then events
+ *   client: HELLO (judges)               relay: WELCOME (version, network, pid), then events
  *   client: DUMP                         relay: ENDPOINT..., PORT..., DONE
  *   client: ATTACH (endpoint, label)     relay: REPLY (error, error text, endpoint id)
+ *           listen: with users, hosts: connections of others are closed, and one of this host is
+ *           held until a client that judges, if there is one, says ADMIT_PORT or CLOSE_PORT
  *           with SCM_RIGHTS: the TAP of a bridge: or tap: endpoint, or a connected socket (fd:)
  *   client: DETACH (endpoint id)         relay: REPLY   ports a listener accepted stay
  *   client: CLOSE_PORT (port id)         relay: REPLY   once every holder has closed it
  *   client: LABEL_PORT (port id, label)  relay: REPLY
+ *   client: ADMIT_PORT (port id, label)  relay: REPLY   a held one takes part from here on
  *   client: STOP                         relay: REPLY, then it ends; end of file means it is gone
  *   client: CAPTURE (snaplen; ids of ports, of endpoints, each as often as wanted; none: all ports,
  *                    each frame once, where it comes in), with SCM_RIGHTS: a SOCK_SEQPACKET socket
@@ -50,6 +53,7 @@ enum ctl_type {
     CTL_EVENT_PORT_GONE,
     CTL_CAPTURE,
     CTL_EVENT_ENDPOINT_GONE, /* as ENDPOINT: it is detached */
+    CTL_ADMIT_PORT,
 };
 
 /* u: uint32_t, U: uint64_t, s: text without NUL inside */
@@ -76,13 +80,16 @@ enum ctl_attr {
     CTL_A_DROP_QUEUE,    /* U: the port's queue was full */
     CTL_A_DROP_RUNT,     /* U: shorter than an Ethernet header */
     CTL_A_DROP_SIZE,     /* U: too long for the port */
-    CTL_A_DROP_STRANGER, /* U: a datagram from somebody else */
+    CTL_A_DROP_STRANGER, /* U: a datagram from somebody else; of a listener: a connection */
     CTL_A_DROP_ERROR,    /* U: the kernel refused it */
     CTL_A_QUEUED,        /* U: bytes waiting */
     CTL_A_DROP_FILTER,   /* U: its source address may not come in there */
     CTL_A_DROP_LOOP,     /* U: it had gone round, or its port is blocked */
     CTL_A_DROP_STORM,    /* U: more floods a second than the port may send */
     CTL_A_SNAPLEN,       /* u: so much of a frame is captured at most; absent: all */
+    CTL_A_JUDGES,        /* u: 1: this client says whose connections are admitted */
+    CTL_A_ADMIT_USER,    /* u: uid of processes whose connections may be; as often as wanted */
+    CTL_A_ADMIT_HOSTS,   /* s: "any", "10.0.0.0/8": other hosts whose are; as often as wanted */
 };
 
 enum ctl_endpoint_state {
@@ -96,6 +103,7 @@ enum ctl_port_state {
     CTL_PORT_UP,
     CTL_PORT_CLOSING, /* some holder still has the descriptor */
     CTL_PORT_BLOCKED, /* it closes a loop: nothing passes until that is gone */
+    CTL_PORT_HELD,    /* not yet admitted: nothing is read or sent */
 };
 
 struct ctl_msg {
@@ -126,6 +134,8 @@ bool ctl_get_u32_at(const struct ctl_msg *msg, enum ctl_attr attr, unsigned inde
 bool ctl_get_u64(const struct ctl_msg *msg, enum ctl_attr attr, uint64_t *ret);
 /* False also where it does not fit into size with its NUL, or has a NUL inside. */
 bool ctl_get_str(const struct ctl_msg *msg, enum ctl_attr attr, char *ret, size_t size);
+bool ctl_get_str_at(const struct ctl_msg *msg, enum ctl_attr attr, unsigned index, char *ret,
+                    size_t size);
 
 /* One table for logs, status and tests; "?" out of range. */
 const char *ctl_type_name(enum ctl_type type);

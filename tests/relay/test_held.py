@@ -9,7 +9,7 @@ import signal
 import kit
 from ctlproto import PORT_HELD, PORT_UP, ManagedRelay
 from frames import BROADCAST, frame, mac
-from peers import dial, talk
+from peers import dial, meet, talk
 from relayproc import descriptors
 from stacks import Stack, cable
 from wait import eventually
@@ -115,9 +115,9 @@ def test_held_while_its_judge_goes():
             later = relay.control()
             if stays:
                 eventually(lambda later=later: [port["state"] for port in later.ports().values()]
-                           == [PORT_UP], 5, "admitted")
+                           == [PORT_UP], 2, "admitted at once")
                 continue
-            other.closed()
+            other.closed(2)
             assert refused(later, endpoint) == 1
             assert f"process's of user {ME}" in relay.text(), relay.text()
 
@@ -153,6 +153,17 @@ def test_strangers_without_a_judge():
         eventually(lambda: refused(control, endpoint) == count, 5, "all are counted")
         assert descriptors(relay.keeper) == before
         assert relay.text().count("is closed") < 20, "a line for each of them"
+
+
+def test_any_address_and_both_families():
+    """a listener on any address knows the processes behind IPv4 and IPv6"""
+    with ManagedRelay() as relay:
+        control = relay.control()
+        control.attach("listen:*:12345", admit_user=ME)
+        control.attach("listen:*:12346", admit_user=NOBODY_HERE)
+        for host in ("127.0.0.1", "::1"):
+            talk(*meet(dial(12345, host), dial(12345)))
+            dial(12346, host).closed()
 
 
 def test_a_stranger_of_another_user():
