@@ -91,32 +91,43 @@ static GDBusConnection *connect_within(const char *address, int timeout_ms, GErr
     return attempt.connection;
 }
 
-static NrExit explain(const NrCall *call, const GError *error, gboolean quiet)
+static gboolean is_absent(const GError *error)
 {
-    if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND) ||
-        g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CONNECTION_REFUSED)) {
-        if (!quiet)
-            nr_complain("netrelayd is not running (nobody answers in %s); %s", call->runtime_dir,
-                        nr_manager_cure(call->uid, FALSE));
-        return NR_EXIT_ABSENT;
+    return g_error_matches(error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND) ||
+           g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CONNECTION_REFUSED);
+}
+
+static gboolean is_late(const GError *error)
+{
+    return g_error_matches(error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT) ||
+           g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_NO_REPLY) ||
+           g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_TIMEOUT);
+}
+
+static void explain(const NrCall *call, const GError *error, NrSilence *ret)
+{
+    const char *dir = call->runtime_dir;
+
+    ret->code = is_absent(error) || is_late(error) ? NR_EXIT_ABSENT : NR_EXIT_FAILED;
+    if (is_absent(error)) {
+        ret->text = g_strdup_printf("netrelayd is not running (nobody answers in %s)", dir);
+        ret->cure = g_strdup(nr_manager_cure(call->uid, FALSE));
+    } else if (is_late(error)) {
+        ret->text = g_strdup_printf("netrelayd does not answer in %s", dir);
+        ret->cure = g_strdup(nr_manager_cure(call->uid, TRUE));
+    } else if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED)) {
+        ret->text = g_strdup_printf("the sockets in %s are not for this user", dir);
+        ret->cure =
+            g_strdup_printf("call netrelayctl as %s", call->uid == 0 ? "root" : "their owner");
+    } else {
+        ret->text = g_strdup_printf("netrelayd in %s: %s", dir, error->message);
     }
-    if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT) ||
-        g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_NO_REPLY) ||
-        g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_TIMEOUT)) {
-        if (!quiet)
-            nr_complain("netrelayd does not answer in %s; %s", call->runtime_dir,
-                        nr_manager_cure(call->uid, TRUE));
-        return NR_EXIT_ABSENT;
-    }
-    if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED)) {
-        if (!quiet)
-            nr_complain("the sockets in %s are not for this user; call netrelayctl as %s",
-                        call->runtime_dir, call->uid == 0 ? "root" : "their owner");
-        return NR_EXIT_FAILED;
-    }
-    if (!quiet)
-        nr_complain("netrelayd in %s: %s", call->runtime_dir, error->message);
-    return NR_EXIT_FAILED;
+}
+
+void nr_silence_clear(NrSilence *silence)
+{
+    g_free(silence->text);
+    g_free(silence->cure);
 }
 
 static GDBusConnection *connect_to(const NrCall *call, GError **error)
@@ -135,19 +146,34 @@ static GDBusConnection *connect_to(const NrCall *call, GError **error)
     return connect_within(address, CONNECT_TIMEOUT_MS, error);
 }
 
-GVariant *nr_manager_call(const NrCall *call, const char *method, const char *reply_type,
-                          int timeout_ms, gboolean quiet, NrExit *ret_code)
+GVariant *nr_manager_ask(const NrCall *call, const char *method, const char *reply_type,
+                         int timeout_ms, NrSilence *ret_silence)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(GDBusConnection) connection = connect_to(call, &error);
     GVariant *reply = NULL;
 
+    *ret_silence = (NrSilence){ .code = NR_EXIT_DONE };
     if (connection)
         reply = g_dbus_connection_call_sync(connection, NULL, OBJECT_PATH, INTERFACE, method, NULL,
                                             G_VARIANT_TYPE(reply_type), G_DBUS_CALL_FLAGS_NONE,
                                             timeout_ms, NULL, &error);
     if (!reply && error)
         g_dbus_error_strip_remote_error(error);
-    *ret_code = reply ? NR_EXIT_DONE : explain(call, error, quiet);
+    if (!reply)
+        explain(call, error, ret_silence);
+    return reply;
+}
+
+GVariant *nr_manager_call(const NrCall *call, const char *method, const char *reply_type,
+                          int timeout_ms, gboolean quiet, NrExit *ret_code)
+{
+    g_auto(NrSilence) silence = { 0 };
+    GVariant *reply = nr_manager_ask(call, method, reply_type, timeout_ms, &silence);
+
+    *ret_code = silence.code;
+    if (!reply && !quiet)
+        nr_complain("%s%s%s", silence.text, silence.cure ? "; " : "",
+                    silence.cure ? silence.cure : "");
     return reply;
 }

@@ -10,9 +10,23 @@
 int nr_manager_open_dir(const char *runtime_dir);
 /* What a person does about a manager of that user that is not there, or does not answer. */
 const char *nr_manager_cure(uid_t uid, gboolean running);
+
+/* Why there is no answer: what is wrong, and what to do about it (or NULL). */
+typedef struct {
+    NrExit code;
+    char *text, *cure;
+} NrSilence;
+
+void nr_silence_clear(NrSilence *silence);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(NrSilence, nr_silence_clear)
+
+/* Calls a method of org.netrelay.Manager1, and does not wait for ever. NULL: *ret_silence says
+ * why. */
+GVariant *nr_manager_ask(const NrCall *call, const char *method, const char *reply_type,
+                         int timeout_ms, NrSilence *ret_silence);
 /*
- * Calls a method of org.netrelay.Manager1. NULL after it has said why, and *ret_code is the exit
- * code then. Never waits for ever. `quiet` says nothing (for completion).
+ * The same. NULL after it has said why to a person, and *ret_code is the exit code then. `quiet`
+ * says nothing (for completion).
  */
 GVariant *nr_manager_call(const NrCall *call, const char *method, const char *reply_type,
                           int timeout_ms, gboolean quiet, NrExit *ret_code);
