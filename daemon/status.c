@@ -75,6 +75,7 @@ static void row_add(Status *status, const Row *row)
     put_text(&dict, "network", row->network);
     put_text(&dict, "guest", row->guest ? row->guest->name : NULL);
     put_text(&dict, "uuid", row->guest ? row->guest->uuid : NULL);
+    put_text(&dict, "guest_state", row->guest ? nr_guest_state_name(row->guest->state) : NULL);
     put_text(&dict, "nic", nic);
     put_text(&dict, "mac", mac);
     put_text(&dict, "kind", row->kind);
