@@ -20,6 +20,11 @@ static gboolean names_us(const char *path)
     return n > 0 && memmem(text, (size_t)n, "netrelayctl", strlen("netrelayctl")) != NULL;
 }
 
+const char *nr_hook_path(void)
+{
+    return OWN_HOOK;
+}
+
 gboolean nr_hooked(const char *uri)
 {
     if (!g_str_has_prefix(uri, "qemu"))

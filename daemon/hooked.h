@@ -6,5 +6,7 @@
 #include <glib.h>
 
 gboolean nr_hooked(const char *uri);
+/* Where it belongs. */
+const char *nr_hook_path(void);
 
 #endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ctl/doctor.h"
+
+#include "ctl/row.h"
+
+static gboolean has_members(const GPtrArray *links, const char *bridge)
+{
+    for (guint i = 0; i < links->len; i++)
+        if (g_strcmp0(((const NrHostLink *)links->pdata[i])->master, bridge) == 0)
+            return TRUE;
+    return FALSE;
+}
+
+static void look_at_bridge(GPtrArray *findings, const GPtrArray *links, const NrHostLink *bridge)
+{
+    g_autofree char *word = nr_shell_word(bridge->name);
+    g_autofree char *cure = g_strdup_printf("ip link set %s up", word);
+
+    if (!bridge->up)
+        nr_findings_add(findings, "bridge-down", bridge->name, cure,
+                        "bridge %s is down%s, so no frame passes it", bridge->name,
+                        has_members(links, bridge->name) ? "" : " and has no members");
+}
+
+/* The host answers for a bridge's address on the bridge only; what comes in by a member is not its
+ * own any more. */
+static void look_at_member(GPtrArray *findings, const NrHostLink *link)
+{
+    g_autofree char *word = nr_shell_word(link->name);
+    g_autofree char *master = nr_shell_word(link->master);
+    g_autofree char *cure = g_strdup_printf("ip address del %s dev %s && ip address add %s dev %s",
+                                            link->address, word, link->address, master);
+
+    nr_findings_add(findings, "member-address", link->name, cure,
+                    "%s is a member of bridge %s and has the address %s, which belongs on the "
+                    "bridge",
+                    link->name, link->master, link->address);
+}
+
+/* A bridge that waits for its first member and has no use otherwise. */
+static const NrHostLink *empty_bridge(const GPtrArray *links)
+{
+    for (guint i = 0; i < links->len; i++) {
+        const NrHostLink *link = links->pdata[i];
+
+        if (link->bridge && !link->address && !has_members(links, link->name))
+            return link;
+    }
+    return NULL;
+}
+
+/* A TAP by itself is somebody's business, unless an empty bridge stands beside it. */
+static void look_at_lone_tap(GPtrArray *findings, const NrHostLink *tap, const NrHostLink *bridge)
+{
+    g_autofree char *word = nr_shell_word(tap->name);
+    g_autofree char *master = nr_shell_word(bridge->name);
+    g_autofree char *move =
+        tap->address ? g_strdup_printf(" && ip address del %s dev %s && ip address add %s dev %s",
+                                       tap->address, word, tap->address, master)
+                     : NULL;
+    g_autofree char *cure =
+        g_strdup_printf("ip link set %s master %s%s", word, master, move ? move : "");
+
+    nr_findings_add(findings, "tap-alone", tap->name, cure,
+                    "TAP %s is in no bridge%s%s, and bridge %s has no members", tap->name,
+                    tap->address ? " and has the address " : "", tap->address ? tap->address : "",
+                    bridge->name);
+}
+
+/* A TAP of ours, where a network says it has to be. */
+static void look_at_port(GPtrArray *findings, const GPtrArray *links, GVariant *row)
+{
+    const char *network = nr_row_text(row, "network"), *bridge = nr_row_text(row, "peer");
+    const NrHostLink *tap = nr_host_links_find(links, nr_row_text(row, "address"));
+    g_autofree char *word = tap ? nr_shell_word(tap->name) : NULL;
+    g_autofree char *master = nr_shell_word(bridge);
+    g_autofree char *cure = NULL;
+
+    if (!tap || g_strcmp0(tap->master, bridge) == 0)
+        return; /* what has none says so in its row */
+    cure = g_strdup_printf("ip link set %s master %s", word, master);
+    nr_findings_add(findings, "tap-elsewhere", tap->name, cure,
+                    "network %s: its TAP %s is not in bridge %s, but in %s", network, tap->name,
+                    bridge, tap->master ? tap->master : "none");
+}
+
+static gboolean is_port(GVariant *rows, const char *tap)
+{
+    for (gsize i = 0; rows && i < g_variant_n_children(rows); i++) {
+        g_autoptr(GVariant) row = g_variant_get_child_value(rows, i);
+
+        if (g_str_equal(nr_row_text(row, "kind"), "tap") &&
+            g_str_equal(nr_row_text(row, "address"), tap))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+void nr_doctor_links(GPtrArray *findings, const GPtrArray *links, GVariant *rows)
+{
+    const NrHostLink *empty = empty_bridge(links);
+
+    for (guint i = 0; i < links->len; i++) {
+        const NrHostLink *link = links->pdata[i];
+        const NrHostLink *master = link->master ? nr_host_links_find(links, link->master) : NULL;
+
+        if (link->bridge)
+            look_at_bridge(findings, links, link);
+        if (link->address && master && master->bridge)
+            look_at_member(findings, link);
+        if (link->tap && !link->master && empty && !is_port(rows, link->name))
+            look_at_lone_tap(findings, link, empty);
+    }
+    for (gsize i = 0; rows && i < g_variant_n_children(rows); i++) {
+        g_autoptr(GVariant) row = g_variant_get_child_value(rows, i);
+
+        if (g_str_equal(nr_row_text(row, "kind"), "tap"))
+            look_at_port(findings, links, row);
+    }
+}

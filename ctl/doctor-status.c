@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ctl/doctor.h"
+
+#include <string.h>
+#include "ctl/row.h"
+
+/* Where a row's own words say all: "what is wrong; what to do". */
+static const struct {
+    const char *state, *kind;
+} told[] = {
+    { "foreign", "foreign" }, { "refused", "refused" }, { "faulty", "refused" },
+    { "failed", "failed" },   { "connected", "moved" }, { "blocked", "loop" },
+};
+
+static gboolean has(GVariant *row, const char *key, const char *value)
+{
+    return g_str_equal(nr_row_text(row, key), value);
+}
+
+/* "guest vm1, NIC 52:54:...", or "network lab". New string. */
+static char *whose(GVariant *row)
+{
+    if (*nr_row_text(row, "guest"))
+        return g_strdup_printf("guest %s, NIC %s", nr_row_text(row, "guest"),
+                               nr_row_text(row, "nic"));
+    return g_strdup_printf("network %s", nr_row_text(row, "network"));
+}
+
+static const char *about(GVariant *row)
+{
+    const char *guest = nr_row_text(row, "guest");
+
+    return *guest ? guest : nr_row_text(row, "network");
+}
+
+/* A connection of this network that nobody is known to be behind yet: may be the guest's. */
+static gboolean has_unknown(GVariant *rows, const char *network)
+{
+    for (gsize i = 0; i < g_variant_n_children(rows); i++) {
+        g_autoptr(GVariant) row = g_variant_get_child_value(rows, i);
+
+        if (has(row, "network", network) && has(row, "guest", "") && has(row, "kind", "client") &&
+            nr_row_number(row, "port") != 0)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static void look_at_waiting(GPtrArray *findings, GVariant *rows, GVariant *row)
+{
+    const char *guest = nr_row_text(row, "guest");
+    g_autofree char *word = nr_shell_word(guest);
+    g_autofree char *cure = NULL;
+
+    if (!has(row, "guest_state", "running") || !has(row, "kind", "client") ||
+        has_unknown(rows, nr_row_text(row, "network")))
+        return;
+    cure = g_strdup_printf("virsh managedsave %s, then virsh start %s: its new QEMU connects, and "
+                           "the guest goes on where it was",
+                           word, word);
+    nr_findings_add(
+        findings, "deaf", guest, cure,
+        "guest %s, NIC %s: it is deaf, for nobody listened on %s when it started, or its "
+        "connection was lost, and QEMU does not try again",
+        guest, nr_row_text(row, "nic"), nr_row_text(row, "address"));
+}
+
+static void look_at_dialling(GPtrArray *findings, GVariant *row)
+{
+    const char *address = nr_row_text(row, "address"), *reason = nr_row_text(row, "reason");
+    const char *guest = nr_row_text(row, "guest");
+    g_autofree char *cure = NULL;
+
+    if (!*reason) /* it has only just begun */
+        return;
+    if (*guest) {
+        if (has(row, "guest_state", "running"))
+            nr_findings_add(findings, "unreachable", guest,
+                            "see who else has connected to that address: QEMU serves one",
+                            "guest %s, NIC %s: it listens on %s, and cannot be reached: %s", guest,
+                            nr_row_text(row, "nic"), address, reason);
+        return;
+    }
+    cure = g_strdup_printf("start the relay at %s, open the way to it, or correct the address",
+                           address);
+    nr_findings_add(findings, "tunnel", nr_row_text(row, "network"), cure,
+                    "network %s: its tunnel to %s leads nowhere: %s", nr_row_text(row, "network"),
+                    address, reason);
+}
+
+static void look_at_told(GPtrArray *findings, GVariant *row)
+{
+    const char *state = nr_row_text(row, "state"), *reason = nr_row_text(row, "reason");
+    g_autofree char *who = whose(row);
+    const char *cure = strstr(reason, "; ");
+    gsize length = cure ? (gsize)(cure - reason) : strlen(reason);
+
+    for (guint i = 0; i < G_N_ELEMENTS(told); i++) {
+        if (!g_str_equal(state, told[i].state))
+            continue;
+        if (*reason)
+            nr_findings_add(findings, told[i].kind, about(row), cure ? cure + 2 : "", "%s: %.*s",
+                            who, (int)length, reason);
+        else if (g_str_equal(told[i].kind, "loop"))
+            nr_findings_add(findings, told[i].kind, about(row),
+                            "take away one of the two ways between the same networks",
+                            "%s: port %" G_GUINT64_FORMAT " closes a loop, so no frame passes it",
+                            who, nr_row_number(row, "port"));
+    }
+}
+
+static void look_at_summary(GPtrArray *findings, GVariant *summary)
+{
+    const char *libvirt = nr_row_text(summary, "libvirt");
+    g_autofree const char **faults = NULL;
+
+    if (!g_str_equal(libvirt, "connected"))
+        nr_findings_add(findings, "libvirt", "", "start it: systemctl start libvirtd",
+                        "netrelayd has no connection to libvirt at %s: %s",
+                        nr_row_text(summary, "uri"), libvirt);
+    g_variant_lookup(summary, "faults", "^a&s", &faults);
+    for (guint i = 0; faults && faults[i]; i++)
+        nr_findings_add(findings, "file", "", "correct that file; what runs goes on as it was",
+                        "refused: %s", faults[i]);
+}
+
+void nr_doctor_status(GPtrArray *findings, GVariant *rows, GVariant *summary)
+{
+    look_at_summary(findings, summary);
+    for (gsize i = 0; i < g_variant_n_children(rows); i++) {
+        g_autoptr(GVariant) row = g_variant_get_child_value(rows, i);
+
+        if (has(row, "state", "waiting"))
+            look_at_waiting(findings, rows, row);
+        else if (has(row, "state", "dialling"))
+            look_at_dialling(findings, row);
+        else
+            look_at_told(findings, row);
+    }
+}

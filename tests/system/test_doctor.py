@@ -1,0 +1,181 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""netrelayctl doctor: each of its findings, provoked, and a healthy host that gives none."""
+
+import json
+import os
+import socket
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+
+import lab
+import links
+import tap
+from guest import client_nic, server_nic, udp_nic
+from host import PrivateHost
+from lab import PORT, mac
+from process import run
+from wait import eventually
+
+HOOK = "/etc/libvirt/hooks/qemu.d/50-netrelay"
+LAB = f"""<network><name>lab</name>
+<listen address='127.0.0.1' port='{PORT}'/><bridge name='br0'/></network>"""
+
+
+def findings(connection):
+    """{(kind, about): finding}; the exit code says whether there is any."""
+    answer = connection.netrelayctl("doctor", "--json", check=False)
+    found = json.loads(answer.stdout)["findings"]
+    assert answer.returncode == (1 if found else 0), answer
+    for finding in found:
+        assert finding["text"] and not finding["text"].endswith("."), finding
+        assert "\n" not in finding["text"] + finding["cure"], finding
+    return {(finding["kind"], finding["about"]): finding for finding in found}
+
+
+def expect_only(connection, *wanted, deadline=10):
+    """Waits until these are all findings, and returns them."""
+    eventually(lambda: set(findings(connection)) == set(wanted), deadline,
+               f"findings {wanted}, in place of {findings(connection)}")
+    found = findings(connection)
+    return [found[key] for key in wanted]
+
+
+@tap.timeout(90)
+def test_healthy(host):
+    """Guests of every type, a bridge, networks of others: nothing is found, and it says so"""
+    host.libvirtd()
+    links.add_bridge("br0", ["10.9.0.100/24"])
+    links.add_bridge("virbr9", ["10.9.9.1/24"])         # as libvirt's, without a guest
+    host.write_network("lab", LAB)
+    host.netrelayd()
+    host.guest("one", [client_nic(PORT, mac(1)), client_nic(7000, mac(2))]).start()
+    host.guest("two", [server_nic(7001, mac(3)), udp_nic(5601, 5602, mac(4))]).start()
+    lab.expect_row(host, guest="one", network="lab", state="connected")
+    expect_only(host)
+    answer = host.netrelayctl("doctor")
+    assert answer.stdout == "nothing found: all is as it should be\n", answer
+
+
+def test_nothing_runs(host):
+    """No manager: said with its cure, and the host is looked at all the same"""
+    links.ip("link", "add", "br0", "type", "bridge")
+    absent, _ = expect_only(host, ("manager", "/run/netrelay"), ("bridge-down", "br0"))
+    assert "netrelayd" in absent["cure"], absent
+    answer = host.netrelayctl("doctor", check=False)
+    assert "    cure: ip link set br0 up\n" in answer.stdout, answer
+    assert answer.returncode == 1 and not answer.stderr, answer
+    links.ip("link", "set", "br0", "up")
+    expect_only(host, ("manager", "/run/netrelay"))
+
+
+def test_hook(host):
+    """The hook is not installed, or not executable"""
+    host.libvirtd()
+    host.netrelayd()
+    lab.report(host)
+    expect_only(host)
+    os.chmod(HOOK, 0o644)
+    (found,) = expect_only(host, ("hook", HOOK))
+    assert "executable" in found["text"] and f"chmod +x {HOOK}" in found["cure"], found
+    os.unlink(HOOK)
+    (found,) = expect_only(host, ("hook", HOOK))
+    assert "not installed" in found["text"] and "reload" in found["cure"], found
+
+
+@tap.timeout(90)
+def test_deaf_guest(host):
+    """A4: a guest that started when nobody listened; libvirt's managed save is the cure"""
+    host.libvirtd()
+    guest = lab.numbered(host, 1, client_nic(PORT, mac(1)))
+    guest.start()
+    host.netrelayd()
+    (found,) = expect_only(host, ("deaf", "vm1"))
+    assert f"127.0.0.1:{PORT}" in found["text"] and mac(1) in found["text"], found
+    host.virsh("managedsave", "vm1")
+    expect_only(host)
+    host.virsh("start", "vm1")
+    lab.expect_row(host, guest="vm1", state="connected")
+    expect_only(host)
+
+
+def test_foreign(host):
+    """Another process has the address: named, with what to do"""
+    host.libvirtd()
+    host.netrelayd()
+    with socket.create_server(("127.0.0.1", PORT)):
+        host.guest("x;y", [client_nic(PORT, mac(1))]).start()
+        (found,) = expect_only(host, ("foreign", "x;y"))
+    assert f"pid {os.getpid()}" in found["text"] and "end that process" in found["cure"], found
+
+
+def test_faults(host):
+    """A network file that is refused; libvirt's daemon is away"""
+    daemon = host.libvirtd()
+    host.netrelayd()
+    host.write_network("bad", "<network><nmae>bad</nmae></network>")
+    (found,) = expect_only(host, ("file", ""))
+    assert "bad.xml" in found["text"] and "nmae" in found["text"], found
+    daemon.stop()
+    _, found = expect_only(host, ("file", ""), ("libvirt", ""))
+    assert "qemu:///system" in found["text"], found
+
+
+def test_bridge_of_a_network(host):
+    """E8: the bridge of a network is down; a member has the address that belongs on it"""
+    links.add_bridge("br0")
+    host.write_network("lab", LAB)
+    host.libvirtd()
+    host.netrelayd()
+    lab.expect_row(host, network="lab", kind="tap", state="connected")
+    expect_only(host)
+    links.ip("link", "set", "br0", "down")
+    (found,) = expect_only(host, ("bridge-down", "br0"))
+    assert "members" not in found["text"], found
+    links.ip("link", "set", "br0", "up")
+    links.ip("tuntap", "add", "eth9", "mode", "tap")
+    links.ip("address", "add", "10.9.0.1/24", "dev", "eth9")
+    links.ip("link", "set", "eth9", "master", "br0")
+    (found,) = expect_only(host, ("member-address", "eth9"))
+    run(["sh", "-c", found["cure"]])
+    expect_only(host)
+    assert [a["local"] for a in links.ip_json("address", "show", "br0")[0]["addr_info"]
+            if a["family"] == "inet"] == ["10.9.0.1"]
+
+
+def test_bare_bridge(host):
+    """E8: a TAP with an address of its own beside an empty bridge that is down; the cures cure"""
+    links.ip("link", "add", "br0", "type", "bridge")
+    links.ip("tuntap", "add", "tap0", "mode", "tap")
+    links.ip("address", "add", "10.9.0.1/24", "dev", "tap0")
+    down, alone, _ = expect_only(host, ("bridge-down", "br0"), ("tap-alone", "tap0"),
+                                 ("manager", "/run/netrelay"))
+    assert "no members" in down["text"] and "br0" in alone["text"], (down, alone)
+    for finding in (down, alone):
+        run(["sh", "-c", finding["cure"]])
+    expect_only(host, ("manager", "/run/netrelay"))
+
+
+@tap.timeout(60)
+def test_session(host):
+    """A user without a runtime directory"""
+    session = host.session()
+    session.netrelayd()
+    (found,) = expect_only(session, ("runtime-directory", f"/run/user/{uid_of('tester')}"))
+    assert "loginctl" in found["cure"], found
+
+
+def test_session_with_runtime_dir(host):
+    """A user who has one: nothing is found"""
+    session = host.session(runtime_dir=True)
+    session.netrelayd()
+    lab.report(session)
+    expect_only(session)
+
+
+def uid_of(name):
+    return int(run(["id", "-u", name]).stdout)
+
+
+tap.main(PrivateHost())

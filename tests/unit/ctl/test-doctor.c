@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ctl/doctor.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+
+static GVariant *parse(const char *type, const char *text)
+{
+    g_autoptr(GError) error = NULL;
+    GVariant *value = g_variant_parse(G_VARIANT_TYPE(type), text, NULL, NULL, &error);
+
+    g_assert_no_error(error);
+    return value;
+}
+
+/* "KIND ABOUT" of each, joined by "; ". New string. */
+static char *said(const GPtrArray *findings)
+{
+    GString *text = g_string_new(NULL);
+
+    for (guint i = 0; i < findings->len; i++) {
+        const NrFinding *finding = findings->pdata[i];
+
+        g_string_append_printf(text, "%s%s %s", text->len ? "; " : "", finding->kind,
+                               finding->about);
+    }
+    return g_string_free(text, FALSE);
+}
+
+/* The manager */
+
+#define HEALTHY "{'libvirt': <'connected'>, 'uri': <'qemu:///system'>}"
+#define VM1     "'guest': <'vm1'>, 'nic': <'m1'>, 'kind': <'client'>, 'network': <'n'>"
+
+static void test_rows(void)
+{
+    static const struct {
+        const char *rows, *said;
+    } cases[] = {
+        { "[{" VM1 ", 'state': <'connected'>, 'port': <uint32 1>}]", "" },
+        { "[{" VM1 ", 'state': <'connected'>, 'reason': <'its network is x; move it'>}]",
+          "moved vm1" },
+        { "[{" VM1 ", 'state': <'waiting'>, 'guest_state': <'announced'>}]", "" },
+        { "[{" VM1 ", 'state': <'waiting'>, 'guest_state': <'running'>}]", "deaf vm1" },
+        /* the guest's connection may be the one that is not yet known */
+        { "[{" VM1 ", 'state': <'waiting'>, 'guest_state': <'running'>},"
+          " {'network': <'n'>, 'guest': <''>, 'kind': <'client'>, 'port': <uint32 2>,"
+          "  'state': <'connected'>}]",
+          "" },
+        { "[{" VM1 ", 'state': <'waiting'>, 'guest_state': <'running'>},"
+          " {'network': <'other'>, 'guest': <''>, 'kind': <'client'>, 'port': <uint32 2>,"
+          "  'state': <'connected'>}]",
+          "deaf vm1" },
+        { "[{" VM1 ", 'state': <'foreign'>, 'reason': <'nc has it; end it'>}]", "foreign vm1" },
+        { "[{" VM1 ", 'state': <'refused'>, 'reason': <'no'>}]", "refused vm1" },
+        { "[{" VM1 ", 'state': <'faulty'>, 'reason': <'no'>}]", "refused vm1" },
+        { "[{" VM1 ", 'state': <'blocked'>, 'port': <uint32 3>}]", "loop vm1" },
+        { "[{" VM1 ", 'state': <'unconnected'>, 'reason': <'write a line'>}]", "" },
+        { "[{'network': <'lab'>, 'kind': <'tap'>, 'state': <'failed'>, 'reason': <'no br0'>}]",
+          "failed lab" },
+        { "[{'network': <'lab'>, 'kind': <'server'>, 'address': <'b:1'>,"
+          "  'state': <'dialling'>, 'reason': <'connection refused'>}]",
+          "tunnel lab" },
+        { "[{'network': <'lab'>, 'kind': <'server'>, 'address': <'b:1'>,"
+          "  'state': <'dialling'>}]",
+          "" },
+        { "[{'network': <'lab'>, 'guest': <'s'>, 'guest_state': <'running'>,"
+          "  'kind': <'server'>, 'state': <'dialling'>, 'reason': <'refused'>}]",
+          "unreachable s" },
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GPtrArray) findings = nr_findings_new();
+        g_autoptr(GVariant) rows = parse("aa{sv}", cases[i].rows);
+        g_autoptr(GVariant) summary = parse("a{sv}", HEALTHY);
+        g_autofree char *text = NULL;
+
+        nr_doctor_status(findings, rows, summary);
+        text = said(findings);
+        g_assert_cmpstr(text, ==, cases[i].said);
+    }
+}
+
+/* A row's own words: what is wrong, and behind the first semicolon what to do. */
+static void test_cure_of_a_reason(void)
+{
+    g_autoptr(GPtrArray) findings = nr_findings_new();
+    g_autoptr(GVariant) rows =
+        parse("aa{sv}", "[{" VM1 ", 'state': <'foreign'>, 'reason': <'nc has it; end it'>}]");
+    g_autoptr(GVariant) summary = parse("a{sv}", HEALTHY);
+    const NrFinding *finding;
+
+    nr_doctor_status(findings, rows, summary);
+    finding = findings->pdata[0];
+    g_assert_cmpstr(finding->text, ==, "guest vm1, NIC m1: nc has it");
+    g_assert_cmpstr(finding->cure, ==, "end it");
+}
+
+static void test_summary(void)
+{
+    g_autoptr(GPtrArray) findings = nr_findings_new();
+    g_autoptr(GVariant) rows = parse("aa{sv}", "[]");
+    g_autoptr(GVariant) summary =
+        parse("a{sv}", "{'libvirt': <'no such file'>, 'faults': <['a.xml: bad', 'b.xml: bad']>}");
+    g_autofree char *text = NULL;
+
+    nr_doctor_status(findings, rows, summary);
+    text = said(findings);
+    g_assert_cmpstr(text, ==, "libvirt ; file ; file ");
+}
+
+/* Devices */
+
+typedef struct {
+    const char *name, *master;
+    gboolean bridge, tap, up;
+    const char *address;
+} Device;
+
+static GPtrArray *links_of(const Device *devices)
+{
+    GPtrArray *links = nr_host_links_new();
+
+    for (; devices->name; devices++) {
+        NrHostLink *link = nr_host_link_new(devices->name);
+
+        link->master = g_strdup(devices->master);
+        link->bridge = devices->bridge;
+        link->tap = devices->tap;
+        link->up = devices->up;
+        link->address = g_strdup(devices->address);
+        g_ptr_array_add(links, link);
+    }
+    return links;
+}
+
+static void test_links(void)
+{
+    static const struct {
+        Device devices[4];
+        const char *rows, *said;
+    } cases[] = {
+        { { { "br0", NULL, TRUE, FALSE, TRUE, "10.0.0.1/24" } }, NULL, "" },
+        { { { "br0", NULL, TRUE, FALSE, FALSE, NULL } }, NULL, "bridge-down br0" },
+        { { { "br0", NULL, TRUE, FALSE, TRUE, NULL }, { "eth0", "br0", .up = TRUE } }, NULL, "" },
+        { { { "br0", NULL, TRUE, FALSE, TRUE, NULL }, { "eth0", "br0", .address = "10.0.0.1/8" } },
+          NULL,
+          "member-address eth0" },
+        /* a bond's or a VRF's member is none of ours */
+        { { { "bond0", .up = TRUE }, { "eth0", "bond0", .address = "10.0.0.1/8" } }, NULL, "" },
+        /* E8 */
+        { { { "br0", NULL, TRUE, FALSE, FALSE, NULL },
+            { "tap0", NULL, FALSE, TRUE, TRUE, "10.0.0.1/8" } },
+          NULL,
+          "bridge-down br0; tap-alone tap0" },
+        /* a VPN's TAP, and a bridge with a use */
+        { { { "br0", NULL, TRUE, FALSE, TRUE, "10.1.0.1/8" },
+            { "tap0", NULL, FALSE, TRUE, TRUE, "10.0.0.1/8" } },
+          NULL,
+          "" },
+        { { { "br0", NULL, TRUE, FALSE, TRUE, NULL },
+            { "nrtap0", "br0", FALSE, TRUE, TRUE, NULL } },
+          "[{'network': <'lab'>, 'kind': <'tap'>, 'address': <'nrtap0'>, 'peer': <'br0'>}]",
+          "" },
+        { { { "br0", NULL, TRUE, FALSE, TRUE, NULL }, { "nrtap0", NULL, FALSE, TRUE, TRUE, NULL } },
+          "[{'network': <'lab'>, 'kind': <'tap'>, 'address': <'nrtap0'>, 'peer': <'br0'>}]",
+          "tap-elsewhere nrtap0" },
+        { { { "br0", NULL, TRUE, FALSE, TRUE, NULL },
+            { "br1", NULL, TRUE, FALSE, TRUE, NULL },
+            { "nrtap0", "br1", FALSE, TRUE, TRUE, NULL } },
+          "[{'network': <'lab'>, 'kind': <'tap'>, 'address': <'nrtap0'>, 'peer': <'br0'>}]",
+          "tap-elsewhere nrtap0" },
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GPtrArray) findings = nr_findings_new();
+        g_autoptr(GPtrArray) links = links_of(cases[i].devices);
+        g_autoptr(GVariant) rows = cases[i].rows ? parse("aa{sv}", cases[i].rows) : NULL;
+        g_autofree char *text = NULL;
+
+        nr_doctor_links(findings, links, rows);
+        text = said(findings);
+        g_assert_cmpstr(text, ==, cases[i].said);
+    }
+}
+
+/* AppArmor */
+
+static void write_file(const char *root, const char *path, const char *text)
+{
+    g_autofree char *file = g_strconcat(root, path, NULL);
+    g_autofree char *dir = g_path_get_dirname(file);
+
+    g_assert_cmpint(g_mkdir_with_parents(dir, 0700), ==, 0);
+    g_assert_true(g_file_set_contents(file, text, -1, NULL));
+}
+
+static void remove_tree(const char *root)
+{
+    static const char *const paths[] = { "/proc/4242/attr/current",
+                                         "/proc/4242/attr",
+                                         "/proc/4242",
+                                         "/proc",
+                                         "/run/libvirtd.pid",
+                                         "/run",
+                                         "" };
+
+    for (guint i = 0; i < G_N_ELEMENTS(paths); i++) {
+        g_autofree char *path = g_strconcat(root, paths[i], NULL);
+
+        g_assert_cmpint(g_remove(path), ==, 0);
+    }
+}
+
+static void test_apparmor(void)
+{
+    static const struct {
+        const char *label, *program, *said;
+    } cases[] = {
+        { "libvirtd (enforce)\n", "/usr/local/bin/netrelayctl",
+          "apparmor /usr/local/bin/netrelayctl" },
+        { "libvirtd (enforce)\n", "/usr/bin/netrelayctl", "" },
+        { "libvirtd (complain)\n", "/usr/local/bin/netrelayctl", "" },
+        { "unconfined\n", "/usr/local/bin/netrelayctl", "" },
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GPtrArray) findings = nr_findings_new();
+        g_autofree char *root = g_dir_make_tmp("doctor-XXXXXX", NULL);
+        g_autofree char *text = NULL;
+
+        write_file(root, "/run/libvirtd.pid", "4242\n");
+        write_file(root, "/proc/4242/attr/current", cases[i].label);
+        nr_doctor_apparmor(findings, root, cases[i].program);
+        text = said(findings);
+        g_assert_cmpstr(text, ==, cases[i].said);
+        remove_tree(root);
+    }
+}
+
+/* A cure is copied into a shell: whatever the guest is called, it is one word there. */
+static void test_shell_words(void)
+{
+    static const char *const cases[][2] = {
+        { "vm1", "vm1" },       { "web-1.lab_x", "web-1.lab_x" }, { "x;rm -rf", "'x;rm -rf'" },
+        { "$(id)", "'$(id)'" }, { "-dash", "-- '-dash'" },        { "", "''" },
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *word = nr_shell_word(cases[i][0]);
+
+        g_assert_cmpstr(word, ==, cases[i][1]);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/doctor/rows", test_rows);
+    g_test_add_func("/doctor/cure-of-a-reason", test_cure_of_a_reason);
+    g_test_add_func("/doctor/summary", test_summary);
+    g_test_add_func("/doctor/links", test_links);
+    g_test_add_func("/doctor/apparmor", test_apparmor);
+    g_test_add_func("/doctor/shell-words", test_shell_words);
+    return g_test_run();
+}
