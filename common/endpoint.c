@@ -42,7 +42,8 @@ static const char expect_not_port[] =
 static const char expect_endpoint[] =
     "an endpoint, such as -, ADDR:PORT, listen:PORT, LPORT:ADDR:RPORT, tap:NAME or a bridge; "
     "see --help";
-#define OPTIONS "pin, allow=MAC, deny=MAC, storm=FRAMES or guest; see netrelay(1)"
+#define OPTIONS                                                                                    \
+    "pin, allow=MAC, deny=MAC, storm=FRAMES, guest, ingress=RATE or egress=RATE; see netrelay(1)"
 static const char expect_option[] = "an option of this endpoint: " OPTIONS;
 static const char expect_path_option[] =
     "an option of this endpoint (a comma of its path is written twice): " OPTIONS;

@@ -13,6 +13,10 @@ static const char expect_rule[] =
 static const char expect_rules[] = "at most 16 of allow= and deny= together";
 static const char expect_storm[] = "frames a second from 0 (no limit) to 100000000";
 static const char expect_nothing[] = "no value after it";
+static const char expect_rate[] =
+    "AVERAGE[:PEAK[:BURST]]: KiB a second from 1 to 100000000, KiB from 1 to 4000000";
+static const char expect_peak[] = "AVERAGE[:PEAK[:BURST]] with a peak above the average";
+static const char expect_options[] = "options, a comma before each";
 static const char expect_no_group[] = "an address of one station, not of a group, nor zero";
 
 static const char *add_pin(struct port_options *options, const char *value)
@@ -98,12 +102,47 @@ static const char *add_deny(struct port_options *options, const char *value)
     return add_rule(options, value, true);
 }
 
+/* The next of the numbers between colons; 0 where it is empty. */
+static bool read_part(const char **text, uint32_t max, uint32_t *ret)
+{
+    size_t len = strcspn(*text, ":");
+    char part[16];
+
+    *ret = 0;
+    if (len >= sizeof(part))
+        return false;
+    memcpy(part, *text, len);
+    part[len] = '\0';
+    *text += (*text)[len] == ':' ? len + 1 : len;
+    return len == 0 || (read_digits(part, max, ret) && *ret > 0);
+}
+
+static const char *read_rate(struct port_rate *rate, const char *value)
+{
+    if (!value || !read_part(&value, PORT_RATE_MAX, &rate->average) || !rate->average ||
+        !read_part(&value, PORT_RATE_MAX, &rate->peak) ||
+        !read_part(&value, PORT_BURST_MAX, &rate->burst) || *value)
+        return expect_rate;
+    return rate->peak && rate->peak <= rate->average ? expect_peak : NULL;
+}
+
+static const char *add_ingress(struct port_options *options, const char *value)
+{
+    return read_rate(&options->ingress, value);
+}
+
+static const char *add_egress(struct port_options *options, const char *value)
+{
+    return read_rate(&options->egress, value);
+}
+
 static const struct {
     const char *key;
     const char *(*add)(struct port_options *options, const char *value);
 } keys[] = {
-    { "pin", add_pin },     { "allow", add_allow }, { "deny", add_deny },
-    { "storm", add_storm }, { "guest", add_guest },
+    { "pin", add_pin },       { "allow", add_allow }, { "deny", add_deny },
+    { "storm", add_storm },   { "guest", add_guest }, { "ingress", add_ingress },
+    { "egress", add_egress },
 };
 
 const char *port_options_add(struct port_options *options, const char *key, const char *value)
@@ -112,6 +151,31 @@ const char *port_options_add(struct port_options *options, const char *key, cons
         if (strcmp(keys[i].key, key) == 0)
             return keys[i].add(options, value);
     return "";
+}
+
+const char *port_options_parse(struct port_options *options, const char *text)
+{
+    char item[MAC_TEXT_MAX + 64];
+    const char *expected;
+
+    *options = (struct port_options){ 0 };
+    while (*text == ',') {
+        size_t len = strcspn(++text, ",");
+        char *value;
+
+        if (len >= sizeof(item))
+            return expect_options;
+        memcpy(item, text, len);
+        item[len] = '\0';
+        text += len;
+        value = strchr(item, '=');
+        if (value)
+            *value++ = '\0';
+        expected = port_options_add(options, item, value);
+        if (expected)
+            return *expected ? expected : expect_options;
+    }
+    return *text ? expect_options : NULL;
 }
 
 static int format_pin(const struct port_options *options, char *buf, size_t size)
@@ -134,6 +198,28 @@ static int format_rule(const struct mac_rule *rule, char *buf, size_t size)
     return snprintf(buf, size, ",%s=%s/%u", key, mac, rule->bits);
 }
 
+const char *port_rate_format(const struct port_rate *rate, char buf[PORT_RATE_TEXT_MAX])
+{
+    char peak[16] = "", burst[16] = "";
+
+    buf[0] = '\0';
+    if (rate->peak)
+        snprintf(peak, sizeof(peak), "%u", rate->peak);
+    if (rate->burst)
+        snprintf(burst, sizeof(burst), ":%u", rate->burst);
+    if (rate->average)
+        snprintf(buf, PORT_RATE_TEXT_MAX, "%u%s%s%s", rate->average, *peak || *burst ? ":" : "",
+                 peak, burst);
+    return buf;
+}
+
+static int format_rate(const struct port_rate *rate, const char *key, char *buf, size_t size)
+{
+    char text[PORT_RATE_TEXT_MAX];
+
+    return rate->average ? snprintf(buf, size, ",%s=%s", key, port_rate_format(rate, text)) : 0;
+}
+
 const char *port_options_format(const struct port_options *options, char buf[PORT_OPTIONS_TEXT_MAX])
 {
     const size_t size = PORT_OPTIONS_TEXT_MAX;
@@ -147,7 +233,9 @@ const char *port_options_format(const struct port_options *options, char buf[POR
     if (options->limits_storm)
         n += (size_t)snprintf(buf + n, size - n, ",storm=%u", options->storm);
     if (options->guest)
-        snprintf(buf + n, size - n, ",guest");
+        n += (size_t)snprintf(buf + n, size - n, ",guest");
+    n += (size_t)format_rate(&options->ingress, "ingress", buf + n, size - n);
+    format_rate(&options->egress, "egress", buf + n, size - n);
     return buf;
 }
 
