@@ -123,7 +123,7 @@ static bool fits(const struct filling *filling, size_t len)
 {
     uint64_t used = filling->tail - filling->port->sent;
 
-    return used == 0 || used + len <= filling->port->shared->core->queue_bound;
+    return used == 0 || used + len <= filling->port->queue_bound;
 }
 
 /* One run: what of it is out already is passed over, a cut frame is taken whatever the bound says,
@@ -187,10 +187,12 @@ static void send_to(struct batch *batch, struct port *port)
     ssize_t done = 0;
 
     count_tx(port, share); /* what is dropped is taken off again */
-    if (port_queued(port) == 0)
+    if (port_queued(port) == 0 && throttle_room(&port->egress, share->bytes) == share->bytes)
         done = send_direct(port, share);
     if (done < 0)
         batch_kill_port(batch, port, (int)done);
+    if (done > 0)
+        throttle_took(&port->egress, (size_t)done);
     if (done > 0 && port->captured)
         capture_direct(batch, port, share, (size_t)done);
     if (done >= 0 && (size_t)done < share->bytes)

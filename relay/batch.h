@@ -47,6 +47,11 @@ struct batch {
 
 /* Moves what the port has, about room bytes. False: there was nothing. */
 bool batch_run(struct batch *batch, struct port *in, size_t room);
+/* How many framed bytes the last batch was of: what its port had said, passed on or not. */
+static inline size_t batch_moved(const struct batch *batch)
+{
+    return batch->shared->core->batch.end - batch->shared->core->batch.x;
+}
 /* Finishes what a predecessor left; all ports are there. crashed: it died of its own doing. */
 void batch_recover(struct batch *batch, bool crashed);
 /* Marks the port dead for a reason and tells the forwarder, once. */

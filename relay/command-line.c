@@ -161,7 +161,8 @@ static const char endpoints_help[] =
     "  [bridge:]NAME, tap:NAME  a TAP of ours in a bridge; a TAP, ip=ADDR/PREFIX\n"
     "  user:[KEY=VALUE,...], vde:PATH  DHCP, DNS and NAT for guests; a VDE switch\n"
     "  -, fd:N                  stdin and stdout; an inherited socket or TAP\n"
-    "OPTION: pin[=MAC], allow=MAC[/BITS], deny=MAC[/BITS], storm=FRAMES, guest";
+    "OPTION: pin[=MAC], allow=MAC[/BITS], deny=MAC[/BITS], storm=FRAMES, guest,\n"
+    "  ingress=RATE, egress=RATE: AVERAGE[:PEAK[:BURST]] in KiB a second and KiB";
 
 static bool is_short(const struct row *row)
 {

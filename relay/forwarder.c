@@ -63,7 +63,8 @@ static struct forwarder *the_forwarder;
 
 static void port_interest(struct forwarder *f, struct port *port)
 {
-    uint32_t in = port->paused ? 0 : EPOLLIN, out = port_queued(port) ? EPOLLOUT : 0;
+    uint32_t in = port->paused || port->ingress.timer.armed ? 0 : EPOLLIN;
+    uint32_t out = port_queued(port) && !port->egress.timer.armed ? EPOLLOUT : 0;
     int r;
 
     if (port->wfd == port->rfd) {
@@ -99,8 +100,14 @@ static void port_read(struct forwarder *f, struct port *port, size_t room)
         }
         room = wire_room(&f->wire, port, room);
     }
+    room = throttle_room(&port->ingress, room);
+    if (room == 0) {
+        port_interest(f, port);
+        return;
+    }
     f->vswitch.now_ms = f->loop.now_ms;
-    batch_run(&f->batch, port, room);
+    if (batch_run(&f->batch, port, room))
+        throttle_took(&port->ingress, batch_moved(&f->batch));
     if (!port->ops->is_prompt)
         pace_read(&f->pace, &port->pace, port->counters, room);
     if (!f->trim.armed)
@@ -143,6 +150,19 @@ static void on_port_in(struct loop_io *io, uint32_t revents)
 static void on_port_out(struct loop_io *io, uint32_t revents)
 {
     struct port *port = container(io, struct port, out);
+
+    if (!port->dead)
+        port_flush(the_forwarder, port);
+}
+
+static void on_ingress_due(struct loop_timer *timer)
+{
+    port_interest(the_forwarder, container(timer, struct port, ingress.timer));
+}
+
+static void on_egress_due(struct loop_timer *timer)
+{
+    struct port *port = container(timer, struct port, egress.timer);
 
     if (!port->dead)
         port_flush(the_forwarder, port);
@@ -223,6 +243,8 @@ static int port_listen(struct forwarder *f, struct port *port)
 
     port->in.on_io = on_port_in;
     port->out.on_io = on_port_out;
+    port->ingress.timer.on_timer = on_ingress_due;
+    port->egress.timer.on_timer = on_egress_due;
     r = loop_add(&f->loop, &port->in, port->rfd, f->ready ? EPOLLIN : 0);
     if (r == 0 && port->wfd != port->rfd)
         r = loop_add(&f->loop, &port->out, port->wfd, 0);
@@ -251,7 +273,7 @@ static int add_port(struct forwarder *f, const struct handover *message, int rfd
                  is_tail_open(f, message->slot, message->id));
     if (r < 0)
         return r;
-    port->options = message->options;
+    port_set_options(port, &f->loop, &message->options, f->vswitch.mode == VSWITCH_WIRE);
     port->head_size = message->head_size;
     port->captured = (uint8_t)message->captured;
     r = port_listen(f, port);
@@ -285,19 +307,27 @@ static void handle_port(struct forwarder *f, const struct handover *message, int
         note_gone(f, message->slot, message->id, r);
 }
 
-static void handle_close(struct forwarder *f, const struct handover *message)
+/* The one that the message is about, NULL where it is gone. */
+static struct port *named_port(struct forwarder *f, const struct handover *message)
 {
     struct port *port = message->slot < SHARED_PORTS ? f->batch.ports[message->slot] : NULL;
 
-    if (port && port->id == message->id)
+    return port && port->id == message->id && !port->dead ? port : NULL;
+}
+
+static void handle_close(struct forwarder *f, const struct handover *message)
+{
+    struct port *port = named_port(f, message);
+
+    if (port)
         batch_kill_port(&f->batch, port, -ECANCELED);
 }
 
 static void handle_captured(struct forwarder *f, const struct handover *message)
 {
-    struct port *port = message->slot < SHARED_PORTS ? f->batch.ports[message->slot] : NULL;
+    struct port *port = named_port(f, message);
 
-    if (port && port->id == message->id)
+    if (port)
         port->captured = (uint8_t)message->captured;
 }
 

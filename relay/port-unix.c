@@ -48,7 +48,8 @@ static int unix_positions(struct port *port, uint64_t *ret_consumed, uint64_t *r
     uint64_t gone;
     int r = consumed_of_batch(port, &gone);
 
-    port->peeked = -1; /* not known */
+    port->peeked = -1;                 /* not known */
+    port->cut = port->record->id != 0; /* where there was a predecessor: until the queue is empty */
     *ret_consumed = port->record->c1 + gone;
     *ret_sent = port->record->h;
     return r;

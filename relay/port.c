@@ -62,7 +62,8 @@ int port_new(struct port **ret, struct shared *shared, enum port_kind kind, uint
     port->id = id;
     port->joined_max = FRAME_MAX;
     port->rfd = port->wfd = -1;
-    port->cut = true; /* until its queue has been empty */
+    port->cut = true;
+    port->queue_bound = shared->core->queue_bound;
     port->record = &shared->core->port[slot];
     port->counters = &shared->extra->counters[slot];
     if (fresh)
@@ -89,6 +90,8 @@ void port_free(struct port *port)
 {
     if (!port)
         return;
+    throttle_stop(&port->ingress);
+    throttle_stop(&port->egress);
     if (port->wfd >= 0 && port->wfd != port->rfd)
         close(port->wfd);
     if (port->rfd >= 0)
@@ -96,6 +99,17 @@ void port_free(struct port *port)
     shared_unmap_carry(port->carry);
     shared_unmap_queue(port->shared, port->queue);
     free(port);
+}
+
+void port_set_options(struct port *port, struct loop *loop, const struct port_options *options,
+                      bool pushes_back)
+{
+    uint64_t bound = port->shared->core->queue_bound;
+
+    port->options = *options;
+    throttle_set(&port->ingress, loop, &options->ingress);
+    throttle_set(&port->egress, loop, &options->egress);
+    port->queue_bound = pushes_back ? bound : throttle_queue_bound(&options->egress, bound);
 }
 
 uint8_t *port_carry_at(struct port *port, uint64_t position)
@@ -148,18 +162,35 @@ uint64_t port_taken(const struct port *port)
     return ioctl(port->wfd, SIOCOUTQ, &waiting) < 0 ? port->sent : port->sent - (uint64_t)waiting;
 }
 
+/* How much of the queue may leave now. Of what is sent in whole frames, whole frames: the last of
+ * them may be more than that. */
+static size_t drain_length(struct port *port, const uint8_t *queue)
+{
+    size_t queued = port_queued(port), room = throttle_room(&port->egress, queued), at = 0;
+    struct frame frame;
+
+    if (room == queued || (port->cut && !port->ops->datagrams))
+        return room;
+    while (at < room && framing_next(queue + at, queued - at, &frame) == 0)
+        at += FRAMING_HEADER + frame.len;
+    return at;
+}
+
 int port_drain(struct port *port)
 {
     while (port_queued(port)) {
-        struct iovec iov = { .iov_len = port_queued(port) };
+        struct iovec iov = { .iov_base = port_queue_at(port, port->sent) };
         ssize_t n;
 
-        iov.iov_base = port_queue_at(port, port->sent);
         if (!iov.iov_base)
             return -ENOMEM;
+        iov.iov_len = drain_length(port, iov.iov_base);
+        if (!iov.iov_len)
+            return 0;
         n = port->ops->send(port, &iov, 1);
         if (n < 0)
             return (int)n;
+        throttle_took(&port->egress, (size_t)n);
         if ((size_t)n < iov.iov_len)
             return 0;
     }
@@ -172,7 +203,7 @@ int port_send_own(struct port *port, struct frame frame)
     uint64_t tail = port_position(port);
     uint8_t *at;
 
-    if (port_queued(port) + len > port->shared->core->queue_bound)
+    if (port_queued(port) + len > port->queue_bound)
         return 0;
     at = port_queue_at(port, tail);
     if (!at)

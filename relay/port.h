@@ -15,6 +15,7 @@
 #include "relay/loop.h"
 #include "relay/pace.h"
 #include "relay/shared.h"
+#include "relay/throttle.h"
 
 enum port_kind {
     PORT_TCP,
@@ -68,16 +69,18 @@ struct port {
     struct port_options options;
     uint8_t captured; /* by whom: see capture.h */
     struct pace_port pace;
-    bool paused;         /* a wire's other end is full: not read */
-    uint64_t consumed;   /* C, where the kernel is its witness */
-    uint64_t sent;       /* H */
-    bool told_size;      /* that it drops frames for their length */
-    bool told_queue;     /* or for want of room in its queue */
-    uint32_t joined_max; /* longer frames do not leave in one call's message with others */
-    int peeked;          /* UNIX: the offset of its next peek; -1: not known */
-    bool cut;            /* UNIX: what is queued may not begin with a whole frame */
-    uint32_t head_size;  /* TAP: of the virtio header before each frame */
-    int dead;            /* 0, or why: negative errno; it is closed at the end of the round */
+    bool paused; /* a wire's other end is full: not read */
+    struct throttle ingress, egress;
+    uint64_t queue_bound; /* bytes that may wait in its queue */
+    uint64_t consumed;    /* C, where the kernel is its witness */
+    uint64_t sent;        /* H */
+    bool told_size;       /* that it drops frames for their length */
+    bool told_queue;      /* or for want of room in its queue */
+    uint32_t joined_max;  /* longer frames do not leave in one call's message with others */
+    int peeked;           /* UNIX: the offset of its next peek; -1: not known */
+    bool cut;             /* a stream: what is queued may not begin with a whole frame */
+    uint32_t head_size;   /* TAP: of the virtio header before each frame */
+    int dead;             /* 0, or why: negative errno; it is closed at the end of the round */
 };
 
 extern const struct port_ops port_tcp_ops, port_unix_ops, port_pipe_ops, port_udp_ops, port_tap_ops,
@@ -90,6 +93,11 @@ extern const struct port_ops port_tcp_ops, port_unix_ops, port_pipe_ops, port_ud
 int port_new(struct port **ret, struct shared *shared, enum port_kind kind, uint32_t slot,
              uint32_t id, int rfd, int wfd, bool tail_open);
 void port_free(struct port *port);
+
+/* What may enter and leave; the switch is told by the caller. pushes_back: nothing is to be lost
+ * where it leaves slowly. */
+void port_set_options(struct port *port, struct loop *loop, const struct port_options *options,
+                      bool pushes_back);
 
 static inline uint64_t port_position(const struct port *port)
 {

@@ -1,0 +1,142 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""How much a port lets in and out in a second: ingress= and egress=."""
+
+import os
+import select
+import tempfile
+import time
+
+import kit
+from ctlproto import ManagedRelay
+from frames import enclose, frame, mac
+from peers import DatagramPeer, Server, UdpPeer, UnixServer, dial, introduce, meet
+from relayproc import Relay
+
+KIB = 1024
+SIZE = 1000
+SECOND = 1.0
+FRAMES = 64          # in a write
+
+
+class Flow:
+    """One station says as much as it can to another one, which counts what comes."""
+
+    def __init__(self, sender, receiver, source, target):
+        self.sender, self.receiver = sender, receiver
+        self.frame = frame(mac(target), mac(source), size=SIZE)
+        self.data = enclose(*[self.frame] * FRAMES)
+        self.at = self.received = 0
+        sender.sock.setblocking(False)
+
+    def push(self):
+        try:
+            if isinstance(self.sender, DatagramPeer):
+                self.sender.send(self.frame)
+            else:
+                self.at += self.sender.sock.send(self.data[self.at:])
+                self.at %= len(self.data)
+        except BlockingIOError:
+            pass
+
+    def pull(self):
+        self.receiver.gather(0)
+        self.received += (SIZE + 4) * sum(one == self.frame for one in self.receiver.waiting)
+        self.receiver.waiting.clear()
+
+
+def pour(flows, done):
+    while not done():
+        ready = select.select([f.receiver for f in flows], [f.sender for f in flows], [], 0.01)
+        for flow in flows:
+            if flow.receiver in ready[0]:
+                flow.pull()
+            if flow.sender in ready[1]:
+                flow.push()
+
+
+def rates(*flows, during=lambda: False, begin=200 * KIB):
+    """KiB in a second of each flow, once each has `begin` behind it and with that its burst."""
+    end = time.monotonic() + 10
+    pour(flows, lambda: all(f.received >= begin for f in flows) or time.monotonic() > end)
+    before = [flow.received for flow in flows]
+    assert min(before) >= begin, f"slower than slow: {before}"
+    start = time.monotonic()
+    pour(flows, lambda: during() or time.monotonic() >= start + SECOND)
+    seconds = time.monotonic() - start
+    return [(f.received - was) / KIB / seconds for f, was in zip(flows, before)]
+
+
+def check(rate, wanted, text):
+    assert wanted * 0.85 < rate < wanted * 1.1, f"{text}: {rate:.0f} KiB/s in place of {wanted}"
+
+
+def limited_peer(kind, directory):
+    """-> the endpoint of a guest behind this kind of port, and a function that waits for it"""
+    if kind == "tcp":
+        return "127.0.0.1:2001", Server(2001).accept
+    if kind == "unix":
+        path = os.path.join(directory, "guest")
+        return f"unix:{path}", UnixServer(path).accept
+    here, there = ("127.0.0.1", 3002), ("127.0.0.1", 3001)
+    return "udp:127.0.0.1:3001:127.0.0.1:3002", lambda: UdpPeer(here, there)
+
+
+def test_both_directions_of_each_kind():
+    """what comes in, and what leaves, is as much as may, at once, and others are not held back"""
+    for kind in ("tcp", "unix", "udp"):
+        with tempfile.TemporaryDirectory(prefix="netrelay-") as directory:
+            endpoint, accept = limited_peer(kind, directory)
+            with Relay("-l", "12345", f"{endpoint},ingress=2000,egress=1000").listening(12345):
+                guest, one, two, three = accept(), *(dial(12345) for _ in range(3))
+                introduce(one, guest, two, three)
+                found = rates(Flow(guest, one, 2, 1), Flow(two, guest, 3, 2),
+                              Flow(one, three, 1, 4))
+                check(found[0], 2000, f"into a {kind} port")
+                check(found[1], 1000, f"out of a {kind} port")
+                assert found[2] > 5000, f"beside it: {found[2]:.0f} KiB/s"
+
+
+def test_what_is_too_much_is_dropped_where_it_leaves():
+    """a switch drops and counts it, with little in the queue; a wire holds the sender back"""
+    server = Server(2001)
+    with ManagedRelay() as relay:
+        control = relay.control()
+        control.attach("listen:12345")
+        limited = control.port_of(control.attach("tcp:127.0.0.1:2001,egress=400"))["port_id"]
+        guest, one = server.accept(), dial(12345)
+        introduce(one, guest)
+        check(rates(Flow(one, guest, 1, 2))[0], 400, "out of a switch")
+        port = control.ports()[limited]
+        assert port["drop_queue"] > 0 and port["queued"] <= 100 * KIB, port
+    server.close()
+    near, far = Server(2001), Server(2002)
+    with Relay("127.0.0.1:2001", "127.0.0.1:2002,egress=1000"):
+        one, guest = near.accept(), far.accept()
+        meet(one, guest)
+        data = [frame(mac(2), mac(1), number.to_bytes(4, "big"), size=SIZE)
+                for number in range(600)]
+        one.send(*data)
+        guest.expect(*data)
+
+
+def test_a_successor_has_no_burst():
+    """forwarders are killed again and again: never more than the average and one bucket"""
+    server = Server(2001)
+    with Relay("-l", "12345", "127.0.0.1:2001,ingress=1000::1000").listening(12345) as relay:
+        guest, one = server.accept(), dial(12345)
+        introduce(one, guest)
+        kills = []
+        began = time.monotonic()
+
+        def kill():
+            if time.monotonic() > began + 0.3 * (len(kills) + 1):
+                kills.append(relay.forwarder())
+                relay.kill_forwarder()
+
+        found = rates(Flow(guest, one, 2, 1), during=kill)[0]
+        assert len(kills) > 2 and found < 1100, f"{found:.0f} KiB/s in place of 1000"
+
+
+if __name__ == "__main__":
+    kit.main()
