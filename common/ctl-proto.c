@@ -225,6 +225,7 @@ static const char *const type_names[] = {
     [CTL_CAPTURE] = "capture",
     [CTL_EVENT_ENDPOINT_GONE] = "event-endpoint-gone",
     [CTL_ADMIT_PORT] = "admit-port",
+    [CTL_SET_OPTIONS] = "set-options",
 };
 
 static const char *const endpoint_state_names[] = {

@@ -15,6 +15,7 @@
  *   client: CLOSE_PORT (port id)         relay: REPLY   once every holder has closed it
  *   client: LABEL_PORT (port id, label)  relay: REPLY
  *   client: ADMIT_PORT (port id, label)  relay: REPLY   a held one takes part from here on
+ *   client: SET_OPTIONS (port id, options) relay: REPLY  they are these and no others
  *   client: STOP                         relay: REPLY, then it ends; end of file means it is gone
  *   client: CAPTURE (snaplen; ids of ports, of endpoints, each as often as wanted; none: all ports,
  *                    each frame once, where it comes in), with SCM_RIGHTS: a SOCK_SEQPACKET socket
@@ -54,6 +55,7 @@ enum ctl_type {
     CTL_CAPTURE,
     CTL_EVENT_ENDPOINT_GONE, /* as ENDPOINT: it is detached */
     CTL_ADMIT_PORT,
+    CTL_SET_OPTIONS,
 };
 
 /* u: uint32_t, U: uint64_t, s: text without NUL inside */
@@ -90,6 +92,7 @@ enum ctl_attr {
     CTL_A_JUDGES,        /* u: 1: this client says whose connections are admitted */
     CTL_A_ADMIT_USER,    /* u: uid of processes whose connections may be; as often as wanted */
     CTL_A_ADMIT_HOSTS,   /* s: "any", "10.0.0.0/8": other hosts whose are; as often as wanted */
+    CTL_A_OPTIONS,       /* s: of a port, as port-options.h has them; "": none */
 };
 
 enum ctl_endpoint_state {

@@ -233,6 +233,33 @@ static void handle_label_port(struct control_client *client, const struct ctl_ms
     control_port_changed(client->control, holding);
 }
 
+static void handle_set_options(struct control_client *client, const struct ctl_msg *msg, int *fd)
+{
+    struct holding *holding = named_port(client, msg);
+    char text[PORT_OPTIONS_TEXT_MAX], error[PORT_OPTIONS_TEXT_MAX + 256], shown[160];
+    struct port_options options;
+    const char *expected;
+
+    if (!holding)
+        return;
+    if (!ctl_get_str(msg, CTL_A_OPTIONS, text, sizeof(text))) {
+        refuse(client, msg, -EINVAL, "options are missing or too long");
+        return;
+    }
+    expected = port_options_parse(&options, text);
+    if (expected) {
+        snprintf(error, sizeof(error), "'%s' are not options: expected %s",
+                 log_printable(text, shown, sizeof(shown)), expected);
+        refuse(client, msg, -EINVAL, error);
+        return;
+    }
+    holding->options = options;
+    holding->options_changed = true;
+    client->control->keeper->forwarder.dirty = true;
+    client_reply(client, ctl_msg_serial(msg), 0, NULL, 0);
+    control_port_changed(client->control, holding);
+}
+
 /* The ids that a message names, each in an attribute of its own. */
 static unsigned read_ids(const struct ctl_msg *msg, enum ctl_attr attr,
                          uint32_t ids[CAPTURE_NAMES_MAX])
@@ -276,10 +303,15 @@ static const struct {
     enum ctl_type type;
     handler *handle;
 } handlers[] = {
-    { CTL_HELLO, handle_hello },           { CTL_DUMP, handle_dump },
-    { CTL_ATTACH, handle_attach },         { CTL_DETACH, handle_detach },
-    { CTL_CLOSE_PORT, handle_close_port }, { CTL_LABEL_PORT, handle_label_port },
-    { CTL_ADMIT_PORT, handle_admit_port }, { CTL_STOP, handle_stop },
+    { CTL_HELLO, handle_hello },
+    { CTL_DUMP, handle_dump },
+    { CTL_ATTACH, handle_attach },
+    { CTL_DETACH, handle_detach },
+    { CTL_CLOSE_PORT, handle_close_port },
+    { CTL_LABEL_PORT, handle_label_port },
+    { CTL_ADMIT_PORT, handle_admit_port },
+    { CTL_SET_OPTIONS, handle_set_options },
+    { CTL_STOP, handle_stop },
     { CTL_CAPTURE, handle_capture },
 };
 

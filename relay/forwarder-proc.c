@@ -136,7 +136,22 @@ static int send_port(struct forwarder_proc *proc, struct holding *holding)
         return r;
     holding->state = HOLDING_PASSED;
     holding->captured_told = holding->captured;
+    holding->options_changed = false;
     return 0;
+}
+
+static int send_options(struct forwarder_proc *proc, struct holding *holding)
+{
+    struct handover message = {
+        .type = HANDOVER_OPTIONS,
+        .slot = holding->slot,
+        .id = holding->id,
+        .options = holding->options,
+    };
+    int r = handover_send(proc->io.fd, &message, NULL, 0);
+
+    holding->options_changed = r < 0;
+    return r;
 }
 
 static int send_captured(struct forwarder_proc *proc, struct holding *holding)
@@ -168,6 +183,18 @@ static int send_close(struct forwarder_proc *proc, struct holding *holding)
     return r;
 }
 
+/* What has changed of a port that the forwarder has. */
+static int send_changes(struct forwarder_proc *proc, struct holding *holding)
+{
+    int r = 0;
+
+    if (holding->captured != holding->captured_told)
+        r = send_captured(proc, holding);
+    if (r == 0 && holding->options_changed)
+        r = send_options(proc, holding);
+    return r;
+}
+
 static int send_ports(struct forwarder_proc *proc)
 {
     struct keeper *keeper = proc->keeper;
@@ -180,9 +207,8 @@ static int send_ports(struct forwarder_proc *proc)
             r = send_port(proc, holding);
         else if (holding && holding->state == HOLDING_CLOSING)
             r = send_close(proc, holding);
-        else if (holding && holding->state == HOLDING_PASSED &&
-                 holding->captured != holding->captured_told)
-            r = send_captured(proc, holding);
+        else if (holding && holding->state == HOLDING_PASSED)
+            r = send_changes(proc, holding);
         if (r < 0)
             return r;
     }

@@ -323,6 +323,19 @@ static void handle_close(struct forwarder *f, const struct handover *message)
         batch_kill_port(&f->batch, port, -ECANCELED);
 }
 
+static void handle_options(struct forwarder *f, const struct handover *message)
+{
+    struct port *port = named_port(f, message);
+
+    if (!port)
+        return;
+    port_set_options(port, &f->loop, &message->options, f->vswitch.mode == VSWITCH_WIRE);
+    f->vswitch.now_ms = f->loop.now_ms;
+    vswitch_change_port(&f->vswitch, (uint16_t)port->slot, &port->options);
+    if (f->ready)
+        port_interest(f, port);
+}
+
 static void handle_captured(struct forwarder *f, const struct handover *message)
 {
     struct port *port = named_port(f, message);
@@ -383,6 +396,9 @@ static void handle_message(struct forwarder *f, const struct handover *message, 
         break;
     case HANDOVER_READY:
         handle_ready(f);
+        break;
+    case HANDOVER_OPTIONS:
+        handle_options(f, message);
         break;
     case HANDOVER_CAPTURED:
         handle_captured(f, message);

@@ -27,6 +27,7 @@ enum handover_type {
     HANDOVER_CAPTURED,  /* keeper: slot, id, captured: who captures this port now */
     HANDOVER_CAPTURE,   /* keeper: slot (an index), id, snaplen, all; the socket */
     HANDOVER_UNCAPTURE, /* keeper: slot (an index), id */
+    HANDOVER_OPTIONS,   /* keeper: slot, id, options: other ones */
     HANDOVER_RUNNING,   /* forwarder */
     HANDOVER_GONE,      /* forwarder: slot, id, error, counters */
     HANDOVER_COUNTERS,  /* forwarder: slot, id, counters, queued */
@@ -67,7 +68,7 @@ struct handover {
     uint64_t serial;
     uint64_t queued;
     struct port_counters counters;
-    struct port_options options; /* PORT */
+    struct port_options options; /* PORT, OPTIONS */
 };
 
 /* fds stay the caller's. 0 or negative errno; -EAGAIN: full. */

@@ -29,8 +29,9 @@ struct holding {
     enum port_kind kind;
     enum holding_state state;
     struct port_options options;
-    bool blocked;       /* by the guard against loops */
-    uint32_t head_size; /* TAP: of what is before each frame */
+    bool options_changed; /* and this forwarder does not know it */
+    bool blocked;         /* by the guard against loops */
+    uint32_t head_size;   /* TAP: of what is before each frame */
     int rfd;
     int wfd;
     struct loop_timer held_timer;

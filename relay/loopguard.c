@@ -145,6 +145,11 @@ void loopguard_open_port(struct loopguard *guard, uint16_t slot, uint32_t id, bo
         guard->n_slots = slot + 1u;
 }
 
+void loopguard_mark_port(struct loopguard *guard, uint16_t slot, bool is_guest)
+{
+    guard->ports[slot].is_guest = is_guest;
+}
+
 /* Those that were blocked for the sake of a port that is gone need not wait long. */
 void loopguard_close_port(struct loopguard *guard, uint16_t slot, uint64_t now_ms)
 {

@@ -84,6 +84,8 @@ enum loopguard_view {
 /* The rest is zeroed. */
 void loopguard_init(struct loopguard *guard, uint64_t relay, const uint64_t key[2]);
 void loopguard_open_port(struct loopguard *guard, uint16_t slot, uint32_t id, bool is_guest);
+/* What is under way comes to its end. */
+void loopguard_mark_port(struct loopguard *guard, uint16_t slot, bool is_guest);
 void loopguard_close_port(struct loopguard *guard, uint16_t slot, uint64_t now_ms);
 /* A frame is about to be flooded. many: more than one station is behind that port. */
 enum loopguard_view loopguard_flood(struct loopguard *guard, uint16_t in, struct frame frame,

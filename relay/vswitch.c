@@ -61,15 +61,19 @@ void vswitch_init(struct vswitch *sw, struct fdb_table *table, uint64_t relay,
 void vswitch_open_port(struct vswitch *sw, uint16_t slot, uint32_t id,
                        const struct port_options *options, struct filter_pin *pin)
 {
-    sw->ports[slot] = (struct vswitch_port){
-        .id = id,
-        .options = filter_is_needed(options) ? options : NULL,
-        .pin = pin,
-    };
-    storm_init(&sw->ports[slot].storm, options->limits_storm ? options->storm : sw->storm,
-               sw->now_ms);
-    /* A port with one address is no cable to another relay. */
+    sw->ports[slot] = (struct vswitch_port){ .id = id, .pin = pin };
     loopguard_open_port(&sw->guard, slot, id, options->guest || options->pin);
+    vswitch_change_port(sw, slot, options);
+}
+
+void vswitch_change_port(struct vswitch *sw, uint16_t slot, const struct port_options *options)
+{
+    struct vswitch_port *port = &sw->ports[slot];
+
+    port->options = filter_is_needed(options) ? options : NULL;
+    storm_init(&port->storm, options->limits_storm ? options->storm : sw->storm, sw->now_ms);
+    /* A port with one address is no cable to another relay. */
+    loopguard_mark_port(&sw->guard, slot, options->guest || options->pin);
     update_checks(sw, slot);
 }
 

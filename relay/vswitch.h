@@ -64,6 +64,8 @@ void vswitch_init(struct vswitch *sw, struct fdb_table *table, uint64_t relay,
 /* A port begins. options and pin stay where they are until it ends. */
 void vswitch_open_port(struct vswitch *sw, uint16_t slot, uint32_t id,
                        const struct port_options *options, struct filter_pin *pin);
+/* Its options are other ones now. */
+void vswitch_change_port(struct vswitch *sw, uint16_t slot, const struct port_options *options);
 /* It ends, or never was: forgets what was behind it. */
 void vswitch_close_port(struct vswitch *sw, uint16_t slot);
 /*

@@ -12,6 +12,7 @@ from ctlproto import ManagedRelay
 from frames import enclose, frame, mac
 from peers import DatagramPeer, Server, UdpPeer, UnixServer, dial, introduce, meet
 from relayproc import Relay
+from wait import eventually
 
 KIB = 1024
 SIZE = 1000
@@ -136,6 +137,48 @@ def test_a_successor_has_no_burst():
 
         found = rates(Flow(guest, one, 2, 1), during=kill)[0]
         assert len(kills) > 2 and found < 1100, f"{found:.0f} KiB/s in place of 1000"
+
+
+def test_options_of_a_port_are_changed():
+    """limits and a pin come and go while frames move, outlast a forwarder, and are shown"""
+    with ManagedRelay() as relay:
+        control = relay.control()
+        listener = control.attach("listen:12345")
+        guest = dial(12345)
+        limited = control.port_of(listener)["port_id"]
+        one = dial(12345)
+        introduce(one, guest)
+        flow = Flow(guest, one, 2, 1)
+        for options, rate in ((",ingress=1000:4000:64", 1000), (",ingress=3000", 3000), ("", None)):
+            control.must("SET_OPTIONS", port_id=limited, options=options)
+            assert control.event("EVENT_PORT", port_id=limited, options=options)
+            flow.received = 0
+            found = rates(flow)[0]
+            if rate:
+                check(found, rate, options)
+            else:
+                assert found > 5000, f"without a limit: {found:.0f} KiB/s"
+        control.must("SET_OPTIONS", port_id=limited, options=",pin=52:54:00:00:00:09")
+        relay.kill_forwarder()
+        pour([flow], lambda: control.ports()[limited]["drop_filter"] > 0)
+        assert control.ports()[limited]["options"] == ",pin=52:54:00:00:00:09"
+
+
+def test_options_that_are_none():
+    """what is wrong is named, and nothing changes"""
+    with ManagedRelay() as relay:
+        control = relay.control()
+        listener = control.attach("listen:12345,guest")
+        peer = dial(12345)
+        port = control.port_of(listener)["port_id"]
+        for options, word in ((",ingress=0", "KiB"), ("guest", "comma"), (",nothing", "options"),
+                              ("," + "x" * 1000, "long")):
+            answer = control.request("SET_OPTIONS", port_id=port, options=options)
+            assert answer["error"] and word in answer["error_text"], (options, answer)
+        assert control.request("SET_OPTIONS", port_id=port)["error"]
+        assert control.request("SET_OPTIONS", port_id=port + 9, options="")["error"]
+        eventually(lambda: control.ports()[port]["options"] == ",guest", 5, "as it was")
+        peer.close()
 
 
 if __name__ == "__main__":
