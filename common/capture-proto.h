@@ -15,7 +15,9 @@
 #define CAPTURE_PAD(n)      (((n) + 7u) & ~7u)
 
 enum capture_kind {
-    CAPTURE_BEGUN,  /* from here on nothing is left out unsaid; a new forwarder says it again */
+    CAPTURE_BEGUN,  /* from here on nothing is left out unsaid; a new forwarder says it again, and
+                       how many there were so far (length): those that neither came nor were told
+                       of as missed went with the one before */
     CAPTURE_IN,     /* a frame that came in by this port */
     CAPTURE_OUT,    /* one that left by it, into its socket or its queue */
     CAPTURE_MISSED, /* so many (length) of this port were left out by now, their reader being slow;

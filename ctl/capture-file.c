@@ -100,6 +100,17 @@ static void take_missed(NrCaptureFile *file, const struct capture_record *record
     file->missed += record->length;
 }
 
+/* What there was is counted in 32 bits. */
+static void take_begun(NrCaptureFile *file, const struct capture_record *record)
+{
+    guint32 lost = record->length - (guint32)(file->frames + file->missed);
+
+    if (lost <= G_MAXINT32)
+        file->missed += lost;
+    if (!file->begin_ns)
+        file->begin_ns = record->time_ns;
+}
+
 static gboolean take_record(NrCaptureFile *file, const struct capture_record *record,
                             const guint8 *bytes)
 {
@@ -108,8 +119,8 @@ static gboolean take_record(NrCaptureFile *file, const struct capture_record *re
         return take_frame(file, record, bytes);
     if (record->kind == CAPTURE_MISSED)
         take_missed(file, record);
-    else if (record->kind == CAPTURE_BEGUN && !file->begin_ns)
-        file->begin_ns = record->time_ns;
+    else if (record->kind == CAPTURE_BEGUN)
+        take_begun(file, record);
     return TRUE;
 }
 

@@ -306,7 +306,7 @@ static NrExit finish(Capture *capture, NrExit code)
         code = NR_EXIT_FAILED;
     if (capture->file->begin_ns)
         nr_complain("%" G_GUINT64_FORMAT " frames captured, %" G_GUINT64_FORMAT
-                    " missed because they were not read fast enough",
+                    " missed: they were not read fast enough, or went with a process of the relay",
                     capture->file->frames, capture->file->missed);
     return code;
 }

@@ -86,8 +86,27 @@ static ssize_t send_direct(struct port *port, const struct batch_share *share)
     return done;
 }
 
-/* What went straight out, the frame that is cut too. */
-static void capture_direct(struct batch *batch, const struct port *port,
+/* So much of the batch a successor need not capture. */
+static void note_captured(struct batch *batch, uint32_t steps)
+{
+    shared_barrier();
+    batch->shared->extra->captured = steps;
+}
+
+static void capture_input(struct batch *batch, const struct port *in)
+{
+    const struct shared_batch *b = &batch->shared->core->batch;
+    uint8_t who = in ? batch->captures.all | in->captured : 0;
+
+    if (!who)
+        return;
+    captures_take(&batch->captures, who, in->id, CAPTURE_IN, batch->shared->work, b->end - b->x,
+                  b->end - b->x);
+    note_captured(batch, 1);
+}
+
+/* What went straight out to this member, the frame that is cut too. */
+static void capture_direct(struct batch *batch, uint32_t member, const struct port *port,
                            const struct batch_share *share, size_t done)
 {
     for (uint32_t i = 0; i < share->n && done > 0; ++i) {
@@ -97,6 +116,7 @@ static void capture_direct(struct batch *batch, const struct port *port,
                       share->iov[i].iov_base, len, limit);
         done -= limit;
     }
+    note_captured(batch, member + 2);
 }
 
 /* What is being put into a queue: tail moves, q_tail is stored once at the end. */
@@ -181,7 +201,7 @@ static void count_tx(struct port *port, const struct batch_share *share)
     port->counters->tx_bytes += share->bytes - (size_t)share->frames * FRAMING_HEADER;
 }
 
-static void send_to(struct batch *batch, struct port *port)
+static void send_to(struct batch *batch, uint32_t member, struct port *port)
 {
     const struct batch_share *share = share_of(batch, port->slot);
     ssize_t done = 0;
@@ -194,7 +214,7 @@ static void send_to(struct batch *batch, struct port *port)
     if (done > 0)
         throttle_took(&port->egress, (size_t)done);
     if (done > 0 && port->captured)
-        capture_direct(batch, port, share, (size_t)done);
+        capture_direct(batch, member, port, share, (size_t)done);
     if (done >= 0 && (size_t)done < share->bytes)
         enqueue(batch, port, share, (size_t)done, false);
 }
@@ -221,11 +241,12 @@ void batch_send(struct batch *batch)
     const struct shared_core *core = batch->shared->core;
     struct port *in = batch->ports[core->batch.in_slot];
 
+    capture_input(batch, in);
     for (uint32_t i = 0; i < core->batch.n_members; ++i) {
         struct port *port = batch->ports[core->member[i].slot];
 
         if (port && !port->dead)
-            send_to(batch, port);
+            send_to(batch, i, port);
     }
     if (in)
         keep_tail(batch, in);
@@ -282,8 +303,9 @@ static struct port *port_of(const struct batch *batch, uint32_t slot, uint32_t i
 
 /* What the predecessor had not yet handed to this port is queued; the kernel knows how much that
  * is, unless it is queued already. */
-static void finish_member(struct batch *batch, const struct shared_member *member, bool give_up)
+static void finish_member(struct batch *batch, uint32_t i, bool give_up)
 {
+    const struct shared_member *member = &batch->shared->core->member[i];
     struct port *port = port_of(batch, member->slot, member->id);
     const struct batch_share *share;
     uint64_t skip;
@@ -296,6 +318,8 @@ static void finish_member(struct batch *batch, const struct shared_member *membe
         batch_kill_port(batch, port, -EPROTO); /* that position is not of this batch */
         return;
     }
+    if (skip > 0 && port->captured && batch->shared->extra->captured < i + 2)
+        capture_direct(batch, i, port, share, skip);
     if (skip == share->bytes)
         return;
     count_tx(port, share);
@@ -318,8 +342,10 @@ void batch_finish(struct batch *batch, bool crashed)
     if (b->state == SHARED_SEND) {
         give_up = crashed && ++b->tries >= BATCH_CRASHES;
         batch_index_runs(batch);
+        if (batch->shared->extra->captured == 0)
+            capture_input(batch, in);
         for (uint32_t i = 0; i < b->n_members; ++i)
-            finish_member(batch, &core->member[i], give_up);
+            finish_member(batch, i, give_up);
         if (in)
             keep_tail(batch, in);
     }

@@ -128,6 +128,7 @@ static void commit(struct batch *batch, const struct port *in, size_t whole, siz
     b->cend = b->x + all;
     batch_index_runs(batch);
     note_members(batch, in);
+    batch->shared->extra->captured = 0;
     shared_barrier();
     b->state = SHARED_SEND;
     shared_barrier();
@@ -158,9 +159,6 @@ static void batch_move(struct batch *batch, struct port *in, size_t have)
     else if (have - whole >= FRAMING_MAX || error)
         all = whole > carried ? whole : carried;
     commit(batch, in, whole, all);
-    if (batch->captures.all | in->captured)
-        captures_take(&batch->captures, batch->captures.all | in->captured, in->id, CAPTURE_IN,
-                      batch->shared->work, whole, whole);
     batch_send(batch);
     batch_consume(batch, in);
     if (batch->captures.running)

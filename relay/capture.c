@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "relay/framing.h"
+#include "relay/shared.h"
 
 #define MISSED_MAX 16 /* ports whose gaps are told apart at one time */
 
@@ -138,9 +139,20 @@ static void on_room(struct loop_io *io, uint32_t revents)
     capture_flush(capture);
 }
 
-void captures_init(struct captures *captures, struct loop *loop)
+void captures_init(struct captures *captures, struct loop *loop, struct capture_seen *seen)
 {
-    *captures = (struct captures){ .loop = loop };
+    *captures = (struct captures){ .loop = loop, .seen = seen };
+}
+
+/* How many frames it has met so far: with a predecessor, or none. */
+static uint32_t seen_so_far(struct capture_seen *seen, uint32_t id)
+{
+    if (seen->id != id) {
+        seen->frames = 0;
+        shared_barrier();
+        seen->id = id;
+    }
+    return seen->frames;
 }
 
 int captures_begin(struct captures *captures, unsigned index, uint32_t id, int sock,
@@ -171,6 +183,7 @@ int captures_begin(struct captures *captures, unsigned index, uint32_t id, int s
         captures->all |= (uint8_t)(1u << index);
     captures->time_ns = 0;
     begun.time_ns = batch_time_ns(captures);
+    begun.length = seen_so_far(&captures->seen[index], id);
     put(capture, &begun, NULL);
     captures_flush(captures);
     return 0;
@@ -186,6 +199,7 @@ static void take(struct capture *capture, struct capture_record *record, struct 
 {
     bool gone;
 
+    ++capture->captures->seen[capture->index].frames;
     record->captured = frame.len < capture->snaplen ? frame.len : capture->snaplen;
     /* Where the reader is gone, the flush will find it so again. */
     if (!put(capture, record, frame.data) &&

@@ -16,15 +16,23 @@
 
 struct capture;
 
+/* In the shared memory: how many frames a capture has met, whatever became of them. What a killed
+ * forwarder had not sent is thereby known to its successor, and told. */
+struct capture_seen {
+    uint32_t id;
+    uint32_t frames; /* goes round */
+};
+
 struct captures {
     struct loop *loop;
+    struct capture_seen *seen; /* CAPTURES_MAX */
     struct capture *one[CAPTURES_MAX];
     uint8_t running;  /* bits: those there are */
     uint8_t all;      /* bits: those that want every frame, once, where it comes in */
     uint64_t time_ns; /* of this batch; 0: not yet looked at */
 };
 
-void captures_init(struct captures *captures, struct loop *loop);
+void captures_init(struct captures *captures, struct loop *loop, struct capture_seen *seen);
 /* sock is the capture's if this succeeds. 0 or negative errno. */
 int captures_begin(struct captures *captures, unsigned index, uint32_t id, int sock,
                    uint32_t snaplen, bool all);

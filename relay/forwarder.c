@@ -547,7 +547,7 @@ static int forwarder_prepare(struct forwarder *f)
     vswitch_init(&f->vswitch, &f->shared.extra->fdb, f->shared.extra->relay, key);
     f->batch.shared = &f->shared;
     f->batch.vswitch = &f->vswitch;
-    captures_init(&f->batch.captures, &f->loop);
+    captures_init(&f->batch.captures, &f->loop, f->shared.extra->seen);
     f->batch.on_dead = on_dead;
     f->batch.on_queued = on_queued;
     wire_init(&f->wire, &f->loop, &f->batch, 0);

@@ -8,7 +8,7 @@
 #include <unistd.h>
 #include "common/scope.h"
 
-#define EXTRA_VERSION 3
+#define EXTRA_VERSION 4
 
 static uint64_t page_up(uint64_t n)
 {

@@ -28,6 +28,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "relay/capture.h"
 #include "relay/fdb.h"
 #include "relay/filter.h"
 #include "relay/framing.h"
@@ -117,6 +118,8 @@ struct shared_extra {
     uint32_t reading_id;
     uint32_t read_crashes; /* forwarders that crashed while they did */
     uint32_t filled;       /* bytes of datagrams in the work area, read but not yet committed */
+    uint32_t captured;     /* of the batch: 0, or 1 for its input, and 1 for each output so far */
+    struct capture_seen seen[CAPTURES_MAX];
     struct port_counters counters[SHARED_PORTS];
     struct filter_pin pin[SHARED_PORTS];
     uint64_t relay; /* who we are to other relays; 0: not yet known */

@@ -105,6 +105,25 @@ static void test_a_file(void)
     g_assert_cmpuint(count_blocks(file->pending, 5), ==, 2);
 }
 
+/* Another forwarder begins: what neither came nor was told of is missed, once. */
+static void test_successors(void)
+{
+    g_autoptr(NrCaptureFile) file = nr_capture_file_new(&no_bounds, name_port, NULL);
+    g_autoptr(GByteArray) packet = g_byte_array_new();
+
+    add(packet, CAPTURE_BEGUN, 0, 5, 0);
+    add(packet, CAPTURE_IN, 7, 10, 60);
+    add(packet, CAPTURE_MISSED, 7, 11, 12);
+    add(packet, CAPTURE_BEGUN, 0, 12, 20);
+    add(packet, CAPTURE_IN, 7, 13, 60);
+    add(packet, CAPTURE_BEGUN, 0, 14, 21);
+    add(packet, CAPTURE_BEGUN, 0, 15, 0); /* a relay that does not say */
+    g_assert_true(nr_capture_file_take(file, packet->data, packet->len));
+    g_assert_cmpuint(file->begin_ns, ==, 5);
+    g_assert_cmpuint(file->frames, ==, 2);
+    g_assert_cmpuint(file->missed, ==, 12 + 7);
+}
+
 static void test_bounds(void)
 {
     for (gsize size = 1024; size < 1400; size++) {
@@ -179,6 +198,7 @@ int main(int argc, char **argv)
     g_test_add_func("/capture-file/blocks", test_blocks);
     g_test_add_func("/capture-file/a-file", test_a_file);
     g_test_add_func("/capture-file/no-frame", test_no_frame);
+    g_test_add_func("/capture-file/successors", test_successors);
     g_test_add_func("/capture-file/bounds", test_bounds);
     g_test_add_func("/capture-file/times", test_times);
     g_test_add_func("/capture-file/malformed", test_malformed);

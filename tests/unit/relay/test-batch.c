@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <glib.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "relay/batch.h"
@@ -217,6 +218,43 @@ static void batch_close(struct batch *batch)
     g_free(batch);
 }
 
+static int captures_to = -1; /* a socket; negative: nothing is captured */
+
+static void begin_capture(struct batch *batch)
+{
+    static struct loop loop;
+
+    g_assert_cmpint(loop_init(&loop), ==, 0);
+    captures_init(&batch->captures, &loop, batch->shared->extra->seen);
+    g_assert_cmpint(captures_begin(&batch->captures, 0, 1, dup(captures_to), FRAME_MIN, true), ==,
+                    0);
+    for (uint32_t slot = 0; slot < N_PORTS; ++slot)
+        batch->ports[slot]->captured = 1;
+}
+
+/* Frames that came out of the capture, and those that are known to be missing. */
+static unsigned count_captured(int reader)
+{
+    static uint8_t packet[CAPTURE_PACKET_MAX];
+    unsigned n = 0;
+    ssize_t len;
+
+    while ((len = recv(reader, packet, sizeof(packet), MSG_DONTWAIT)) > 0)
+        for (size_t at = 0; at < (size_t)len;) {
+            struct capture_record record;
+
+            memcpy(&record, packet + at, sizeof(record));
+            at += sizeof(record) + CAPTURE_PAD(record.captured);
+            g_assert_cmpint(record.kind, !=, CAPTURE_MISSED);
+            if (record.kind != CAPTURE_BEGUN)
+                ++n;
+            else
+                g_assert_cmpuint(record.length, >=, n);
+            n = MAX(n, record.kind == CAPTURE_BEGUN ? record.length : 0);
+        }
+    return n;
+}
+
 /* It is whole or not there at all, whenever the forwarder ends. */
 static void send_own(struct port *port)
 {
@@ -233,6 +271,8 @@ static void live(int fd, bool crashed, size_t room, size_t step)
     struct batch *batch = batch_open(fd);
     bool more = true;
 
+    if (captures_to >= 0)
+        begin_capture(batch);
     batch_recover(batch, crashed);
     while (more) {
         more = false;
@@ -301,6 +341,7 @@ static void check_world(void)
 
 struct load {
     size_t room, step;
+    bool captured;
 };
 
 static void test_every_touch(gconstpointer data)
@@ -309,14 +350,20 @@ static void test_every_touch(gconstpointer data)
     int deaths = 0;
 
     for (int k = 0;; ++k) {
-        int fd = shared_create(BOUND), fuse = k, tries = 0;
+        int fd = shared_create(BOUND), fuse = k, tries = 0, pair[2];
 
+        g_assert_cmpint(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), ==, 0);
+        captures_to = load->captured ? pair[1] : -1;
         begin_world();
         while (live_in_a_child(fd, fuse, false, load->room, load->step)) {
             ++deaths;
             fuse = ++tries > 3 ? -1 : (k * 7 + tries * 5) % 13; /* the successors die too */
         }
         check_world();
+        if (load->captured) /* each where it came in, and where it went out */
+            g_assert_cmpuint(count_captured(pair[0]), ==, 6 * frames_of_a_sender());
+        close(pair[0]);
+        close(pair[1]);
         close(fd);
         g_assert_cmpuint(n_own, <=, world->n_own);
         if (!tries) { /* k was more than it takes */
@@ -326,6 +373,7 @@ static void test_every_touch(gconstpointer data)
     }
     g_test_message("ended %d times", deaths);
     g_assert_cmpint(deaths, >, 100);
+    captures_to = -1;
 }
 
 /* A batch whose reader crashes is tried once more; then its port is closed, and what others had
@@ -416,13 +464,14 @@ static void test_bad_length(void)
 int main(int argc, char **argv)
 {
     static const struct load quick = { SHARED_READ, BYTES }, slow = { SHARED_READ, 30000 },
-                             dribble = { 5000, 3000 };
+                             dribble = { 5000, 3000 }, captured = { 60000, BYTES, true };
 
     g_test_init(&argc, &argv, NULL);
     log_open("", LOG_LEVEL_ERROR);
     world = mmap(NULL, sizeof(*world), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     g_test_add_data_func("/batch/ended-at-every-touch", &quick, test_every_touch);
     g_test_add_data_func("/batch/ended-at-every-touch-slow-readers", &slow, test_every_touch);
+    g_test_add_data_func("/batch/ended-at-every-touch-captured", &captured, test_every_touch);
     if (g_test_thorough())
         g_test_add_data_func("/batch/ended-at-every-touch-dribble", &dribble, test_every_touch);
     g_test_add_func("/batch/given-up", test_given_up);

@@ -10,6 +10,7 @@
 
 static struct loop loop;
 static struct captures captures;
+static struct capture_seen seen[CAPTURES_MAX];
 static uint8_t packet[CAPTURE_PACKET_MAX];
 
 /* Begins one; returns the reader's end. */
@@ -25,7 +26,8 @@ static int begin(unsigned index, uint32_t id, uint32_t snaplen, bool all)
 static void open_all(void)
 {
     g_assert_cmpint(loop_init(&loop), ==, 0);
-    captures_init(&captures, &loop);
+    memset(seen, 0, sizeof(seen));
+    captures_init(&captures, &loop, seen);
 }
 
 static void close_all(void)
@@ -130,6 +132,41 @@ static void test_a_reader_that_is_slow(void)
     close(reader);
 }
 
+/* What it says of how many there were so far. */
+static uint32_t begun(int reader)
+{
+    struct capture_record record;
+
+    g_assert_cmpint(recv(reader, packet, sizeof(packet), 0), >=, sizeof(record));
+    memcpy(&record, packet, sizeof(record));
+    g_assert_cmpint(record.kind, ==, CAPTURE_BEGUN);
+    return record.length;
+}
+
+/* All that it has met is known to the one who comes after it, sent or not. */
+static void test_a_successor(void)
+{
+    int reader, other;
+
+    open_all();
+    reader = begin(0, 1, FRAME_MAX, true);
+    g_assert_cmpuint(begun(reader), ==, 0);
+    take(captures.all, 1, 60, 5);
+    captures_flush(&captures);
+    take(captures.all, 1, 60, 2); /* never sent */
+    captures_end(&captures, 0, 1);
+    close(reader);
+    reader = begin(0, 1, FRAME_MAX, true);
+    g_assert_cmpuint(begun(reader), ==, 7);
+    captures_end(&captures, 0, 1);
+    other = begin(0, 2, FRAME_MAX, true); /* another capture in its place */
+    g_assert_cmpuint(begun(other), ==, 0);
+    captures_end(&captures, 0, 2);
+    close_all();
+    close(reader);
+    close(other);
+}
+
 static void test_a_reader_that_leaves(void)
 {
     int one, other;
@@ -153,6 +190,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/capture/records", test_records);
     g_test_add_func("/capture/a-reader-that-is-slow", test_a_reader_that_is_slow);
+    g_test_add_func("/capture/a-successor", test_a_successor);
     g_test_add_func("/capture/a-reader-that-leaves", test_a_reader_that_leaves);
     return g_test_run();
 }
