@@ -229,9 +229,9 @@ def test_help_about_a_command():
 
 def test_an_endpoint_without_its_options():
     """is that endpoint where no other could be meant, and its options are said exactly or not"""
-    with by_hand("-l", "12345,guest", "udp:127.0.0.1:4001,learn", "127.0.0.1:2001,guest",
-                 "127.0.0.1:2001") as relay:
+    with by_hand("-l", "12345,guest", "udp:127.0.0.1:4001,learn", "127.0.0.1:2001,guest") as relay:
         relay.listening(12345)
+        must(relay, "attach", "127.0.0.1:2001")
         assert "no endpoint" in fails(1, relay, "detach", "listen:12345,guest=x")
         must(relay, "detach", "listen:12345")
         must(relay, "detach", "udp:127.0.0.1:4001")
