@@ -211,7 +211,8 @@ void nr_attempts_retry_devices(NrAttempts *attempts)
     while (g_hash_table_iter_next(&iter, NULL, &p)) {
         NrAttempt *attempt = p;
 
-        if (attempt->error == -EADDRNOTAVAIL || g_str_has_prefix(attempt->endpoint, "bridge:"))
+        if (attempt->error == -EADDRNOTAVAIL || g_str_has_prefix(attempt->endpoint, "bridge:") ||
+            g_str_has_prefix(attempt->endpoint, "mcast:"))
             attempt->next_ms = 0;
     }
 }

@@ -54,6 +54,18 @@ static void load_addresses(NrDecision *d, NrSegment *segment, const GPtrArray *a
     }
 }
 
+static void load_groups(NrDecision *d, NrSegment *segment, const GPtrArray *groups)
+{
+    for (guint i = 0; i < groups->len; i++) {
+        const NrGroup *group = g_ptr_array_index(groups, i);
+        NrPlace place;
+
+        if (nr_place_find(&place, group->address.host, group->address.l4_port, NULL) ==
+            NR_PLACE_FOUND)
+            nr_place_index_add(d->file_groups, &place, segment);
+    }
+}
+
 static void load_rules(NrDecision *d, NrSegment *segment, const GPtrArray *matches)
 {
     for (guint i = 0; i < matches->len; i++) {
@@ -73,6 +85,7 @@ void nr_claims_load(NrDecision *d)
 {
     d->file_listens = nr_place_index_new();
     d->file_udps = nr_place_index_new();
+    d->file_groups = nr_place_index_new();
     d->pending = g_hash_table_new(NULL, NULL);
     d->rules = g_ptr_array_new_with_free_func(rule_free);
 
@@ -83,6 +96,7 @@ void nr_claims_load(NrDecision *d)
         segment->file = file;
         load_addresses(d, segment, file->listens, NR_NIC_DIALS);
         load_addresses(d, segment, file->udps, NR_NIC_UDP);
+        load_groups(d, segment, file->groups);
         load_rules(d, segment, file->matches);
     }
 }
@@ -144,6 +158,11 @@ static NrSegment *find_address(const NrPlaceIndex *files, const NrPlace *place)
     nr_place_iter_init(&iter, files, place);
     group = nr_place_iter_next(&iter);
     return group ? g_ptr_array_index(group->values, 0) : NULL;
+}
+
+NrSegment *nr_claims_group(const NrDecision *d, const NrCase *c)
+{
+    return c->nic->fault ? NULL : find_address(d->file_groups, &c->ours);
 }
 
 /* The cheap comparisons first: this is asked for every NIC and every rule. */

@@ -59,6 +59,7 @@ typedef struct {
     /* What the network files say (desired-claims.c). */
     NrPlaceIndex *file_listens; /* NrSegment by <listen> */
     NrPlaceIndex *file_udps;    /* NrSegment by <udp> */
+    NrPlaceIndex *file_groups;  /* NrSegment by <multicast> */
     GHashTable *pending;        /* kind and port of file addresses that are being resolved */
     GPtrArray *rules;           /* <match> in order, owns */
 } NrDecision;
@@ -81,6 +82,8 @@ typedef enum {
 } NrClaimKind;
 
 void nr_claims_load(NrDecision *decision);
+/* The network that is in the NIC's multicast group, or NULL. */
+NrSegment *nr_claims_group(const NrDecision *decision, const NrCase *c);
 NrClaimKind nr_claims_find(NrDecision *decision, NrCase *c, char **ret_reason);
 
 /* --- desired-rules.c */

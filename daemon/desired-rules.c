@@ -84,6 +84,8 @@ static char *format_line(const NrCase *c)
         return g_strdup_printf("<listen address='%s' port='%u'/>", host, l4_port);
     case NR_NIC_UDP:
         return g_strdup_printf("<udp address='%s' port='%u'/>", host, l4_port);
+    case NR_NIC_MULTICAST:
+        return g_strdup_printf("<multicast address='%s' port='%u'/>", host, l4_port);
     default:
         return *host ? g_strdup_printf("<match type='%s' address='%s' port='%u'/>",
                                        nr_nic_kind_name(c->nic->kind), host, l4_port)
@@ -303,18 +305,6 @@ static void decide_named(NrDecision *d, NrCase *c)
     c->binding->named = TRUE;
 }
 
-/* Kinds that no network of ours serves. */
-static void decide_other(NrCase *c)
-{
-    if (c->nic->wish.network || c->nic->wish.bridge)
-        refuse(c, TRUE,
-               "its metadata names a network, but only NICs of the types client, server and udp "
-               "can be in one; change its type, or take it from the metadata");
-    else
-        settle(c, NR_BINDING_IGNORED,
-               g_strdup("the guests of a multicast group meet there without a relay"));
-}
-
 static void decide_faulty(NrCase *c, gboolean named)
 {
     g_autofree char *text = nr_printable(c->nic->fault ? c->nic->fault : c->unresolved);
@@ -325,19 +315,55 @@ static void decide_faulty(NrCase *c, gboolean named)
         refuse(c, named, "the host name %s does not resolve; correct it, or make it known", text);
 }
 
+/* The guests of a group meet there by themselves; a network takes part where its file says so. Who
+ * comes first is not deaf to who comes later, so a group that cannot be joined refuses no start. */
+static void decide_group(NrDecision *d, NrCase *c)
+{
+    NrSegment *segment = nr_claims_group(d, c);
+    const NrWish *wish = &c->nic->wish;
+    g_autofree char *line = format_line(c);
+
+    if (c->nic->fault) {
+        decide_faulty(c, wish->network || wish->bridge);
+    } else if (segment && !wish->bridge &&
+               (!wish->network || g_str_equal(wish->network, segment->network->name))) {
+        serve(c, segment);
+    } else if (wish->network || wish->bridge) {
+        refuse(c, TRUE,
+               "its metadata names a network, but a NIC of a multicast group is in the one whose "
+               "file has %s, and in no other; write that line there, or take it from the metadata",
+               line);
+    } else {
+        settle(c, NR_BINDING_IGNORED,
+               g_strdup_printf("the guests of a multicast group meet there without a relay; %s in "
+                               "a network file makes that network one of them",
+                               line));
+    }
+}
+
+/* Kinds that no network of ours serves. */
+static void decide_other(NrCase *c)
+{
+    refuse(c, TRUE,
+           "its metadata names a network, but only NICs of the types client, server, udp and mcast "
+           "can be in one; change its type, or take it from the metadata");
+}
+
 static void decide_first_round(NrDecision *d, NrCase *c)
 {
     g_autofree char *reason = NULL;
-    gboolean ours = c->nic->kind == NR_NIC_DIALS || c->nic->kind == NR_NIC_LISTENS ||
-                    c->nic->kind == NR_NIC_UDP;
     NrClaimKind claim;
 
     if (c->nic->wish.ignore) {
         settle(c, NR_BINDING_IGNORED, g_strdup("its metadata says to ignore it"));
         return;
     }
-    if (!ours) {
+    if (c->nic->kind == NR_NIC_OTHER) {
         decide_other(c);
+        return;
+    }
+    if (c->nic->kind == NR_NIC_MULTICAST) {
+        decide_group(d, c);
         return;
     }
     if (c->guest->metadata_fault) {

@@ -139,7 +139,7 @@ static void case_find_places(NrCase *c, GHashTable *resolved)
 {
     const NrNic *nic = c->nic;
 
-    if (nic->kind == NR_NIC_DIALS || nic->kind == NR_NIC_UDP)
+    if (nic->kind != NR_NIC_LISTENS && nic->kind != NR_NIC_OTHER)
         find_place(c, &c->ours, &nic->ours, resolved);
     if (nic->kind == NR_NIC_LISTENS || nic->kind == NR_NIC_UDP)
         find_place(c, &c->theirs, &nic->theirs, resolved);
@@ -298,6 +298,30 @@ static char *udp_text(const NrPlace *ours, const NrPlace *theirs)
     return g_strdup(endpoint_format(&endpoint, text));
 }
 
+static char *mcast_text(const NrGroup *group)
+{
+    struct endpoint endpoint = { .kind = ENDPOINT_MCAST };
+    char text[ENDPOINT_TEXT_MAX];
+
+    g_strlcpy(endpoint.remote.host, group->address.host, sizeof(endpoint.remote.host));
+    endpoint.remote.l4_port = group->address.l4_port;
+    g_strlcpy(endpoint.mcast_if, group->dev ? group->dev : "", sizeof(endpoint.mcast_if));
+    return g_strdup(endpoint_format(&endpoint, text));
+}
+
+/* The endpoint by which its network is in the NIC's group. */
+static char *group_of(const NrSegment *segment, const NrCase *c)
+{
+    for (guint i = 0; i < segment->file->groups->len; i++) {
+        const NrGroup *group = g_ptr_array_index(segment->file->groups, i);
+
+        if (g_str_equal(group->address.host, c->ours.host) &&
+            group->address.l4_port == c->ours.l4_port)
+            return mcast_text(group);
+    }
+    return NULL;
+}
+
 /* A guest that runs, or is let start, has the address: nobody else can listen there. */
 static gboolean taken_by_guest(const NrDecision *d, const NrPlace *place)
 {
@@ -353,6 +377,10 @@ static void want_served(NrDecision *d, NrCase *c)
         c->binding->endpoint = tcp_text(&c->theirs);
         if (c->guest->state == NR_GUEST_RUNNING)
             want_for_nic(segment, c->binding->endpoint, c);
+    } else if (c->nic->kind == NR_NIC_MULTICAST) {
+        c->binding->endpoint = group_of(segment, c);
+        if (c->active)
+            want(segment, c->binding->endpoint, TRUE, c);
     } else {
         c->binding->endpoint = udp_text(&c->ours, &c->theirs);
         if (c->active)
@@ -388,6 +416,11 @@ static void want_of_files(NrDecision *d)
         NrSegment *segment = g_hash_table_lookup(d->segments, file->name);
 
         want_listens_of_file(d, segment);
+        for (guint k = 0; k < file->groups->len; k++) {
+            g_autofree char *text = mcast_text(g_ptr_array_index(file->groups, k));
+
+            want(segment, text, TRUE, NULL);
+        }
         if (file->bridge) {
             g_autofree char *text = g_strconcat("bridge:", file->bridge, NULL);
 
@@ -462,6 +495,7 @@ static void decision_done(NrDecision *d)
     nr_place_index_free(d->udp_owners);
     nr_place_index_free(d->file_listens);
     nr_place_index_free(d->file_udps);
+    nr_place_index_free(d->file_groups);
     g_hash_table_unref(d->pending);
     g_ptr_array_unref(d->rules);
     g_ptr_array_unref(d->owners);
@@ -502,7 +536,7 @@ static void add_hostnames_of_guest(GHashTable *names, const NrGuest *guest)
 
         if (nic->fault)
             continue;
-        if (nic->kind == NR_NIC_DIALS || nic->kind == NR_NIC_UDP)
+        if (nic->kind != NR_NIC_LISTENS && nic->kind != NR_NIC_OTHER)
             add_hostname(names, nic->ours.host);
         if (nic->kind == NR_NIC_LISTENS || nic->kind == NR_NIC_UDP)
             add_hostname(names, nic->theirs.host);

@@ -61,6 +61,15 @@ static NrNetwork *network_copy(const NrNetwork *network)
     copy->bridge = g_strdup(network->bridge);
     copy_addresses(copy->listens, network->listens);
     copy_addresses(copy->udps, network->udps);
+    for (guint i = 0; i < network->groups->len; i++) {
+        const NrGroup *group = g_ptr_array_index(network->groups, i);
+        NrGroup *twin = g_new0(NrGroup, 1);
+
+        *twin = *group;
+        twin->address.host = g_strdup(group->address.host);
+        twin->dev = g_strdup(group->dev);
+        g_ptr_array_add(copy->groups, twin);
+    }
     for (guint i = 0; i < network->matches->len; i++) {
         const NrMatch *match = g_ptr_array_index(network->matches, i);
         NrMatch *twin = g_new0(NrMatch, 1);
@@ -168,6 +177,7 @@ typedef struct {
     GHashTable *names;     /* name -> NrNetwork, borrowed */
     NrPlaceIndex *listens; /* NrNetwork by address */
     NrPlaceIndex *udps;
+    NrPlaceIndex *groups;
     GHashTable *unresolved; /* "udp NAME:PORT" of host names -> NrNetwork, borrowed */
 } Loader;
 
@@ -178,6 +188,7 @@ static void loader_init(Loader *loader, NrNetworks *out)
         .names = g_hash_table_new(g_str_hash, g_str_equal),
         .listens = nr_place_index_new(),
         .udps = nr_place_index_new(),
+        .groups = nr_place_index_new(),
         .unresolved = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
     };
 }
@@ -187,6 +198,7 @@ static void loader_clear(Loader *loader)
     g_hash_table_unref(loader->names);
     nr_place_index_free(loader->listens);
     nr_place_index_free(loader->udps);
+    nr_place_index_free(loader->groups);
     g_hash_table_unref(loader->unresolved);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Loader, loader_clear)
@@ -236,6 +248,15 @@ static gboolean refuse_clash(const NrNetwork *other, const char *what, GError **
 
 static gboolean check_clashes(const Loader *loader, const NrNetwork *network, GError **error)
 {
+    const struct {
+        const char *word;
+        const NrPlaceIndex *index;
+        const GPtrArray *addresses;
+    } lists[] = {
+        { "listen", loader->listens, network->listens },
+        { "udp", loader->udps, network->udps },
+        { "multicast", loader->groups, network->groups },
+    };
     const NrNetwork *other = g_hash_table_lookup(loader->names, network->name);
     g_autofree char *address = NULL, *what = NULL;
 
@@ -243,15 +264,12 @@ static gboolean check_clashes(const Loader *loader, const NrNetwork *network, GE
         what = g_strdup_printf("the name %s", network->name);
         return refuse_clash(other, what, error);
     }
-    other = find_clash(loader, "listen", loader->listens, network->listens, &address);
-    if (other) {
-        what = g_strdup_printf("the <listen> address %s", address);
-        return refuse_clash(other, what, error);
-    }
-    other = find_clash(loader, "udp", loader->udps, network->udps, &address);
-    if (other) {
-        what = g_strdup_printf("the <udp> address %s", address);
-        return refuse_clash(other, what, error);
+    for (guint i = 0; i < G_N_ELEMENTS(lists); i++) {
+        other = find_clash(loader, lists[i].word, lists[i].index, lists[i].addresses, &address);
+        if (other) {
+            what = g_strdup_printf("the <%s> address %s", lists[i].word, address);
+            return refuse_clash(other, what, error);
+        }
     }
     return TRUE;
 }
@@ -278,6 +296,7 @@ static gboolean add_network(Loader *loader, NrNetwork *network, GError **error)
     g_hash_table_insert(loader->names, network->name, network);
     add_addresses(loader, "listen", loader->listens, network->listens, network);
     add_addresses(loader, "udp", loader->udps, network->udps, network);
+    add_addresses(loader, "multicast", loader->groups, network->groups, network);
     g_ptr_array_add(loader->out->networks, network);
     return TRUE;
 }

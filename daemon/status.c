@@ -115,6 +115,14 @@ static const NrActualEndpoint *endpoint_of(const NrActualNetwork *network, const
     return NULL;
 }
 
+static gboolean has_port(const NrActualNetwork *network, const NrActualEndpoint *endpoint)
+{
+    for (guint i = 0; i < network->ports->len; i++)
+        if (((NrActualPort *)network->ports->pdata[i])->endpoint == endpoint->id)
+            return TRUE;
+    return FALSE;
+}
+
 static void index_ports(Status *status)
 {
     for (guint i = 0; i < status->actual->networks->len; i++) {
@@ -155,6 +163,8 @@ static void served_state(const Status *status, const NrBinding *binding, Row *ro
     if (attempt) {
         row->state = attempt->foreign ? "foreign" : "failed";
         row->reason = attempt->text;
+    } else if (binding->nic->kind == NR_NIC_MULTICAST && endpoint && has_port(network, endpoint)) {
+        row->state = "joined"; /* the network is; who else is in a group nobody can see */
     } else if (binding->nic->kind == NR_NIC_LISTENS && endpoint) {
         row->state = "dialling";
         row->reason = endpoint->detail;
@@ -241,7 +251,7 @@ static const char *kind_of(const char *text)
 {
     static const char *const schemes[][2] = {
         { "listen:", "client" }, { "tcp:", "server" }, { "udp:", "udp" },
-        { "bridge:", "tap" },    { "tap:", "tap" },
+        { "bridge:", "tap" },    { "tap:", "tap" },    { "mcast:", "mcast" },
     };
 
     for (guint i = 0; text && i < G_N_ELEMENTS(schemes); i++)
@@ -274,14 +284,6 @@ static void add_port(Status *status, const NrActualNetwork *network, const NrAct
         row.peer = after_colon(text);
     }
     row_add(status, &row);
-}
-
-static gboolean has_port(const NrActualNetwork *network, const NrActualEndpoint *endpoint)
-{
-    for (guint i = 0; i < network->ports->len; i++)
-        if (((NrActualPort *)network->ports->pdata[i])->endpoint == endpoint->id)
-            return TRUE;
-    return FALSE;
 }
 
 static void add_endpoint(Status *status, const NrDesiredNetwork *network,

@@ -40,13 +40,6 @@ static void G_GNUC_PRINTF(2, 3) set_fault(NrNic *nic, const char *format, ...)
     va_end(args);
 }
 
-static gboolean is_multicast_group(const char *ipv4)
-{
-    int first = atoi(ipv4);
-
-    return first >= 224 && first <= 239;
-}
-
 /* Takes an absent or empty address for any address, as QEMU does where it binds. */
 static void read_bound_host(NrAddress *ret, const char *text)
 {
@@ -78,7 +71,7 @@ static void check_host(NrNic *nic, NrHostKind kind, const char *host, const char
                   "address 0.0.0.0 of <%s> stands for any address; the guest needs one to "
                   "send to",
                   element);
-    else if (purpose == PURPOSE_GROUP && kind == NR_HOST_IPV4 && !is_multicast_group(host))
+    else if (purpose == PURPOSE_GROUP && kind == NR_HOST_IPV4 && !nr_value_is_group(host))
         set_fault(nic, "address %s of <%s> is not a multicast group", quoted, element);
 }
 

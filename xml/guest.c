@@ -50,7 +50,7 @@ static NrNic *nic_copy(const NrNic *nic)
     return copy;
 }
 
-static gboolean address_equal(const NrAddress *a, const NrAddress *b)
+gboolean nr_address_equal(const NrAddress *a, const NrAddress *b)
 {
     return a->l4_port == b->l4_port && g_strcmp0(a->host, b->host) == 0;
 }
@@ -63,10 +63,11 @@ static gboolean wish_equal(const NrWish *a, const NrWish *b)
 
 static gboolean nic_equal(const NrNic *a, const NrNic *b)
 {
-    return mac_equal(a->mac, b->mac) && a->kind == b->kind && address_equal(&a->ours, &b->ours) &&
-           address_equal(&a->theirs, &b->theirs) && g_strcmp0(a->alias, b->alias) == 0 &&
-           g_strcmp0(a->target_dev, b->target_dev) == 0 && !a->link_down == !b->link_down &&
-           wish_equal(&a->wish, &b->wish) && g_strcmp0(a->fault, b->fault) == 0;
+    return mac_equal(a->mac, b->mac) && a->kind == b->kind &&
+           nr_address_equal(&a->ours, &b->ours) && nr_address_equal(&a->theirs, &b->theirs) &&
+           g_strcmp0(a->alias, b->alias) == 0 && g_strcmp0(a->target_dev, b->target_dev) == 0 &&
+           !a->link_down == !b->link_down && wish_equal(&a->wish, &b->wish) &&
+           g_strcmp0(a->fault, b->fault) == 0;
 }
 
 NrGuest *nr_guest_new(void)

@@ -78,6 +78,7 @@ char *nr_nic_label(const NrNic *nic);
 const char *nr_nic_kind_name(NrNicKind kind);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(NrNic, nr_nic_free)
 
+gboolean nr_address_equal(const NrAddress *a, const NrAddress *b);
 /* "127.0.0.1:12345", "*:80", "[::1]:80". New string. */
 char *nr_address_format(const NrAddress *address);
 /* Any text made fit for a terminal or a log line: control bytes, bidirectional marks and broken

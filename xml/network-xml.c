@@ -113,6 +113,22 @@ static gboolean read_l4_port(Reading *reading, guint16 *ret)
     return TRUE;
 }
 
+/* The last one of the list. */
+static gboolean check_twice(Reading *reading, const GPtrArray *addresses)
+{
+    const NrAddress *last = g_ptr_array_index(addresses, addresses->len - 1);
+
+    for (guint i = 0; i + 1 < addresses->len; i++) {
+        g_autofree char *shown = NULL;
+
+        if (!nr_address_equal(g_ptr_array_index(addresses, i), last))
+            continue;
+        shown = nr_address_format(last);
+        return refuse(reading, "%s is given twice", shown);
+    }
+    return TRUE;
+}
+
 /* Takes the host. */
 static gboolean add_address(Reading *reading, GPtrArray *addresses, char *host, guint16 l4_port)
 {
@@ -120,18 +136,8 @@ static gboolean add_address(Reading *reading, GPtrArray *addresses, char *host, 
 
     address->host = host;
     address->l4_port = l4_port;
-    for (guint i = 0; i < addresses->len; i++) {
-        const NrAddress *other = g_ptr_array_index(addresses, i);
-
-        if (other->l4_port == l4_port && strcmp(other->host, host) == 0) {
-            g_autofree char *shown = nr_address_format(address);
-
-            g_ptr_array_add(addresses, address);
-            return refuse(reading, "%s is given twice", shown);
-        }
-    }
     g_ptr_array_add(addresses, address);
-    return TRUE;
+    return check_twice(reading, addresses);
 }
 
 static gboolean read_listen(Reading *reading)
@@ -164,6 +170,36 @@ static gboolean read_udp(Reading *reading)
         return refuse(reading, "address 0.0.0.0: the one that guests' <source> has was expected");
     return read_l4_port(reading, &l4_port) &&
            add_address(reading, reading->network->udps, g_steal_pointer(&host), l4_port);
+}
+
+static gboolean read_group_host(Reading *reading, char **ret_host)
+{
+    g_autofree char *text = nr_xml_attribute(reading->node, "address");
+    g_autofree char *quoted = text ? nr_value_quote(text) : NULL;
+
+    if (!text)
+        return refuse(reading,
+                      "no address; a group from 224.0.0.0 to 239.255.255.255 was expected");
+    if (nr_value_host(text, ret_host) != NR_HOST_IPV4 || !nr_value_is_group(*ret_host))
+        return refuse(reading, "address %s: a group from 224.0.0.0 to 239.255.255.255 was expected",
+                      quoted);
+    return TRUE;
+}
+
+static gboolean read_multicast(Reading *reading)
+{
+    g_autofree char *dev = nr_xml_attribute(reading->node, "dev");
+    g_autofree char *quoted = dev ? nr_value_quote(dev) : NULL;
+    NrGroup *group = g_new0(NrGroup, 1);
+
+    g_ptr_array_add(reading->network->groups, group);
+    if (!read_group_host(reading, &group->address.host) ||
+        !read_l4_port(reading, &group->address.l4_port))
+        return FALSE;
+    if (dev && !nr_value_is_bridge_name(dev))
+        return refuse(reading, "dev %s: " NR_BRIDGE_NAME_EXPECTED " was expected", quoted);
+    group->dev = g_steal_pointer(&dev);
+    return check_twice(reading, reading->network->groups);
 }
 
 static gboolean read_match_kind(Reading *reading, int *ret)
@@ -223,6 +259,7 @@ static gboolean read_match(Reading *reading)
 static const char *const no_attributes[] = { NULL };
 static const char *const address_attributes[] = { "address", "port", NULL };
 static const char *const bridge_attributes[] = { "name", NULL };
+static const char *const multicast_attributes[] = { "address", "port", "dev", NULL };
 static const char *const match_attributes[] = { "domain", "type", "address", "port", NULL };
 
 static const NrXmlShape root_shape = { .attributes = no_attributes,
@@ -234,6 +271,7 @@ static const Element elements[] = {
     { "listen", { address_attributes, "address and port are" }, read_listen },
     { "udp", { address_attributes, "address and port are" }, read_udp },
     { "bridge", { bridge_attributes, "name is" }, read_bridge },
+    { "multicast", { multicast_attributes, "address, port and dev are" }, read_multicast },
     { "match", { match_attributes, "domain, type, address and port are" }, read_match },
 };
 
@@ -245,7 +283,8 @@ static gboolean read_element(Reading *reading)
         if (nr_xml_is(reading->node, NULL, element->name))
             return check_shape(reading, &element->shape) && element->read(reading);
     }
-    return refuse(reading, "not known here; name, listen, udp, bridge or match was expected");
+    return refuse(reading,
+                  "not known here; name, listen, udp, bridge, multicast or match was expected");
 }
 
 static gboolean read_network(Reading *reading, const xmlNode *root)

@@ -9,6 +9,15 @@ static void address_free(gpointer data)
     g_free(address);
 }
 
+static void group_free(gpointer data)
+{
+    NrGroup *group = data;
+
+    g_free(group->address.host);
+    g_free(group->dev);
+    g_free(group);
+}
+
 static void match_free(gpointer data)
 {
     NrMatch *match = data;
@@ -24,6 +33,7 @@ NrNetwork *nr_network_new(void)
 
     network->listens = g_ptr_array_new_with_free_func(address_free);
     network->udps = g_ptr_array_new_with_free_func(address_free);
+    network->groups = g_ptr_array_new_with_free_func(group_free);
     network->matches = g_ptr_array_new_with_free_func(match_free);
     return network;
 }
@@ -37,6 +47,7 @@ void nr_network_free(NrNetwork *network)
     g_free(network->bridge);
     g_ptr_array_unref(network->listens);
     g_ptr_array_unref(network->udps);
+    g_ptr_array_unref(network->groups);
     g_ptr_array_unref(network->matches);
     g_free(network);
 }

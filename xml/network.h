@@ -14,12 +14,19 @@ typedef struct {
     guint16 port_low, port_high;
 } NrMatch;
 
+/* <multicast address='230.0.0.1' port='1234' dev='lo'/>: a group that the network is one with. */
+typedef struct {
+    NrAddress address; /* first: a list of groups can be read as one of addresses */
+    char *dev;         /* where it is joined; NULL: where the route to it leads */
+} NrGroup;
+
 typedef struct {
     char *name;         /* [A-Za-z0-9][A-Za-z0-9_.-]{0,63} */
     char *file;         /* where it was read, or NULL */
     GPtrArray *listens; /* NrAddress, heap */
     GPtrArray *udps;    /* NrAddress, heap: <udp>: our side of udp NICs */
     char *bridge;       /* existing kernel bridge, or NULL */
+    GPtrArray *groups;  /* NrGroup: <multicast> */
     GPtrArray *matches; /* NrMatch */
 } NrNetwork;
 

@@ -67,6 +67,13 @@ NrHostKind nr_value_host(const char *text, char **ret)
     return NR_HOST_NAME;
 }
 
+gboolean nr_value_is_group(const char *ipv4)
+{
+    int first = atoi(ipv4);
+
+    return first >= 224 && first <= 239;
+}
+
 gboolean nr_value_is_network_name(const char *text)
 {
     if (!g_ascii_isalnum(*text) || strlen(text) > NETWORK_NAME_MAX)

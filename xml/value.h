@@ -26,6 +26,8 @@ gboolean nr_value_l4_port(const char *text, guint16 *ret);
  * digit for an IPv4 address in any of inet_aton()'s spellings, so "127.1" is 127.0.0.1 here too.
  */
 NrHostKind nr_value_host(const char *text, char **ret);
+/* Of an address as nr_value_host() gives it. */
+gboolean nr_value_is_group(const char *ipv4);
 gboolean nr_value_is_network_name(const char *text);
 /* By the kernel's rules, and ASCII: nobody can type or see the others. */
 gboolean nr_value_is_bridge_name(const char *text);

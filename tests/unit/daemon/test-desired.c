@@ -542,7 +542,39 @@ static const Row named[] = {
       "a.0: guest a|guest b|127.0.0.1:8010", .files = { LAB "<match domain='none'/>" } },
     { "metadata for a NIC that no network can have",
       "announced 1 a: mcast 239.255.1.1:5000 @lab, other\n", "a.0 refused named\n",
-      "a.0: guest a|client, server and udp", .files = { LAB "<match domain='none'/>" } },
+      "a.0: guest a|<multicast address='239.255.1.1' port='5000'/>",
+      .files = { LAB "<match domain='none'/>" } },
+    { "a file is in a group: its guests are in the network, as far as it is the one they name",
+      "running 1 a: mcast 230.0.0.1:1234, mcast 230.0.0.1:5558\n"
+      "defined - b: mcast 230.0.0.1:1234 @lab\n"
+      "running 2 c: mcast 230.0.0.1:1234 @two, mcast 230.0.0.1:1234 @bridge:br0\n"
+      "running 3 d: mcast 230.0.0.1:1234 @ignore, client 127.0.0.1:12345, mcast 230.0.0.2:1234\n",
+      "a.0 served lab\n"
+      "a.1 ignored\n"
+      "b.0 served lab\n"
+      "c.0 refused named\n"
+      "c.1 refused named\n"
+      "d.0 ignored\n"
+      "d.1 served named lab\n"
+      "d.2 served lab\n"
+      "[lab] listen:127.0.0.1:12345! mcast:230.0.0.1:1234! mcast:230.0.0.2:1234@lo!\n",
+      "a.1: <multicast address='230.0.0.1' port='5558'/>\n"
+      "c.0: guest c|230.0.0.1:1234|<multicast address='230.0.0.1' port='1234'/>\n"
+      "c.1: <multicast address='230.0.0.1' port='1234'/>",
+      .files = { LAB "<listen address='127.0.0.1' port='12345'/>"
+                     "<multicast address='230.0.0.1' port='1234'/>"
+                     "<multicast address='230.0.0.2' port='1234' dev='lo'/>",
+                 "<name>two</name><match domain='none'/>" },
+      .bridges = "br0" },
+    { "a group that is none, or has no good port",
+      "running 1 a: mcast 192.0.2.1:1234, mcast 230.0.0.1:70000, mcast 230.0.0.1:0 @lab\n",
+      "a.0 refused\n"
+      "a.1 refused\n"
+      "a.2 refused named\n",
+      "a.0: guest a|192.0.2.1|not a multicast group\n"
+      "a.1: guest a|70000\n"
+      "a.2: guest a|port 0",
+      .files = { LAB "<match domain='none'/>" } },
     { "implicit=no: what is named is served", "running 1 a: client 127.0.0.1:12345\n",
       "a.0 served named lab\n"
       "[lab] listen:127.0.0.1:12345!\n",

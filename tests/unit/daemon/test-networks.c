@@ -155,9 +155,12 @@ static void test_address_twice(World *world, gconstpointer data)
     write_network(world, "e.xml", "e", "<listen address='Host.example' port='1'/>");
     write_network(world, "f.xml", "f", "<listen address='host.example' port='1'/>");
     write_network(world, "g.xml", "g", "<listen address='host.example' port='2'/>");
-    expect(world, "a c e g",
+    write_network(world, "h.xml", "h", "<multicast address='230.0.0.1' port='1'/>");
+    write_network(world, "i.xml", "i", "<multicast address='230.0.0.1' port='1' dev='lo'/>");
+    write_network(world, "j.xml", "j", "<multicast address='230.0.0.1' port='2'/>");
+    expect(world, "a c e g h j",
            "b.xml|<listen>|*:1|network a in a.xml\nd.xml|<udp>|network c in c.xml\n"
-           "f.xml|network e in e.xml");
+           "f.xml|network e in e.xml\ni.xml|<multicast>|network h in h.xml");
 }
 
 /* A file that is added takes no name and no address from a network that is there, whatever the

@@ -210,6 +210,13 @@ char *fixture_dump_network(const NrNetwork *network)
     }
     if (network->bridge)
         g_string_append_printf(out, "  bridge '%s'\n", network->bridge);
+    for (guint i = 0; i < network->groups->len; i++) {
+        const NrGroup *group = g_ptr_array_index(network->groups, i);
+
+        dump_address(out, "  multicast", &group->address);
+        dump_text(out, "dev", group->dev);
+        g_string_append_c(out, '\n');
+    }
     for (guint i = 0; i < network->matches->len; i++)
         dump_match(out, g_ptr_array_index(network->matches, i));
     return g_string_free(out, FALSE);
