@@ -35,7 +35,7 @@
 typedef struct {
     /* options */
     char *config_file, *networks_dir, *uri, *relay_program;
-    gboolean cleanup, debug, version;
+    gboolean cleanup, retire, debug, version;
     /* modules, in the order they are made */
     GMainLoop *loop;
     NrRuntimeDir *runtime;
@@ -55,6 +55,15 @@ typedef struct {
     char *libvirt_state;
     int status;
 } Manager;
+
+/* Not while something of others is in it. */
+static void remove_runtime_dir(Manager *manager)
+{
+    (void)unlinkat(manager->runtime->fd, HOOK_SOCKET_NAME, 0);
+    (void)unlinkat(manager->runtime->fd, PATHS_CONTROL_SOCKET, 0);
+    (void)unlinkat(manager->runtime->fd, PATHS_RELAYS, AT_REMOVEDIR);
+    (void)rmdir(manager->runtime->path);
+}
 
 /* What others tell us: noted, and a pass is asked for */
 
@@ -93,6 +102,11 @@ static void on_passed(gpointer data)
     Manager *manager = data;
 
     nr_admission_look(manager->admission, FALSE);
+    if (manager->retire && nr_relays_count(manager->world.relays) == 0) {
+        nr_log(NR_LOG_INFO, "the last guest has gone; ending");
+        remove_runtime_dir(manager);
+        g_main_loop_quit(manager->loop);
+    }
 }
 
 static void on_all_guests(const GPtrArray *guests, const GPtrArray *unread, gpointer data)
@@ -224,6 +238,11 @@ static gboolean on_hangup(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
+static gboolean on_ignored(gpointer data)
+{
+    return G_SOURCE_CONTINUE;
+}
+
 /* Start */
 
 static void set_text(char **text, const char *directory, const char *name)
@@ -332,12 +351,14 @@ static gboolean start(Manager *manager, GError **error)
     manager->reconcile = nr_reconcile_new(&manager->world, on_passed, manager);
     manager->admission = nr_admission_new(&manager->world, manager->reconcile);
     load_networks(manager);
-    if (!open_control(manager, error))
+    if (!manager->retire && !open_control(manager, error))
         return FALSE;
     manager->source = nr_guest_source_new(manager->uri, &source_events, manager);
-    if (!open_hooks(manager, error))
+    /* Who retires answers nobody any more, and goes by the files that there were. */
+    if (!manager->retire && !open_hooks(manager, error))
         return FALSE;
-    watch_networks(manager);
+    if (!manager->retire)
+        watch_networks(manager);
     watch_links(manager);
     nr_relays_adopt(manager->world.relays, on_adopted, manager);
     return TRUE;
@@ -352,8 +373,7 @@ static void on_all_stopped(gpointer data)
     if (nr_relays_count(manager->world.relays) > 0) {
         manager->status = EXIT_FAILURE;
     } else {
-        (void)unlinkat(manager->runtime->fd, PATHS_RELAYS, AT_REMOVEDIR);
-        (void)rmdir(manager->runtime->path); /* not while something of others is in it */
+        remove_runtime_dir(manager);
     }
     g_main_loop_quit(manager->loop);
 }
@@ -377,8 +397,6 @@ static const NrRelaysEvents cleanup_events = { .changed = nobody_changed, .died 
 
 static void cleanup(Manager *manager)
 {
-    (void)unlinkat(manager->runtime->fd, HOOK_SOCKET_NAME, 0);
-    (void)unlinkat(manager->runtime->fd, PATHS_CONTROL_SOCKET, 0);
     nr_relays_adopt(manager->world.relays, on_cleanup_adopted, manager);
 }
 
@@ -409,6 +427,7 @@ static gboolean prepare(Manager *manager, GError **error)
     manager->world.relays = nr_relays_new(
         &manager->settings, manager->cleanup ? &cleanup_events : &relays_events, manager);
     manager->libvirt_state = g_strdup("connecting");
+    manager->world.retiring = manager->retire;
     return TRUE;
 }
 
@@ -445,7 +464,7 @@ static int run(Manager *manager)
     if (manager->cleanup) {
         cleanup(manager);
     } else {
-        g_unix_signal_add(SIGHUP, on_hangup, manager);
+        g_unix_signal_add(SIGHUP, manager->retire ? on_ignored : on_hangup, manager);
         nr_service_watchdog();
         if (!start(manager, &error))
             goto failed;
@@ -472,6 +491,8 @@ static gboolean parse_options(Manager *manager, int *argc, char ***argv, GError 
           "PATH" },
         { "cleanup", 0, 0, G_OPTION_ARG_NONE, &manager->cleanup,
           "End every relay, remove our sockets, and exit", NULL },
+        { "retire", 0, 0, G_OPTION_ARG_NONE, &manager->retire,
+          "Make nothing new, and end with the last guest that is served", NULL },
         { "debug", 0, 0, G_OPTION_ARG_NONE, &manager->debug, "Log more", NULL },
         { "version", 0, 0, G_OPTION_ARG_NONE, &manager->version, "Show the version", NULL },
         G_OPTION_ENTRY_NULL,

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include "daemon/execute.h"
 #include "daemon/log.h"
+#include "daemon/retire.h"
 #include "net/address.h"
 
 #define TICK_SECONDS 5
@@ -254,6 +255,8 @@ static GPtrArray *compute_plan(const NrReconcile *reconcile, const NrDesired *de
         if (!is_left_alone(reconcile, desired->networks->pdata[i]))
             g_ptr_array_add(networks, desired->networks->pdata[i]);
     actions = nr_plan_new(&ours, actual);
+    if (reconcile->world->retiring)
+        nr_retire_plan(actions);
     hold_back(reconcile, actions);
     return actions;
 }
@@ -349,9 +352,11 @@ static void begin_pass(NrReconcile *reconcile)
 
     nr_desired_free(reconcile->desired);
     reconcile->desired = compute_desired(reconcile->world);
+    actual = nr_relays_snapshot(reconcile->world->relays);
+    if (reconcile->world->retiring)
+        nr_retire_desired(reconcile->desired, actual);
     complain(reconcile);
     nr_attempts_keep(reconcile->attempts, reconcile->desired);
-    actual = nr_relays_snapshot(reconcile->world->relays);
     nr_attempts_settle(reconcile->attempts, actual);
     retry_guests(reconcile);
     nr_execute(reconcile->world->relays, compute_plan(reconcile, reconcile->desired, actual),

@@ -20,6 +20,7 @@ typedef struct {
     NrResolver *resolver;
     NrPolicy *policy;
     NrNetworks *networks;
+    gboolean retiring;    /* nothing new is made, see retire.h */
     char *settings_fault; /* what is wrong with the settings file since the last reload, or NULL */
 } NrWorld;
 
