@@ -7,9 +7,10 @@ set -eu
 usage()
 {
     cat <<END
-usage: contrib/install-packages.sh [--list | --missing] [build | run | test | bench]...
+usage: contrib/install-packages.sh [--list | --missing] [build | package | run | test | bench]...
 Installs those Debian packages that are missing, of the purposes named, or of all.
   build      to compile netrelay
+  package    to make a Debian package of it, beside the former
   run        to run it, with libvirt and QEMU
   test       to run its tests, beside the other two
   bench      to run its benchmark, which compares it with other programs
@@ -32,6 +33,9 @@ packages_for()
             libnl-3-dev libnl-route-3-dev libseccomp-dev libcap-ng-dev libjson-glib-dev \
             libslirp-dev libvdeplug-dev
         ;;
+    package)
+        echo build-essential debhelper lintian debootstrap
+        ;;
     run)
         # The last four make the demo's guests and show what they do.
         echo libvirt-daemon-system libvirt-clients qemu-system-x86 dbus \
@@ -45,7 +49,7 @@ packages_for()
         echo python3 vde2 iperf3 iputils-ping cpio
         ;;
     *)
-        die "there is no purpose '$1', only build, run, test and bench"
+        die "there is no purpose '$1', only build, package, run, test and bench"
         ;;
     esac
 }

@@ -1,0 +1,153 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the package promises, without building it: its facts, and a removal under running guests.
+
+tests/long/package.py builds, installs and purges it in a clean Debian.
+"""
+
+import os
+import re
+import shutil
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+
+import lab
+import links
+import tap
+from guest import client_nic, server_nic
+from host import PrivateHost
+from install import TREE
+from lab import PORT, address, mac
+from process import ours, run
+from wait import eventually
+
+BRIDGED = f"""<network><name>lab</name><listen address='127.0.0.1' port='{PORT}'/>
+<bridge name='br0'/></network>"""
+PROGRAMS = ("/usr/sbin/netrelayd", "/usr/bin/netrelayctl", "/usr/bin/netrelay")
+KEPT = "/run/removed"
+RETIRED = "/run/netrelayd-retired.pid"
+# What dh's build system and Debian's own list of build-essential packages stand for.
+ESSENTIAL = {"gcc", "libc6-dev"}
+DEBHELPER = {"debhelper-compat", "dh-sequence-installsysusers"}
+
+
+def read(path):
+    with open(f"{TREE}/{path}") as file:
+        return file.read()
+
+
+def test_package_needs_what_the_build_needs():
+    """The package's build dependencies are the ones that contrib/install-packages.sh installs"""
+    listed = run([f"{TREE}/contrib/install-packages.sh", "--list", "build"]).stdout.split()
+    text = re.search(r"^Build-Depends:(.*?)^\S", read("debian/control"), re.M | re.S).group(1)
+    depends = {word.split()[0] for word in text.replace("\n", " ").split(",")}
+    assert depends - DEBHELPER == set(listed) - ESSENTIAL, depends ^ set(listed)
+
+
+def test_package_version():
+    """The package has the program's version"""
+    version = re.search(r"^  version: '(.*?)'", read("meson.build"), re.M).group(1)
+    assert read("debian/changelog").startswith(f"netrelay ({version}) ")
+
+
+def listens(l4_port):
+    """Whether somebody listens there; a connection to ask would be one too many for a guest's."""
+    return bool(run(["ss", "-Htln", f"sport = {l4_port}"]).stdout.strip())
+
+
+def script(name, word):
+    """Runs a script of the package as dpkg does, without what debhelper adds for systemd."""
+    return run(["sh", f"{TREE}/debian/netrelay.{name}", word]).stdout
+
+
+def remove_package():
+    """Settings stay, and so does the hook, which is one. Returns what is said."""
+    said = script("prerm", "remove")
+    os.makedirs(KEPT)
+    for path in PROGRAMS:
+        shutil.copy(path, KEPT)
+        os.unlink(path)
+    script("postrm", "remove")
+    return said
+
+
+def install_package():
+    for path in PROGRAMS:
+        shutil.copy(f"{KEPT}/{os.path.basename(path)}", path)
+    script("postinst", "configure")
+
+
+@tap.timeout(120)
+def test_removed_under_guests(host):
+    """Removed while guests run: no ping is lost, the last guest takes all along"""
+    links.add_bridge("br0", [f"{address(100)}/24"])
+    host.write_network("lab", BRIDGED)
+    host.libvirtd()
+    daemon = host.netrelayd()
+    guests = {n: lab.numbered(host, n, client_nic(PORT, mac(n))) for n in (1, 2)}
+    for guest in guests.values():
+        guest.boot()
+    lab.all_meet(guests)
+    flow = guests[1].start_pings(address(2))
+    flow.wait_replies(5)
+    said = remove_package()
+    assert "  vm1\n  vm2\n" in said and daemon.ended(), said
+    eventually(lambda: not listens(PORT), 10, "the address is free")
+    flow.wait_replies(10)
+    sent, received = flow.stop()
+    assert sent == received, f"{received} of {sent} pings answered"
+    guests[1].reaches(address(100))
+
+    late = lab.numbered(host, 3, client_nic(PORT, mac(3)))
+    late.start()                    # and is deaf: QEMU does not mind that nobody is there
+    late.destroy()
+    server = lab.numbered(host, 4, server_nic(PORT, mac(4)))
+    server.boot()
+    assert listens(PORT)
+    server.destroy()
+
+    guests[1].destroy()
+    guests[2].reaches(address(100))
+    assert ours("netrelayd") and ours("netrelay")
+    guests[2].destroy()
+    host.expect_nothing_left(foreign=["br0", "lo"])
+    assert not os.path.exists("/run/netrelay")
+    script("postrm", "purge")
+    assert not os.path.exists("/etc/netrelay") and not os.path.exists(RETIRED)
+    plain = host.guest("plain")
+    plain.start()
+    plain.destroy()
+
+
+@tap.timeout(120)
+def test_installed_again_under_guests(host):
+    """Removed and installed again while a guest runs: the new manager takes it over"""
+    host.libvirtd()
+    host.netrelayd()
+    guests = {1: lab.numbered(host, 1, client_nic(PORT, mac(1)))}
+    guests[1].boot()
+    relays = ours("netrelay")
+    remove_package()
+    eventually(lambda: not listens(PORT), 10, "the address is free")
+    install_package()
+    assert not ours("netrelayd"), "there are two managers"
+    host.netrelayd()
+    lab.expect_row(host, guest="vm1", state="connected")
+    guests[2] = lab.numbered(host, 2, client_nic(PORT, mac(2)))
+    guests[2].boot()
+    lab.all_meet(guests)
+    assert ours("netrelay") == relays
+
+
+@tap.timeout(60)
+def test_removed_without_guests(host):
+    """Removed when no guest runs, and no libvirtd: nothing is left"""
+    host.netrelayd()
+    assert not remove_package()
+    host.expect_nothing_left(foreign=["lo"])
+    assert not os.path.exists("/run/netrelay")
+
+
+if __name__ == "__main__":
+    tap.main(PrivateHost())
