@@ -57,7 +57,7 @@ static void examine(GPtrArray *findings, const NrCall *call)
 {
     g_auto(NrSilence) silence = { 0 };
     g_autoptr(GVariant) reply =
-        nr_manager_ask(call, "Status", "(aa{sv}a{sv})", STATUS_TIMEOUT_MS, &silence);
+        nr_manager_ask(call, "Status", NULL, "(aa{sv}a{sv})", STATUS_TIMEOUT_MS, &silence);
     g_autoptr(GVariant) rows = reply ? g_variant_get_child_value(reply, 0) : NULL;
     g_autoptr(GVariant) summary = reply ? g_variant_get_child_value(reply, 1) : NULL;
 

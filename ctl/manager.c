@@ -104,10 +104,13 @@ static gboolean is_late(const GError *error)
            g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_TIMEOUT);
 }
 
-static void explain(const NrCall *call, const GError *error, NrSilence *ret)
+static void explain(const NrCall *call, GError *error, NrSilence *ret)
 {
     const char *dir = call->runtime_dir;
+    gboolean told = g_dbus_error_is_remote_error(error) &&
+                    g_error_matches(error, G_IO_ERROR, G_IO_ERROR_FAILED);
 
+    g_dbus_error_strip_remote_error(error);
     ret->code = is_absent(error) || is_late(error) ? NR_EXIT_ABSENT : NR_EXIT_FAILED;
     if (is_absent(error)) {
         ret->text = g_strdup_printf("netrelayd is not running (nobody answers in %s)", dir);
@@ -119,6 +122,8 @@ static void explain(const NrCall *call, const GError *error, NrSilence *ret)
         ret->text = g_strdup_printf("the sockets in %s are not for this user", dir);
         ret->cure =
             g_strdup_printf("call netrelayctl as %s", call->uid == 0 ? "root" : "their owner");
+    } else if (told) {
+        ret->text = g_strdup(error->message); /* the manager's own sentence */
     } else {
         ret->text = g_strdup_printf("netrelayd in %s: %s", dir, error->message);
     }
@@ -146,34 +151,40 @@ static GDBusConnection *connect_to(const NrCall *call, GError **error)
     return connect_within(address, CONNECT_TIMEOUT_MS, error);
 }
 
-GVariant *nr_manager_ask(const NrCall *call, const char *method, const char *reply_type,
-                         int timeout_ms, NrSilence *ret_silence)
+GVariant *nr_manager_ask(const NrCall *call, const char *method, GVariant *parameters,
+                         const char *reply_type, int timeout_ms, NrSilence *ret_silence)
 {
+    g_autoptr(GVariant) owned = parameters ? g_variant_ref_sink(parameters) : NULL;
     g_autoptr(GError) error = NULL;
     g_autoptr(GDBusConnection) connection = connect_to(call, &error);
     GVariant *reply = NULL;
 
     *ret_silence = (NrSilence){ .code = NR_EXIT_DONE };
     if (connection)
-        reply = g_dbus_connection_call_sync(connection, NULL, OBJECT_PATH, INTERFACE, method, NULL,
+        reply = g_dbus_connection_call_sync(connection, NULL, OBJECT_PATH, INTERFACE, method, owned,
                                             G_VARIANT_TYPE(reply_type), G_DBUS_CALL_FLAGS_NONE,
                                             timeout_ms, NULL, &error);
-    if (!reply && error)
-        g_dbus_error_strip_remote_error(error);
     if (!reply)
         explain(call, error, ret_silence);
     return reply;
 }
 
-GVariant *nr_manager_call(const NrCall *call, const char *method, const char *reply_type,
-                          int timeout_ms, gboolean quiet, NrExit *ret_code)
+GVariant *nr_manager_call_with(const NrCall *call, const char *method, GVariant *parameters,
+                               const char *reply_type, int timeout_ms, gboolean quiet,
+                               NrExit *ret_code)
 {
     g_auto(NrSilence) silence = { 0 };
-    GVariant *reply = nr_manager_ask(call, method, reply_type, timeout_ms, &silence);
+    GVariant *reply = nr_manager_ask(call, method, parameters, reply_type, timeout_ms, &silence);
 
     *ret_code = silence.code;
     if (!reply && !quiet)
         nr_complain("%s%s%s", silence.text, silence.cure ? "; " : "",
                     silence.cure ? silence.cure : "");
     return reply;
+}
+
+GVariant *nr_manager_call(const NrCall *call, const char *method, const char *reply_type,
+                          int timeout_ms, gboolean quiet, NrExit *ret_code)
+{
+    return nr_manager_call_with(call, method, NULL, reply_type, timeout_ms, quiet, ret_code);
 }

@@ -21,13 +21,16 @@ void nr_silence_clear(NrSilence *silence);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(NrSilence, nr_silence_clear)
 
 /* Calls a method of org.netrelay.Manager1, and does not wait for ever. NULL: *ret_silence says
- * why. */
-GVariant *nr_manager_ask(const NrCall *call, const char *method, const char *reply_type,
-                         int timeout_ms, NrSilence *ret_silence);
+ * why. parameters: a tuple, floating; or NULL. */
+GVariant *nr_manager_ask(const NrCall *call, const char *method, GVariant *parameters,
+                         const char *reply_type, int timeout_ms, NrSilence *ret_silence);
 /*
  * The same. NULL after it has said why to a person, and *ret_code is the exit code then. `quiet`
  * says nothing (for completion).
  */
+GVariant *nr_manager_call_with(const NrCall *call, const char *method, GVariant *parameters,
+                               const char *reply_type, int timeout_ms, gboolean quiet,
+                               NrExit *ret_code);
 GVariant *nr_manager_call(const NrCall *call, const char *method, const char *reply_type,
                           int timeout_ms, gboolean quiet, NrExit *ret_code);
 
