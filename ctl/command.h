@@ -68,6 +68,7 @@ NrExit nr_plan_xml_run(const NrCall *call); /* plan --xml */
 NrExit nr_reload_run(const NrCall *call);
 NrExit nr_graph_run(const NrCall *call);
 NrExit nr_doctor_run(const NrCall *call);
+NrExit nr_revive_run(const NrCall *call);
 NrExit nr_hook_run(const NrCall *call);
 NrExit nr_net_define_run(const NrCall *call);
 NrExit nr_net_undefine_run(const NrCall *call);

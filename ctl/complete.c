@@ -70,8 +70,8 @@ static void offer_options(const NrCommand *command, const char *prefix)
     }
 }
 
-/* Networks and guests that are there now. */
-static void offer_names(const NrCall *call, const char *prefix)
+/* Guests that are there now, and networks where they can be meant. */
+static void offer_names(const NrCall *call, gboolean networks, const char *prefix)
 {
     NrExit code;
     g_autoptr(GVariant) reply =
@@ -85,7 +85,7 @@ static void offer_names(const NrCall *call, const char *prefix)
 
         g_variant_lookup(row, "network", "&s", &network);
         g_variant_lookup(row, "guest", "&s", &guest);
-        if (g_hash_table_add(seen, g_strdup(network)))
+        if (networks && g_hash_table_add(seen, g_strdup(network)))
             offer(network, prefix);
         if (g_hash_table_add(seen, g_strdup(guest)))
             offer(guest, prefix);
@@ -154,8 +154,8 @@ NrExit nr_complete_run(const NrCall *asked)
         offer_options(command, prefix);
     else if (!command)
         offer_commands(&call, prefix);
-    else if (command->run == nr_status_run)
-        offer_names(&call, prefix);
+    else if (command->run == nr_status_run || command->run == nr_revive_run)
+        offer_names(&call, command->run == nr_status_run, prefix);
     else if (takes_network(command))
         offer_networks(&call, prefix);
     else if (takes_ports(command))

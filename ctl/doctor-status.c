@@ -55,9 +55,7 @@ static void look_at_waiting(GPtrArray *findings, GVariant *rows, GVariant *row)
     if (!has(row, "guest_state", "running") || !has(row, "kind", "client") ||
         has_unknown(rows, nr_row_text(row, "network")))
         return;
-    cure = g_strdup_printf("virsh managedsave %s, then virsh start %s: its new QEMU connects, and "
-                           "the guest goes on where it was",
-                           word, word);
+    cure = g_strdup_printf("netrelayctl revive %s", word);
     nr_findings_add(
         findings, "deaf", guest, cure,
         "guest %s, NIC %s: it is deaf, for nobody listened on %s when it started, or its "

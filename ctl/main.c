@@ -19,6 +19,8 @@ static const NrCommand commands[] = {
       NR_OPTIONS_ASKING, 0, 0, nr_reload_run },
     { "doctor", "", "find what is wrong, and say what to do about it; exit code 1 if there is any",
       NR_OPTIONS_ASKING | NR_OPTION_JSON, 0, 0, nr_doctor_run },
+    { "revive", "GUEST", "save a deaf guest and start it where it was, so that it connects anew",
+      NR_OPTIONS_ASKING, 1, 1, nr_revive_run },
     { "graph", "", "print who talks to whom, for graphviz (its dot draws it with --svg)",
       NR_OPTIONS_ASKING | NR_OPTION_JSON | NR_OPTION_SVG, 0, 0, nr_graph_run },
     { "net-define", "FILE", "make a network of this file, or put it in place of the one so named",

@@ -8,6 +8,7 @@
 #include "common/paths.h"
 #include "daemon/manager-dbus.h" /* generated */
 #include "daemon/log.h"
+#include "daemon/revive.h"
 #include "daemon/status.h"
 
 #define OBJECT_PATH     "/org/netrelay/Manager1"
@@ -175,6 +176,31 @@ static gboolean on_networks(NrDbusManager1 *manager, GDBusMethodInvocation *invo
     return TRUE;
 }
 
+/* The API may be gone when a guest is back: the invocation holds what it needs. */
+static void on_revived(const char *failure, gpointer data)
+{
+    GDBusMethodInvocation *invocation = data;
+
+    if (failure) {
+        g_autofree char *text = g_utf8_make_valid(failure, -1);
+
+        g_dbus_method_invocation_return_error_literal(invocation, G_IO_ERROR, G_IO_ERROR_FAILED,
+                                                      text);
+    } else {
+        g_dbus_method_invocation_return_value(invocation, NULL);
+    }
+}
+
+static gboolean on_revive(NrDbusManager1 *manager, GDBusMethodInvocation *invocation,
+                          const char *guest, gpointer data)
+{
+    NrControlApi *api = data;
+
+    nr_log(NR_LOG_INFO, "guest %s is saved and started again, as somebody asked for", guest);
+    nr_revive(api->parts->uri, guest, on_revived, invocation);
+    return TRUE;
+}
+
 /* Connections */
 
 static gboolean on_allow_mechanism(GDBusAuthObserver *observer, const char *mechanism,
@@ -240,6 +266,7 @@ NrControlApi *nr_control_api_new(int dir_fd, const NrControlParts *parts, GError
     g_signal_connect(api->manager, "handle-plan", G_CALLBACK(on_plan), api);
     g_signal_connect(api->manager, "handle-reload", G_CALLBACK(on_reload), api);
     g_signal_connect(api->manager, "handle-networks", G_CALLBACK(on_networks), api);
+    g_signal_connect(api->manager, "handle-revive", G_CALLBACK(on_revive), api);
     g_signal_connect(api->server, "new-connection", G_CALLBACK(on_connection), api);
     g_dbus_server_start(api->server);
     return api;

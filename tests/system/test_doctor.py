@@ -14,8 +14,8 @@ import links
 import tap
 from guest import client_nic, server_nic, udp_nic
 from host import PrivateHost
-from lab import PORT, mac
-from process import run
+from lab import PORT, address, mac
+from process import run, tail
 from wait import eventually
 
 HOOK = "/etc/libvirt/hooks/qemu.d/50-netrelay"
@@ -86,18 +86,48 @@ def test_hook(host):
 
 @tap.timeout(90)
 def test_deaf_guest(host):
-    """A4: a guest that started when nobody listened; libvirt's managed save is the cure"""
+    """A guest that started when nobody listened is revived: it answers, and has not booted"""
     host.libvirtd()
-    guest = lab.numbered(host, 1, client_nic(PORT, mac(1)))
-    guest.start()
+    deaf = lab.numbered(host, 1, client_nic(PORT, mac(1)))
+    deaf.boot()
     host.netrelayd()
+    other = lab.numbered(host, 2, client_nic(PORT, mac(2)))
+    other.boot()
     (found,) = expect_only(host, ("deaf", "vm1"))
     assert f"127.0.0.1:{PORT}" in found["text"] and mac(1) in found["text"], found
-    host.virsh("managedsave", "vm1")
-    expect_only(host)
-    host.virsh("start", "vm1")
+    assert found["cure"] == "netrelayctl revive vm1", found
+    host.netrelayctl("revive", "vm1")
     lab.expect_row(host, guest="vm1", state="connected")
+    other.reaches(address(1))
+    assert "netrelay-guest: up" not in tail(deaf.log), tail(deaf.log)   # libvirt made it anew
     expect_only(host)
+
+
+@tap.timeout(60)
+def test_revive_in_a_session(host):
+    """Without privilege, and a name that a shell would take apart"""
+    session = host.session(runtime_dir=True)
+    guest = session.guest("-x;$(id)", [client_nic(PORT, mac(1))])
+    guest.start()
+    session.netrelayd()
+    (found,) = expect_only(session, ("deaf", "-x;$(id)"))
+    run(["sh", "-c", found["cure"]], user=session.user, env=session.env)
+    expect_only(session)
+
+
+def test_revive_refused(host):
+    """No such guest, one that does not run, one that libvirt cannot save: a sentence, and exit 1"""
+    host.libvirtd()
+    host.netrelayd()
+    host.guest("idle", [client_nic(PORT, mac(1))])
+    passing = host.guest("passing", [client_nic(PORT, mac(2))], define=False)
+    with host.file_with(passing.xml) as path:
+        host.virsh("create", path)
+    for name, word in (("nobody", "no guest"), ("idle", "does not run"), ("passing", "transient")):
+        answer = host.netrelayctl("revive", name, check=False)
+        assert answer.returncode == 1 and word in answer.stderr, answer
+        assert answer.stderr.startswith("netrelayctl: ") and answer.stderr.count("\n") == 1, answer
+    assert host.virsh("domstate", "passing").stdout.strip() == "running"
 
 
 def test_foreign(host):
