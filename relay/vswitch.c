@@ -112,15 +112,17 @@ static bool passes_on(const struct vswitch *sw, struct mac dst)
     return sw->mode == VSWITCH_HUB || !is_pause(dst);
 }
 
-/* Where it is to go: a slot, VERDICT_FLOOD or VERDICT_NONE. */
-static uint16_t find_way(struct vswitch *sw, uint16_t in, struct mac dst)
+/* Where it is to go: a slot, VERDICT_FLOOD or VERDICT_NONE. To itself a station sends to test its
+ * link, and says by it that the address is behind this port, whatever is known so far. */
+static uint16_t find_way(struct vswitch *sw, uint16_t in, struct frame frame)
 {
+    struct mac dst = frame_dst(frame);
     uint16_t out = FDB_NONE;
 
     if (mac_is_multicast(dst))
         return passes_on(sw, dst) ? VERDICT_FLOOD : VERDICT_NONE;
     if (sw->mode == VSWITCH_SWITCH)
-        out = fdb_find(&sw->fdb, dst, now_s(sw));
+        out = mac_equal(dst, frame_src(frame)) ? in : fdb_find(&sw->fdb, dst, now_s(sw));
     if (out == FDB_NONE)
         return VERDICT_FLOOD;
     return out == in ? VERDICT_NONE : out;
@@ -172,7 +174,7 @@ uint16_t vswitch_input(struct vswitch *sw, uint16_t in, struct frame frame,
         return VERDICT_NONE;
     if (sw->ports[in].checks && !may_enter(sw, in, frame, rx))
         return VERDICT_NONE;
-    out = find_way(sw, in, frame_dst(frame));
+    out = find_way(sw, in, frame);
     if (out == VERDICT_FLOOD)
         view = view_of(sw, in, frame);
     if (view == LOOPGUARD_TOO_MANY) {

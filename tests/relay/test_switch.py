@@ -90,6 +90,21 @@ def test_A3_a_station_behind_the_senders_own_port():
             guest.silent(0.1)
 
 
+def test_A3_a_station_that_sends_to_itself():
+    """once, in runs, and after it has moved: nobody hears of it, and where it is now is known"""
+    relay, one, two, three = switch(3)
+    with relay:
+        introduce(one, two, three)
+        to_itself = frame(mac(1), mac(1), size=60)
+        for sender, others in ((one, (two, three)), (two, (one, three))):
+            sender.send(to_itself, to_itself, to_itself)
+            said = frame(mac(1), mac(3), size=60)
+            three.send(said)
+            sender.expect(said)
+            for other in others:
+                other.silent(0.05)
+
+
 def test_A3_a_hub_repeats_to_all():
     """--hub: a known unicast still reaches every port"""
     relay, *guests = switch(3, "--hub")

@@ -60,6 +60,21 @@ static void test_switch(void)
     end();
 }
 
+/* A station that sends to itself is heard by nobody, wherever it was seen before. It is learned. */
+static void test_to_itself(void)
+{
+    begin(VSWITCH_SWITCH);
+    g_assert_cmpuint(input(1, "52:54:00:00:00:01", 1), ==, VERDICT_NONE);
+    g_assert_cmpuint(input(2, "52:54:00:00:00:01", 2), ==, 1);
+    g_assert_cmpuint(input(3, "52:54:00:00:00:01", 1), ==, VERDICT_NONE); /* not to port 1 */
+    g_assert_cmpuint(input(2, "52:54:00:00:00:01", 2), ==, 3);
+    g_assert_cmpuint(rx.rx_frames, ==, 4);
+    end();
+    begin(VSWITCH_WIRE);
+    g_assert_cmpuint(input(1, "52:54:00:00:00:01", 1), ==, VERDICT_FLOOD);
+    end();
+}
+
 /* The sixteen link-local groups, and their neighbours, which are nothing special. */
 static void test_link_local(void)
 {
@@ -234,6 +249,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/vswitch/switch", test_switch);
+    g_test_add_func("/vswitch/to-itself", test_to_itself);
     g_test_add_func("/vswitch/link-local", test_link_local);
     g_test_add_func("/vswitch/transparent", test_transparent);
     g_test_add_func("/vswitch/rules", test_rules);
