@@ -48,7 +48,8 @@ static void load_addresses(NrDecision *d, NrSegment *segment, const GPtrArray *a
             if (nr_place_iter_next(&iter))
                 break;
             nr_place_index_add(files, &place, segment);
-            nr_decision_own(d, owners, &place, segment, NULL);
+            if (!segment->file->stopped)
+                nr_decision_own(d, owners, &place, segment, NULL);
             break;
         }
     }
@@ -214,11 +215,26 @@ static NrClaimKind claim_by_file(NrDecision *d, NrCase *c)
     return NR_CLAIM_NONE;
 }
 
-NrClaimKind nr_claims_find(NrDecision *d, NrCase *c, char **ret_reason)
+static NrClaimKind claim_named(NrDecision *d, NrCase *c, char **ret_reason)
 {
     if (c->nic->wish.network)
         return claim_network(d, c, ret_reason);
     if (c->nic->wish.bridge)
         return claim_bridge(d, c, ret_reason);
     return claim_by_file(d, c);
+}
+
+/* A stopped network keeps what it claims, so that nothing of it becomes a network by itself. */
+NrClaimKind nr_claims_find(NrDecision *d, NrCase *c, char **ret_reason)
+{
+    NrClaimKind kind = claim_named(d, c, ret_reason);
+    const NrNetwork *file = kind == NR_CLAIM_NETWORK ? c->claim->file : NULL;
+
+    if (!file || !file->stopped)
+        return kind;
+    c->claim = NULL;
+    c->binding->stopped = g_strdup(file->name);
+    *ret_reason = g_strdup_printf("the network %s is stopped; netrelayctl net-start %s starts it",
+                                  file->name, file->name);
+    return NR_CLAIM_REFUSED;
 }

@@ -35,6 +35,7 @@ static void binding_free(gpointer data)
     g_free(binding->network);
     g_free(binding->endpoint);
     g_free(binding->peer_guest);
+    g_free(binding->stopped);
     g_free(binding->reason);
     g_free(binding);
 }
@@ -415,6 +416,8 @@ static void want_of_files(NrDecision *d)
         const NrNetwork *file = g_ptr_array_index(d->input->networks, i);
         NrSegment *segment = g_hash_table_lookup(d->segments, file->name);
 
+        if (file->stopped)
+            continue;
         want_listens_of_file(d, segment);
         for (guint k = 0; k < file->groups->len; k++) {
             g_autofree char *text = mcast_text(g_ptr_array_index(file->groups, k));
@@ -440,7 +443,7 @@ static int compare_networks(gconstpointer a, gconstpointer b)
 static gboolean is_wanted(const NrSegment *segment)
 {
     return segment->network->endpoints->len || segment->held ||
-           (segment->file && segment->file->listens->len);
+           (segment->file && segment->file->listens->len && !segment->file->stopped);
 }
 
 static void hand_out_networks(NrDecision *d, NrDesired *desired)

@@ -52,6 +52,7 @@ typedef struct {
     char *network;     /* SERVED: the network's name */
     char *endpoint;   /* SERVED: canonical text of its endpoint (shared by all NICs that dial it) */
     char *peer_guest; /* DIRECT: the other guest's name */
+    char *stopped;    /* REFUSED: its network, which a person has stopped and that lets go of it */
     char *reason;     /* one sentence for a person, without full stop; NULL for SERVED */
 } NrBinding;
 

@@ -59,6 +59,7 @@ static NrNetwork *network_copy(const NrNetwork *network)
     copy->name = g_strdup(network->name);
     copy->file = g_strdup(network->file);
     copy->bridge = g_strdup(network->bridge);
+    copy->stopped = network->stopped;
     copy_addresses(copy->listens, network->listens);
     copy_addresses(copy->udps, network->udps);
     for (guint i = 0; i < network->groups->len; i++) {

@@ -27,7 +27,7 @@ typedef struct {
     GHashTable *wanted;  /* name -> NrDesiredNetwork, borrowed */
     GHashTable *present; /* name -> NrActualNetwork, borrowed */
     GHashTable *as_is;   /* set of NrActualEndpoint that stay */
-    GHashTable *guests;  /* set of labels: NICs of running guests that dial */
+    GHashTable *guests;  /* label -> NrBinding: NICs of running guests that dial */
     GPtrArray *stale;    /* Stale, owns */
     NrPlaceIndex *tcp;   /* Stale by the address it holds: LISTEN its own, TCP the far end's */
     NrPlaceIndex *udp;
@@ -83,12 +83,22 @@ static void index_guests(Plan *plan)
     char mac[MAC_TEXT_MAX];
 
     for (guint i = 0; i < plan->desired->bindings->len; i++) {
-        const NrBinding *binding = g_ptr_array_index(plan->desired->bindings, i);
+        NrBinding *binding = g_ptr_array_index(plan->desired->bindings, i);
 
         if (binding->nic->kind == NR_NIC_DIALS && nr_guest_is_active(binding->guest))
-            g_hash_table_add(plan->guests, g_strconcat(binding->guest->uuid, "/",
-                                                       mac_format(binding->nic->mac, mac), NULL));
+            g_hash_table_insert(
+                plan->guests,
+                g_strconcat(binding->guest->uuid, "/", mac_format(binding->nic->mac, mac), NULL),
+                binding);
     }
+}
+
+/* A guest that still runs has its connection in the network, and nobody has told it to let go. */
+static gboolean keeps(const Plan *plan, const NrActualNetwork *network, const char *label)
+{
+    const NrBinding *binding = label ? g_hash_table_lookup(plan->guests, label) : NULL;
+
+    return binding && g_strcmp0(binding->stopped, network->name) != 0;
 }
 
 /* FALSE: a guest that still runs has its connection in it. */
@@ -99,7 +109,7 @@ static gboolean may_stop(const Plan *plan, const NrActualNetwork *network)
     for (guint i = 0; i < network->ports->len; i++) {
         const NrActualPort *port = g_ptr_array_index(network->ports, i);
 
-        if (port->label && g_hash_table_contains(plan->guests, port->label))
+        if (keeps(plan, network, port->label))
             return FALSE;
     }
     return TRUE;

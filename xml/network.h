@@ -28,6 +28,7 @@ typedef struct {
     char *bridge;       /* existing kernel bridge, or NULL */
     GPtrArray *groups;  /* NrGroup: <multicast> */
     GPtrArray *matches; /* NrMatch */
+    gboolean stopped;   /* a person has stopped it: no file says so */
 } NrNetwork;
 
 NrNetwork *nr_network_new(void);

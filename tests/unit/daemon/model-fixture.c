@@ -176,11 +176,13 @@ GPtrArray *fixture_networks(const char *const *bodies)
     GPtrArray *networks = g_ptr_array_new_with_free_func(free_network);
 
     for (; bodies && *bodies; bodies++) {
-        g_autofree char *xml = g_strdup_printf("<network>%s</network>", *bodies);
+        gboolean stopped = **bodies == '!';
+        g_autofree char *xml = g_strdup_printf("<network>%s</network>", *bodies + stopped);
         g_autoptr(GError) error = NULL;
         NrNetwork *network = nr_network_xml_parse(xml, strlen(xml), "test.xml", &error);
 
         g_assert_no_error(error);
+        network->stopped = stopped;
         g_ptr_array_add(networks, network);
     }
     return networks;

@@ -436,6 +436,18 @@ static const Row named[] = {
       .files = { LAB "<listen address='127.0.0.1' port='12345'/><udp address='127.0.0.1' "
                      "port='5601'/>",
                  "<name>two</name><match domain='none'/>" } },
+    { "a stopped network keeps what it names, and has nothing",
+      "running 1 a: client 127.0.0.1:12345, server 127.0.0.1:23456\n"
+      "announced 2 b: udp 127.0.0.1:5601>127.0.0.1:5602 @lab\n",
+      "a.0 refused named\n"
+      "a.1 refused named\n"
+      "b.0 refused named\n",
+      "b.0: guest b|the network lab is stopped; netrelayctl net-start lab starts it",
+      .files = { "!" LAB "<listen address='127.0.0.1' port='12345'/><bridge name='br0'/>"
+                 "<match type='server'/>" } },
+    { "the address of a stopped network is free for a guest",
+      "announced 1 a: server 127.0.0.1:12345\n", "a.0 unconnected\n",
+      .files = { "!" LAB "<listen address='127.0.0.1' port='12345'/>" } },
     { "metadata names a network that is not there",
       "announced 1 a: client 127.0.0.1:12345 @nowhere\n", "a.0 refused named\n",
       "a.0: guest a|52:54:00:01:00:00|127.0.0.1:12345|nowhere|/etc/netrelay/networks" },

@@ -91,6 +91,28 @@ static void test_all_kinds(void)
     pass(actual, "", NULL, "lab: stop the relay\n");
 }
 
+/* It lets go of its guests' connections; one that the guest has elsewhere is not its to end. */
+static void test_stopped(void)
+{
+    static const char *const up[] = { "<name>lab</name><listen address='127.0.0.1' port='1'/>",
+                                      NULL };
+    static const char *const down[] = { "!<name>lab</name><listen address='127.0.0.1' port='1'/>",
+                                        NULL };
+    const char *guest = "running 1 a: client 127.0.0.1:1\n";
+    g_autoptr(NrActual) actual = nr_actual_new();
+    g_autoptr(NrActual) elsewhere = nr_actual_new();
+
+    pass(actual, guest, up, "lab: start a relay\nlab: listen on 127.0.0.1:1\n");
+    accept_guest(actual, "lab", "listen:127.0.0.1:1", FIRST_NIC);
+    pass(actual, guest, down, "lab: stop the relay\n");
+    pass(actual, guest, up, "lab: start a relay\nlab: listen on 127.0.0.1:1\n");
+
+    pass(elsewhere, guest, NULL,
+         "127.0.0.1:1: start a relay\n127.0.0.1:1: listen on 127.0.0.1:1\n");
+    accept_guest(elsewhere, "127.0.0.1:1", "listen:127.0.0.1:1", FIRST_NIC);
+    pass(elsewhere, guest, down, "127.0.0.1:1: stop listening on 127.0.0.1:1\n");
+}
+
 /* The new network is up before the old one goes. */
 static void test_make_before_break(void)
 {
@@ -413,6 +435,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/plan/a guest comes and goes", test_comes_and_goes);
     g_test_add_func("/plan/all kinds of endpoints", test_all_kinds);
+    g_test_add_func("/plan/a stopped network", test_stopped);
     g_test_add_func("/plan/make before break", test_make_before_break);
     g_test_add_func("/plan/attach before detach", test_attach_before_detach);
     g_test_add_func("/plan/a conflict stops first", test_conflict_stops_first);
