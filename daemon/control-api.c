@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "common/paths.h"
+#include "daemon/control-networks.h"
 #include "daemon/manager-dbus.h" /* generated */
 #include "daemon/log.h"
 #include "daemon/revive.h"
@@ -148,31 +149,62 @@ static gboolean on_reload(NrDbusManager1 *manager, GDBusMethodInvocation *invoca
     return TRUE;
 }
 
-/* A path may be any bytes, and D-Bus takes only text. */
-static GVariant *text_variant(const char *text)
-{
-    return g_variant_new_take_string(g_utf8_make_valid(text, -1));
-}
-
 static gboolean on_networks(NrDbusManager1 *manager, GDBusMethodInvocation *invocation,
                             gpointer data)
 {
     const NrControlApi *api = data;
-    const GPtrArray *networks = api->parts->world->networks->networks;
     g_autofree char *directory = g_utf8_make_valid(api->parts->networks_dir, -1);
-    GVariantBuilder rows;
 
-    g_variant_builder_init(&rows, G_VARIANT_TYPE("aa{sv}"));
-    for (guint i = 0; i < networks->len; i++) {
-        const NrNetwork *network = networks->pdata[i];
-
-        g_variant_builder_open(&rows, G_VARIANT_TYPE_VARDICT);
-        g_variant_builder_add(&rows, "{sv}", "name", g_variant_new_string(network->name));
-        g_variant_builder_add(&rows, "{sv}", "file", text_variant(network->file));
-        g_variant_builder_close(&rows);
-    }
     nr_dbus_manager1_complete_networks(manager, invocation, directory,
-                                       g_variant_builder_end(&rows));
+                                       nr_control_networks_rows(api->parts));
+    return TRUE;
+}
+
+static void on_started(gpointer data)
+{
+    Pending *pending = data;
+    g_autofree char *fault = NULL;
+    const char *name;
+
+    g_variant_get_child(g_dbus_method_invocation_get_parameters(pending->invocation), 0, "&s",
+                        &name);
+    fault = nr_control_networks_failure(pending->api->parts, name);
+    nr_dbus_manager1_complete_start_network(pending->api->manager, pending->invocation,
+                                            fault ? fault : "");
+    g_free(pending);
+}
+
+static gboolean on_start_network(NrDbusManager1 *manager, GDBusMethodInvocation *invocation,
+                                 const char *name, gpointer data)
+{
+    NrControlApi *api = data;
+    g_autofree char *fault = nr_control_networks_start(api->parts, name);
+
+    if (fault)
+        nr_dbus_manager1_complete_start_network(manager, invocation, fault);
+    else
+        nr_reconcile_wait(api->parts->reconcile, on_started, pending_new(api, invocation));
+    return TRUE;
+}
+
+static void on_stopped(gpointer data)
+{
+    Pending *pending = data;
+
+    nr_dbus_manager1_complete_stop_network(pending->api->manager, pending->invocation, "");
+    g_free(pending);
+}
+
+static gboolean on_stop_network(NrDbusManager1 *manager, GDBusMethodInvocation *invocation,
+                                const char *name, gboolean force, gpointer data)
+{
+    NrControlApi *api = data;
+    g_autofree char *fault = nr_control_networks_stop(api->parts, name, force);
+
+    if (fault)
+        nr_dbus_manager1_complete_stop_network(manager, invocation, fault);
+    else
+        nr_reconcile_wait(api->parts->reconcile, on_stopped, pending_new(api, invocation));
     return TRUE;
 }
 
@@ -267,6 +299,8 @@ NrControlApi *nr_control_api_new(int dir_fd, const NrControlParts *parts, GError
     g_signal_connect(api->manager, "handle-reload", G_CALLBACK(on_reload), api);
     g_signal_connect(api->manager, "handle-networks", G_CALLBACK(on_networks), api);
     g_signal_connect(api->manager, "handle-revive", G_CALLBACK(on_revive), api);
+    g_signal_connect(api->manager, "handle-start-network", G_CALLBACK(on_start_network), api);
+    g_signal_connect(api->manager, "handle-stop-network", G_CALLBACK(on_stop_network), api);
     g_signal_connect(api->server, "new-connection", G_CALLBACK(on_connection), api);
     g_dbus_server_start(api->server);
     return api;

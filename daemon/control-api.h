@@ -4,6 +4,7 @@
 #define NR_DAEMON_CONTROL_API_H
 
 #include "daemon/reconcile.h"
+#include "daemon/stopped.h"
 
 typedef struct NrControlApi NrControlApi;
 
@@ -13,6 +14,7 @@ typedef struct {
     NrReconcile *reconcile;
     const char *uri;
     const char *networks_dir;
+    NrStopped *stopped;
     char *const *libvirt; /* the connection's state, which changes */
     void (*reload)(gpointer data);
     gpointer data;

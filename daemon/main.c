@@ -27,6 +27,7 @@
 #include "daemon/log.h"
 #include "daemon/runtime-dir.h"
 #include "daemon/service.h"
+#include "daemon/stopped.h"
 #include "net/link.h"
 
 #define EXIT_USAGE 2
@@ -43,6 +44,7 @@ typedef struct {
     NrRelaySettings settings;
     NrWorld world;
     NrReconcile *reconcile;
+    NrStopped *stopped;
     NrAdmission *admission;
     NrGuestSource *source;
     NrHookSocket *hooks;
@@ -61,6 +63,7 @@ static void remove_runtime_dir(Manager *manager)
 {
     (void)unlinkat(manager->runtime->fd, HOOK_SOCKET_NAME, 0);
     (void)unlinkat(manager->runtime->fd, PATHS_CONTROL_SOCKET, 0);
+    (void)unlinkat(manager->runtime->fd, NR_STOPPED_FILE, 0);
     (void)unlinkat(manager->runtime->fd, PATHS_RELAYS, AT_REMOVEDIR);
     (void)rmdir(manager->runtime->path);
 }
@@ -172,6 +175,7 @@ static void load_networks(Manager *manager)
 
     manager->world.networks = nr_networks_load(manager->networks_dir, geteuid(), before);
     nr_networks_free(before);
+    nr_stopped_apply(manager->stopped, manager->world.networks);
     for (guint i = 0; i < manager->world.networks->faults->len; i++)
         nr_log(NR_LOG_WARNING, "%s", (char *)manager->world.networks->faults->pdata[i]);
 }
@@ -312,6 +316,7 @@ static gboolean open_control(Manager *manager, GError **error)
         .reconcile = manager->reconcile,
         .uri = manager->uri,
         .networks_dir = manager->networks_dir,
+        .stopped = manager->stopped,
         .libvirt = &manager->libvirt_state,
         .reload = reload,
         .data = manager,
@@ -350,6 +355,8 @@ static gboolean start(Manager *manager, GError **error)
     manager->world.resolver = nr_resolver_new(on_resolved, manager);
     manager->reconcile = nr_reconcile_new(&manager->world, on_passed, manager);
     manager->admission = nr_admission_new(&manager->world, manager->reconcile);
+    manager->stopped =
+        nr_stopped_new(manager->runtime->fd, manager->networks_dir, manager->runtime->made);
     load_networks(manager);
     if (!manager->retire && !open_control(manager, error))
         return FALSE;
@@ -446,6 +453,7 @@ static void end(Manager *manager)
     nr_resolver_free(manager->world.resolver);
     nr_inventory_free(manager->world.inventory);
     nr_networks_free(manager->world.networks);
+    nr_stopped_free(manager->stopped);
     g_free(manager->world.settings_fault);
     nr_config_free(manager->config);
     nr_runtime_dir_free(manager->runtime);

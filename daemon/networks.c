@@ -14,6 +14,7 @@
 #include "common/scope.h"
 #include "daemon/place.h"
 #include "xml/network-xml.h"
+#include "xml/value.h"
 
 /* --- plain data */
 
@@ -420,4 +421,17 @@ gboolean nr_networks_check(const NrNetworks *networks, const NrNetwork *network,
             (void)g_steal_pointer(&copy);
     }
     return check_clashes(&loader, network, error);
+}
+
+GHashTable *nr_networks_manual(const char *directory)
+{
+    GHashTable *names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autofree char *folder = g_build_filename(directory, NR_NETWORKS_MANUAL, NULL);
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    const char *name;
+
+    while (dir && (name = g_dir_read_name(dir)))
+        if (nr_value_is_network_name(name))
+            g_hash_table_add(names, g_strdup(name));
+    return names;
 }

@@ -21,6 +21,13 @@ NrNetworks *nr_networks_load(const char *directory, uid_t owner_uid, const NrNet
 void nr_networks_free(NrNetworks *networks);
 /* May the network stand beside the others? What is in its own file now does not count. */
 gboolean nr_networks_check(const NrNetworks *networks, const NrNetwork *network, GError **error);
+/*
+ * The names of networks that do not come up with the host: a set. Each is that of a file in the
+ * folder NR_NETWORKS_MANUAL, whatever is in it. The exception is written down, not the rule, as in
+ * libvirt's autostart folder: a network file that is just put there is to work.
+ */
+#define NR_NETWORKS_MANUAL "no-autostart"
+GHashTable *nr_networks_manual(const char *directory);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(NrNetworks, nr_networks_free)
 
 #endif

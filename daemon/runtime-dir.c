@@ -85,6 +85,7 @@ NrRuntimeDir *nr_runtime_dir_open(uid_t uid, GError **error)
         return NULL;
     }
     relays = g_build_filename(path, PATHS_RELAYS, NULL);
+    dir->made = faccessat(dir->fd, PATHS_RELAYS, F_OK, AT_SYMLINK_NOFOLLOW) < 0;
     dir->relays_fd = open_own(dir->fd, PATHS_RELAYS, uid, 0700, relays, error);
     return dir->relays_fd < 0 ? NULL : g_steal_pointer(&dir);
 }

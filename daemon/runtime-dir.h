@@ -14,6 +14,7 @@ typedef struct {
     char *path;
     int fd;        /* the directory; holds the lock */
     int relays_fd; /* its folder of the relays' sockets */
+    gboolean made; /* relays_fd was not there: the first manager since the host's boot */
 } NrRuntimeDir;
 
 NrRuntimeDir *nr_runtime_dir_open(uid_t uid, GError **error);

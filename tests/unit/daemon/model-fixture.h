@@ -26,7 +26,7 @@ typedef enum { FIXTURE_MIXED, FIXTURE_CROWDED } FixtureLab;
 GPtrArray *fixture_lab(FixtureLab lab, guint count);
 /* Network files with an address and two rules each. */
 GPtrArray *fixture_lab_networks(guint count);
-/* What is inside <network>, one file for each; NULL-terminated. With a ! before it, it is stopped. */
+/* What is inside <network>, one file for each; NULL-terminated. A ! before it: it is stopped. */
 GPtrArray *fixture_networks(const char *const *bodies);
 /* 127.0.0.1 and 10.0.0.1 are this host's; "localhost", "me", "any", "far" resolve, "nowhere" does
  * not, any other name is still being resolved. */

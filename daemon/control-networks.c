@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/control-networks.h"
+
+#include <string.h>
+
+/* Any bytes may be in a path, and D-Bus takes only text. */
+static void put_text(GVariantBuilder *row, const char *key, const char *text)
+{
+    g_variant_builder_add(row, "{sv}", key, g_variant_new_take_string(g_utf8_make_valid(text, -1)));
+}
+
+GVariant *nr_control_networks_rows(const NrControlParts *parts)
+{
+    const GPtrArray *networks = parts->world->networks->networks;
+    GVariantBuilder rows;
+
+    g_variant_builder_init(&rows, G_VARIANT_TYPE("aa{sv}"));
+    for (guint i = 0; i < networks->len; i++) {
+        const NrNetwork *network = networks->pdata[i];
+
+        g_variant_builder_open(&rows, G_VARIANT_TYPE_VARDICT);
+        put_text(&rows, "name", network->name);
+        put_text(&rows, "file", network->file);
+        g_variant_builder_add(&rows, "{sv}", "active", g_variant_new_boolean(!network->stopped));
+        g_variant_builder_close(&rows);
+    }
+    return g_variant_builder_end(&rows);
+}
+
+static NrNetwork *find(const NrControlParts *parts, const char *name)
+{
+    const GPtrArray *networks = parts->world->networks->networks;
+
+    for (guint i = 0; i < networks->len; i++) {
+        NrNetwork *network = networks->pdata[i];
+
+        if (g_str_equal(network->name, name))
+            return network;
+    }
+    return NULL;
+}
+
+/* NULL: done. */
+static char *change(const NrControlParts *parts, NrNetwork *network, gboolean stop)
+{
+    int r = nr_stopped_set(parts->stopped, network, stop);
+
+    return r < 0 ? g_strdup_printf("cannot note that network %s is %s: %s", network->name,
+                                   stop ? "stopped" : "started", g_strerror(-r))
+                 : NULL;
+}
+
+static char *unknown(const NrControlParts *parts, const char *name)
+{
+    return g_strdup_printf("there is no network '%s' in %s", name, parts->networks_dir);
+}
+
+char *nr_control_networks_start(const NrControlParts *parts, const char *name)
+{
+    NrNetwork *network = find(parts, name);
+
+    if (!network)
+        return unknown(parts, name);
+    if (!network->stopped)
+        return g_strdup_printf("network %s is active already", name);
+    return change(parts, network, FALSE);
+}
+
+/* What came through a listener is a QEMU that dialled; a listener may be gone before it. */
+static gboolean was_accepted(const NrActualNetwork *network, const NrActualPort *port)
+{
+    for (guint i = 0; i < network->endpoints->len; i++) {
+        const NrActualEndpoint *endpoint = network->endpoints->pdata[i];
+
+        if (endpoint->id == port->endpoint)
+            return g_str_has_prefix(endpoint->text, "listen:");
+    }
+    return TRUE;
+}
+
+/* A guest's name, or what else is known of who is there. */
+static const char *name_of(const NrControlParts *parts, const NrActualPort *port)
+{
+    const NrDesired *desired = nr_reconcile_desired(parts->reconcile);
+
+    for (guint i = 0; port->label && desired && i < desired->bindings->len; i++) {
+        const NrBinding *binding = desired->bindings->pdata[i];
+
+        if (g_str_has_prefix(port->label, binding->guest->uuid))
+            return binding->guest->name;
+    }
+    return port->peer ? port->peer : "somebody";
+}
+
+/* The names of those who would lose their connection, or NULL. New string. */
+static char *who_would_lose(const NrControlParts *parts, const char *name)
+{
+    g_autoptr(NrActual) actual = nr_relays_snapshot(parts->world->relays);
+    const NrActualNetwork *network = nr_actual_find(actual, name);
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+
+    for (guint i = 0; network && i < network->ports->len; i++) {
+        const NrActualPort *port = network->ports->pdata[i];
+        const char *who = name_of(parts, port);
+
+        if (port->state != CTL_PORT_HELD && was_accepted(network, port) &&
+            !g_ptr_array_find_with_equal_func(names, who, g_str_equal, NULL))
+            g_ptr_array_add(names, (gpointer)who);
+    }
+    if (names->len == 0)
+        return NULL;
+    g_ptr_array_add(names, NULL);
+    return g_strjoinv(", ", (char **)names->pdata);
+}
+
+char *nr_control_networks_stop(const NrControlParts *parts, const char *name, gboolean force)
+{
+    NrNetwork *network = find(parts, name);
+    g_autofree char *who = NULL;
+
+    if (!network)
+        return unknown(parts, name);
+    if (network->stopped)
+        return g_strdup_printf("network %s is not active", name);
+    who = force ? NULL : who_would_lose(parts, name);
+    if (who)
+        return g_strdup_printf("network %s has the connections of %s, and QEMU makes a connection "
+                               "only once; shut these down before, or cut them off with --force",
+                               name, who);
+    return change(parts, network, TRUE);
+}
+
+static const NrDesiredNetwork *find_desired(const NrControlParts *parts, const char *name)
+{
+    const NrDesired *desired = nr_reconcile_desired(parts->reconcile);
+
+    for (guint i = 0; desired && i < desired->networks->len; i++) {
+        const NrDesiredNetwork *network = desired->networks->pdata[i];
+
+        if (g_str_equal(network->name, name))
+            return network;
+    }
+    return NULL;
+}
+
+char *nr_control_networks_failure(const NrControlParts *parts, const char *name)
+{
+    const NrAttempts *attempts = nr_reconcile_attempts(parts->reconcile);
+    const NrDesiredNetwork *network = find_desired(parts, name);
+    const NrAttempt *failed = nr_attempts_find(attempts, name, "");
+
+    for (guint i = 0; network && !failed && i < network->endpoints->len; i++) {
+        const NrDesiredEndpoint *endpoint = network->endpoints->pdata[i];
+
+        failed = nr_attempts_find(attempts, name, endpoint->text);
+    }
+    if (!failed || failed->error == 0)
+        return NULL;
+    return g_strdup_printf("network %s is started, and is tried again: %s", name, failed->text);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a person asks of the networks that files define: shown, started, stopped. Said in sentences;
+ * control-api.c carries them. */
+#ifndef NR_DAEMON_CONTROL_NETWORKS_H
+#define NR_DAEMON_CONTROL_NETWORKS_H
+
+#include "daemon/control-api.h"
+
+/* Rows as manager-dbus.xml has them; floating. */
+GVariant *nr_control_networks_rows(const NrControlParts *parts);
+/*
+ * Notes it; the next pass does it. NULL, or why it is not done (new string). A network that a
+ * guest's QEMU has dialled is only stopped by force: that connection is never made again.
+ */
+char *nr_control_networks_start(const NrControlParts *parts, const char *name);
+char *nr_control_networks_stop(const NrControlParts *parts, const char *name, gboolean force);
+/* What failed of the network in the last pass; NULL, or a new string. */
+char *nr_control_networks_failure(const NrControlParts *parts, const char *name);
+
+#endif

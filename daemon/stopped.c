@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/stopped.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "common/scope.h"
+#include "daemon/log.h"
+
+#define FILE_NEW NR_STOPPED_FILE ".new"
+#define FILE_MAX (1 << 20)
+#define BOOT_ID  "/proc/sys/kernel/random/boot_id"
+
+struct NrStopped {
+    int dir_fd; /* borrowed */
+    char *networks_dir;
+    GHashTable *names; /* set */
+};
+
+static char *boot_id(void)
+{
+    g_autofree char *text = NULL;
+
+    if (!g_file_get_contents(BOOT_ID, &text, NULL, NULL))
+        return g_strdup("unknown");
+    return g_strdup(g_strstrip(text));
+}
+
+/* New string, or NULL where there is none. */
+static char *read_note(int dir_fd)
+{
+    _cleanup_(closep) int fd =
+        openat(dir_fd, NR_STOPPED_FILE, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    g_autoptr(GString) text = g_string_new(NULL);
+    char buf[4096];
+    ssize_t n;
+
+    if (fd < 0)
+        return NULL;
+    while ((n = read(fd, buf, sizeof(buf))) > 0 && text->len < FILE_MAX)
+        g_string_append_len(text, buf, n);
+    return n == 0 ? g_string_free(g_steal_pointer(&text), FALSE) : NULL;
+}
+
+/* TRUE: it is of this boot, and its names are taken. */
+static gboolean take_note(NrStopped *stopped, const char *note)
+{
+    g_auto(GStrv) lines = g_strsplit(note, "\n", -1);
+    g_autofree char *boot = boot_id();
+
+    if (g_strcmp0(lines[0], boot) != 0)
+        return FALSE;
+    for (char **line = lines + 1; *line; line++)
+        if (**line)
+            g_hash_table_add(stopped->names, g_strdup(*line));
+    return TRUE;
+}
+
+static char *write_note(const NrStopped *stopped)
+{
+    GString *text = g_string_new(NULL);
+    g_autofree char *boot = boot_id();
+    GHashTableIter iter;
+    gpointer name;
+
+    g_string_append_printf(text, "%s\n", boot);
+    g_hash_table_iter_init(&iter, stopped->names);
+    while (g_hash_table_iter_next(&iter, &name, NULL))
+        g_string_append_printf(text, "%s\n", (char *)name);
+    return g_string_free(text, FALSE);
+}
+
+/* Whole or not at all. A small file, in memory where /run is: this does not block. */
+static int replace_note(int dir_fd, const char *text)
+{
+    _cleanup_(closep) int fd = -1;
+    ssize_t n, length = (ssize_t)strlen(text);
+
+    (void)unlinkat(dir_fd, FILE_NEW, 0);
+    fd = openat(dir_fd, FILE_NEW, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return -errno;
+    n = write(fd, text, (size_t)length);
+    if (n == length && renameat(dir_fd, FILE_NEW, dir_fd, NR_STOPPED_FILE) == 0)
+        return 0;
+    n = n >= 0 && n != length ? -ENOSPC : -errno;
+    (void)unlinkat(dir_fd, FILE_NEW, 0);
+    return (int)n;
+}
+
+/* Without anything to say there is no file; but one that says "nothing" keeps a restarted manager
+ * from taking down what does not autostart. */
+static int note(const NrStopped *stopped)
+{
+    g_autoptr(GHashTable) manual = nr_networks_manual(stopped->networks_dir);
+    g_autofree char *text = write_note(stopped);
+
+    if (g_hash_table_size(stopped->names) > 0 || g_hash_table_size(manual) > 0)
+        return replace_note(stopped->dir_fd, text);
+    (void)unlinkat(stopped->dir_fd, NR_STOPPED_FILE, 0);
+    return 0;
+}
+
+NrStopped *nr_stopped_new(int dir_fd, const char *networks_dir, gboolean first_start)
+{
+    NrStopped *stopped = g_new0(NrStopped, 1);
+    g_autofree char *before = read_note(dir_fd);
+
+    stopped->dir_fd = dir_fd;
+    stopped->networks_dir = g_strdup(networks_dir);
+    stopped->names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    if (before ? !take_note(stopped, before) : first_start) {
+        g_hash_table_unref(stopped->names);
+        stopped->names = nr_networks_manual(networks_dir);
+    }
+    return stopped;
+}
+
+void nr_stopped_free(NrStopped *stopped)
+{
+    if (!stopped)
+        return;
+    g_free(stopped->networks_dir);
+    g_hash_table_unref(stopped->names);
+    g_free(stopped);
+}
+
+/* A faulty file may be the one that a name belongs to. */
+static void forget_gone(NrStopped *stopped, const NrNetworks *networks)
+{
+    g_autoptr(GHashTable) there = g_hash_table_new(g_str_hash, g_str_equal);
+    GHashTableIter iter;
+    gpointer name;
+
+    if (networks->faults->len > 0)
+        return;
+    for (guint i = 0; i < networks->networks->len; i++) {
+        const NrNetwork *network = g_ptr_array_index(networks->networks, i);
+
+        g_hash_table_add(there, network->name);
+    }
+    g_hash_table_iter_init(&iter, stopped->names);
+    while (g_hash_table_iter_next(&iter, &name, NULL))
+        if (!g_hash_table_contains(there, name))
+            g_hash_table_iter_remove(&iter);
+}
+
+void nr_stopped_apply(NrStopped *stopped, NrNetworks *networks)
+{
+    int r;
+
+    forget_gone(stopped, networks);
+    for (guint i = 0; i < networks->networks->len; i++) {
+        NrNetwork *network = g_ptr_array_index(networks->networks, i);
+
+        network->stopped = g_hash_table_contains(stopped->names, network->name);
+    }
+    r = note(stopped);
+    if (r < 0)
+        nr_log(NR_LOG_WARNING, "cannot note which networks are stopped: %s", g_strerror(-r));
+}
+
+static void put(NrStopped *stopped, NrNetwork *network, gboolean value)
+{
+    network->stopped = value;
+    if (value)
+        g_hash_table_add(stopped->names, g_strdup(network->name));
+    else
+        g_hash_table_remove(stopped->names, network->name);
+}
+
+int nr_stopped_set(NrStopped *stopped, NrNetwork *network, gboolean value)
+{
+    gboolean before = network->stopped;
+    int r;
+
+    put(stopped, network, value);
+    r = note(stopped);
+    if (r < 0)
+        put(stopped, network, before);
+    return r;
+}
