@@ -31,6 +31,10 @@ typedef enum {
     NR_OPTION_PACKETS = 1 << 11,
     NR_OPTION_SNAPLEN = 1 << 12,
     NR_OPTION_SVG = 1 << 13,
+    NR_OPTION_ALL = 1 << 14,
+    NR_OPTION_INACTIVE = 1 << 15,
+    NR_OPTION_DISABLE = 1 << 16,
+    NR_OPTION_FORCE = 1 << 17,
 } NrOption;
 
 #define NR_OPTIONS_ANY    (NR_OPTION_HELP)
@@ -70,10 +74,14 @@ NrExit nr_graph_run(const NrCall *call);
 NrExit nr_doctor_run(const NrCall *call);
 NrExit nr_revive_run(const NrCall *call);
 NrExit nr_hook_run(const NrCall *call);
+NrExit nr_net_list_run(const NrCall *call);
 NrExit nr_net_define_run(const NrCall *call);
 NrExit nr_net_undefine_run(const NrCall *call);
 NrExit nr_net_dumpxml_run(const NrCall *call);
 NrExit nr_net_edit_run(const NrCall *call);
+NrExit nr_net_start_run(const NrCall *call);
+NrExit nr_net_destroy_run(const NrCall *call);
+NrExit nr_net_autostart_run(const NrCall *call);
 NrExit nr_complete_run(const NrCall *call);
 
 /* With --relay. */

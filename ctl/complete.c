@@ -132,7 +132,8 @@ static void offer_relay_ids(const NrCall *call, const NrCommand *command, const 
 static gboolean takes_network(const NrCommand *command)
 {
     return command->run == nr_net_undefine_run || command->run == nr_net_dumpxml_run ||
-           command->run == nr_net_edit_run;
+           command->run == nr_net_edit_run || command->run == nr_net_start_run ||
+           command->run == nr_net_destroy_run || command->run == nr_net_autostart_run;
 }
 
 static gboolean takes_ports(const NrCommand *command)

@@ -35,7 +35,8 @@ NrExit nr_net_define_run(const NrCall *call)
         nr_complain("%s", error->message);
         return NR_EXIT_FAILED;
     }
-    if (!nr_net_folder_write(folder, network->file, (const char *)text->data, text->len))
+    if (!nr_net_folder_write(folder, network->file, (const char *)text->data, text->len) ||
+        !nr_net_folder_apply(folder, network->file))
         return NR_EXIT_FAILED;
     printf("Network %s defined from %s\n", network->name, file);
     return NR_EXIT_DONE;
@@ -52,7 +53,8 @@ NrExit nr_net_undefine_run(const NrCall *call)
     if (!folder)
         return code;
     path = nr_net_folder_find(folder, name);
-    if (!path || !nr_net_folder_remove(folder, path))
+    if (!path || !nr_net_folder_remove(folder, path) ||
+        !nr_net_folder_autostart(folder, name, TRUE) || !nr_net_folder_apply(folder, path))
         return NR_EXIT_FAILED;
     printf("Network %s has been undefined\n", name);
     return NR_EXIT_DONE;

@@ -96,7 +96,8 @@ static Outcome put_in_place(const Edit *edit, const GByteArray *text)
         nr_complain("%s was changed by somebody else meanwhile; nothing is written", edit->path);
         return OUTCOME_FAILED;
     }
-    if (!nr_net_folder_write(edit->folder, edit->path, (const char *)text->data, text->len))
+    if (!nr_net_folder_write(edit->folder, edit->path, (const char *)text->data, text->len) ||
+        !nr_net_folder_apply(edit->folder, edit->path))
         return OUTCOME_FAILED;
     printf("Network %s XML configuration edited.\n", network->name);
     return OUTCOME_DONE;

@@ -137,16 +137,12 @@ static gboolean say_faults(GVariant *reply, const char *path)
     return good;
 }
 
-/* The manager sees a change by itself, a little later; then the command would be over too early. */
-static gboolean apply(const NrNetFolder *folder, const char *path)
+static gboolean make_folder(const NrNetFolder *folder, const char *path)
 {
-    g_autoptr(GVariant) reply = NULL;
-    NrExit code;
-
-    if (!folder->live)
-        return TRUE; /* said before; it reads all files when it starts */
-    reply = nr_manager_call(folder->call, "Reload", "(as)", RELOAD_TIMEOUT_MS, FALSE, &code);
-    return reply && say_faults(reply, path);
+    if (g_mkdir_with_parents(path, folder->call->uid == 0 ? 0755 : 0700) == 0)
+        return TRUE;
+    nr_complain("cannot make the folder %s: %s", path, g_strerror(errno));
+    return FALSE;
 }
 
 gboolean nr_net_folder_write(const NrNetFolder *folder, const char *path, const char *text,
@@ -154,17 +150,15 @@ gboolean nr_net_folder_write(const NrNetFolder *folder, const char *path, const 
 {
     g_autoptr(GError) error = NULL;
 
-    if (g_mkdir_with_parents(folder->directory, folder->call->uid == 0 ? 0755 : 0700) < 0) {
-        nr_complain("cannot make the folder %s: %s", folder->directory, g_strerror(errno));
+    if (!make_folder(folder, folder->directory))
         return FALSE;
-    }
     if (!g_file_set_contents_full(path, text, (gssize)length,
                                   G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE,
                                   0644, &error)) {
         nr_complain("cannot write the network's file: %s", error->message);
         return FALSE;
     }
-    return apply(folder, path);
+    return TRUE;
 }
 
 gboolean nr_net_folder_remove(const NrNetFolder *folder, const char *path)
@@ -173,5 +167,37 @@ gboolean nr_net_folder_remove(const NrNetFolder *folder, const char *path)
         nr_complain("cannot remove %s: %s", path, g_strerror(errno));
         return FALSE;
     }
-    return apply(folder, path);
+    return TRUE;
+}
+
+static gboolean remove_mark(const char *path)
+{
+    if (unlink(path) == 0 || errno == ENOENT)
+        return TRUE;
+    nr_complain("cannot remove %s: %s", path, g_strerror(errno));
+    return FALSE;
+}
+
+gboolean nr_net_folder_autostart(const NrNetFolder *folder, const char *name, gboolean on)
+{
+    static const char text[] = "This network does not come up with the host, because this file is "
+                               "here; see netrelayctl(1), net-autostart.\n";
+    g_autofree char *manual = g_build_filename(folder->directory, NR_NETWORKS_MANUAL, NULL);
+    g_autofree char *path = g_build_filename(manual, name, NULL);
+
+    if (on)
+        return remove_mark(path);
+    return make_folder(folder, manual) && nr_net_folder_write(folder, path, text, sizeof(text) - 1);
+}
+
+/* The manager sees a change by itself, a little later; then the command would be over too early. */
+gboolean nr_net_folder_apply(const NrNetFolder *folder, const char *path)
+{
+    g_autoptr(GVariant) reply = NULL;
+    NrExit code;
+
+    if (!folder->live)
+        return TRUE; /* said before; it reads all files when it starts */
+    reply = nr_manager_call(folder->call, "Reload", "(as)", RELOAD_TIMEOUT_MS, FALSE, &code);
+    return reply && say_faults(reply, path);
 }

@@ -32,10 +32,15 @@ char *nr_net_folder_find(const NrNetFolder *folder, const char *name);
  * network's `file` is that path. `shown` is for messages. */
 NrNetwork *nr_net_folder_judge(const NrNetFolder *folder, const char *text, gsize length,
                                const char *shown, const char *path, GError **error);
-/* All of it or nothing, also through a crash; then the manager reads it. FALSE after it has said
- * what is wrong. */
+/* These give FALSE after they have said what is wrong. A file is written as a whole or not at all,
+ * also through a crash. */
 gboolean nr_net_folder_write(const NrNetFolder *folder, const char *path, const char *text,
                              gsize length);
 gboolean nr_net_folder_remove(const NrNetFolder *folder, const char *path);
+/* Whether a network comes up with the host; see nr_networks_manual(). */
+gboolean nr_net_folder_autostart(const NrNetFolder *folder, const char *name, gboolean on);
+/* After each change: a manager that runs has read it when this returns. The file at path is the one
+ * whose faults are meant. */
+gboolean nr_net_folder_apply(const NrNetFolder *folder, const char *path);
 
 #endif

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Network files by command: net-define, net-undefine, net-dumpxml, net-edit."""
+"""Networks by command: their files, and whether they are there."""
 
+import json
 import os
 import stat
 import sys
@@ -10,8 +11,10 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 
 import lab
 import tap
+from guest import client_nic
 from host import PrivateHost
-from lab import PORT
+from lab import PORT, mac
+from process import run
 from wait import eventually
 
 
@@ -176,6 +179,164 @@ def test_session(host):
     assert answer.returncode == 1 and files(host) == [], answer
     session.netrelayctl("net-undefine", "lab")
     eventually(lambda: not lab.rows(session, network="lab"), 10, "the network is gone")
+
+
+def listed(connection, *options):
+    """net-list: {name: (state, autostart)}."""
+    found = json.loads(connection.netrelayctl("net-list", "--json", *options).stdout)
+    return {row["name"]: (row["state"], row["autostart"]) for row in found["networks"]}
+
+
+def test_list(host):
+    """Active ones, inactive ones, all; with files, for people and for programs"""
+    host.libvirtd()
+    host.netrelayd()
+    define(host, network())
+    define(host, network("office", PORT + 1))
+    host.netrelayctl("net-destroy", "office")
+    host.netrelayctl("net-autostart", "--disable", "lab")
+    lab_row, office_row = ("active", False), ("inactive", True)
+    assert listed(host) == {"lab": lab_row}
+    assert listed(host, "--inactive") == {"office": office_row}
+    assert listed(host, "--all") == {"lab": lab_row, "office": office_row}
+    table = host.netrelayctl("net-list", "--all").stdout.splitlines()
+    assert table[0].split() == ["NAME", "STATE", "AUTOSTART", "FILE"], table
+    assert table[1].split() == ["lab", "active", "no", "/etc/netrelay/networks/lab.xml"], table
+    host.write_network("lab", "<network>")
+    host.netrelayctl("reload", check=False)
+    assert listed(host) == {"lab": lab_row}, "its file is faulty, and the network goes on"
+
+
+def test_list_without_manager(host):
+    """What the files say, and that nobody knows the rest"""
+    define(host, network())
+    answer = host.netrelayctl("net-list")
+    assert "unknown" in answer.stdout and "not running" in answer.stderr, answer
+
+
+def test_destroy_and_start(host):
+    """Stopped means stopped: through a restart and SIGKILL of the manager, until it is started"""
+    host.libvirtd()
+    manager = host.netrelayd()
+    define(host, network())
+    assert host.netrelayctl("net-destroy", "lab").stdout == "Network lab destroyed\n"
+    lab.no_relays()
+    refused(host.netrelayctl("net-destroy", "lab", check=False), "lab is not active")
+    refused(host.netrelayctl("net-destroy", "--force", "nowhere", check=False), "'nowhere'")
+    manager.kill()
+    manager.start()
+    assert listed(host, "--all") == {"lab": ("inactive", True)}
+    guest = host.guest("vm1", [client_nic(PORT, mac(1))])
+    code, words, _ = guest.try_start()
+    assert code != 0 and "network lab is stopped; netrelayctl net-start lab" in words, words
+    assert host.netrelayctl("net-start", "lab").stdout == "Network lab started\n"
+    refused(host.netrelayctl("net-start", "lab", check=False), "lab is active already")
+    lab.expect_row(host, network="lab", state="listening")
+    manager.kill()
+    manager.start()
+    assert listed(host) == {"lab": ("active", True)}
+
+
+@tap.timeout(90)
+def test_destroy_beside_guests(host):
+    """A network that guests have dialled is stopped only by force; then nothing of it is left"""
+    host.libvirtd()
+    host.netrelayd()
+    define(host, network())
+    guests = {n: lab.numbered(host, n, client_nic(PORT, mac(n))) for n in (1, 2)}
+    for guest in guests.values():
+        guest.boot()
+    lab.all_meet(guests)
+    refused(host.netrelayctl("net-destroy", "lab", check=False), "vm1", "vm2", "--force")
+    lab.all_meet(guests)
+    host.netrelayctl("net-destroy", "lab", "--force")
+    lab.no_relays()
+    row = lab.expect_row(host, guest="vm1", state="refused")
+    assert "net-start lab" in row["reason"], row
+    host.netrelayctl("net-start", "lab")
+    guests[1].destroy()
+    guests[1].start()
+    lab.expect_row(host, guest="vm1", state="connected")
+
+
+def test_start_that_fails(host):
+    """A network whose bridge is not there is started, and one hears what is missing"""
+    host.libvirtd()
+    host.netrelayd()
+    host.write_network("lab", network(rest="<bridge name='br7'/>"))
+    host.netrelayctl("reload")
+    host.netrelayctl("net-destroy", "lab")
+    refused(host.netrelayctl("net-start", "lab", check=False), "br7")
+    assert listed(host) == {"lab": ("active", True)}
+
+
+def test_autostart(host):
+    """Off: what runs goes on, also with another manager; the next boot begins without it"""
+    host.libvirtd()
+    manager = host.netrelayd()
+    define(host, network())
+    answer = host.netrelayctl("net-autostart", "lab", "--disable")
+    assert answer.stdout == "Network lab unmarked as autostarted\n", answer
+    mark = "/etc/netrelay/networks/no-autostart/lab"
+    assert "net-autostart" in read(mark)
+    assert listed(host) == {"lab": ("active", False)}
+    manager.kill()
+    manager.start()
+    assert listed(host) == {"lab": ("active", False)}
+
+    def boot():
+        manager.stop()
+        run(["netrelayd", "--cleanup"])
+        manager.start()
+
+    boot()
+    assert listed(host, "--all") == {"lab": ("inactive", False)}
+    host.netrelayctl("net-start", "lab")
+    manager.kill()
+    manager.start()
+    assert listed(host) == {"lab": ("active", False)}
+    answer = host.netrelayctl("net-autostart", "lab")
+    assert answer.stdout == "Network lab marked as autostarted\n" and not os.path.exists(mark)
+    boot()
+    assert listed(host) == {"lab": ("active", True)}
+    host.netrelayctl("net-autostart", "lab", "--disable")
+    host.netrelayctl("net-undefine", "lab")
+    assert not os.path.exists(mark)
+    refused(host.netrelayctl("net-autostart", "lab", check=False), "no network 'lab'")
+
+
+def test_autostart_in_a_home(host):
+    """A user without a directory in /run: what is of another boot does not count"""
+    session = host.session("tester")
+    manager = session.netrelayd()
+    define(session, network())
+    define(session, network("office", PORT + 1))
+    session.netrelayctl("net-destroy", "office")
+    session.netrelayctl("net-autostart", "--disable", "lab")
+    note = f"{session.state_directory}/stopped"
+    manager.stop()
+    with open("/proc/sys/kernel/random/boot_id") as file:
+        boot = file.read()
+    assert read(note) == boot + "office\n"
+    with open(note, "w") as file:
+        file.write("another\noffice\n")
+    manager.start()
+    assert listed(session, "--all") == {"lab": ("inactive", False), "office": ("active", True)}
+
+
+def test_nothing_is_left(host):
+    """Once nothing is stopped, there is no trace of it; and cleaning up takes what there is"""
+    host.libvirtd()
+    manager = host.netrelayd()
+    define(host, network())
+    host.netrelayctl("net-destroy", "lab")
+    assert os.path.exists("/run/netrelay/stopped")
+    host.netrelayctl("net-start", "lab")
+    assert not os.path.exists("/run/netrelay/stopped")
+    host.netrelayctl("net-destroy", "lab")
+    manager.stop()
+    run(["netrelayd", "--cleanup"])
+    assert not os.path.exists("/run/netrelay")
 
 
 tap.main(PrivateHost())
