@@ -115,15 +115,6 @@ static int allow_inet_sockets(scmp_filter_ctx filter)
     return r;
 }
 
-static int allow_calls(scmp_filter_ctx filter, const int *calls, size_t n)
-{
-    int r = 0;
-
-    for (size_t i = 0; r == 0 && i < n; ++i)
-        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
-    return r;
-}
-
 static int limit_calls(const struct sandbox *sandbox)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
@@ -133,9 +124,9 @@ static int limit_calls(const struct sandbox *sandbox)
         return -ENOMEM;
     r = confine_memory(filter);
     if (r == 0)
-        r = allow_calls(filter, basic_calls, N_OF(basic_calls));
+        r = confine_allow(filter, basic_calls, N_OF(basic_calls));
     if (r == 0)
-        r = allow_calls(filter, sandbox->calls, sandbox->n_calls);
+        r = confine_allow(filter, sandbox->calls, sandbox->n_calls);
     if (r == 0 && sandbox->readable)
         r = allow_files(filter);
     if (r == 0 && sandbox->makes_inet_sockets)

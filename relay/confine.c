@@ -16,6 +16,15 @@ int confine_memory(scmp_filter_ctx filter)
     return r;
 }
 
+int confine_allow(scmp_filter_ctx filter, const int *calls, size_t n)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < n; ++i)
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
+    return r;
+}
+
 int confine_capabilities(bool keep_net_admin, bool keep_bind)
 {
     bool has_admin = capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN);

@@ -5,12 +5,11 @@
  * between such a call and its note can lose one read, or repeat one write.
  */
 #include <errno.h>
-#include <limits.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "relay/port.h"
 
-#define WRITE_MAX (32 * 1024) /* small calls: little to repeat */
+#define WRITE_MAX (32 * 1024)
 
 static int pipe_positions(struct port *port, uint64_t *ret_consumed, uint64_t *ret_sent)
 {
@@ -52,36 +51,15 @@ static int pipe_consume(struct port *port, uint64_t position)
     return 0; /* fill did */
 }
 
-static ssize_t write_some(int fd, const struct iovec *iov, size_t n_iov)
+/* Small calls: little to repeat. */
+static size_t call_length(const struct port *port, const uint8_t *run, size_t len)
 {
-    struct msghdr header = { .msg_iov = (struct iovec *)iov, .msg_iovlen = n_iov };
-    ssize_t n = sendmsg(fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
-
-    return n < 0 && errno == ENOTSOCK ? writev(fd, iov, (int)n_iov) : n;
+    return len < WRITE_MAX ? len : WRITE_MAX;
 }
 
 static ssize_t pipe_send(struct port *port, const struct iovec *iov, size_t n_iov)
 {
-    ssize_t done = 0;
-
-    for (size_t i = 0; i < n_iov; ++i) {
-        for (size_t at = 0; at < iov[i].iov_len;) {
-            struct iovec part = { .iov_base = (uint8_t *)iov[i].iov_base + at };
-            ssize_t n;
-
-            part.iov_len = iov[i].iov_len - at < WRITE_MAX ? iov[i].iov_len - at : WRITE_MAX;
-            n = write_some(port->wfd, &part, 1);
-            if (n < 0)
-                return errno == EAGAIN || errno == EINTR ? done : -errno;
-            port->sent += (uint64_t)n;
-            port->record->h = port->sent;
-            at += (size_t)n;
-            done += n;
-            if ((size_t)n < part.iov_len)
-                return done;
-        }
-    }
-    return done;
+    return port_send_by_calls(port, iov, n_iov, call_length);
 }
 
 const struct port_ops port_pipe_ops = {

@@ -105,29 +105,9 @@ static size_t call_length(const struct port *port, const uint8_t *run, size_t le
 
 static ssize_t unix_send(struct port *port, const struct iovec *iov, size_t n_iov)
 {
-    ssize_t done = 0;
-
     if (port_queued(port) == 0)
         port->cut = false;
-    for (size_t i = 0; i < n_iov; ++i) {
-        for (size_t at = 0; at < iov[i].iov_len;) {
-            const uint8_t *from = (const uint8_t *)iov[i].iov_base + at;
-            size_t len = call_length(port, from, iov[i].iov_len - at);
-            ssize_t n = send(port->wfd, from, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-
-            if (n < 0)
-                return errno == EAGAIN || errno == EINTR ? done : -errno;
-            port->sent += (uint64_t)n;
-            port->record->h = port->sent;
-            at += (size_t)n;
-            done += n;
-            if ((size_t)n < len) {
-                port->cut = true;
-                return done;
-            }
-        }
-    }
-    return done;
+    return port_send_by_calls(port, iov, n_iov, call_length);
 }
 
 const struct port_ops port_unix_ops = {

@@ -5,6 +5,7 @@
 #include <linux/sockios.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include "common/scope.h"
 
@@ -147,6 +148,40 @@ void port_count_refused(struct port *port, uint64_t *reason, uint32_t len)
     ++*reason;
     --port->counters->tx_frames; /* which had it, or will have it, as sent */
     port->counters->tx_bytes -= len;
+}
+
+/* Sockets are not made non-blocking: the description may be shared with strangers. */
+static ssize_t write_some(int fd, const uint8_t *bytes, size_t len)
+{
+    ssize_t n = send(fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+    return n < 0 && errno == ENOTSOCK ? write(fd, bytes, len) : n;
+}
+
+ssize_t port_send_by_calls(struct port *port, const struct iovec *iov, size_t n,
+                           port_call_length *call_length)
+{
+    ssize_t done = 0;
+
+    for (size_t i = 0; i < n; ++i) {
+        for (size_t at = 0; at < iov[i].iov_len;) {
+            const uint8_t *from = (const uint8_t *)iov[i].iov_base + at;
+            size_t len = call_length(port, from, iov[i].iov_len - at);
+            ssize_t taken = write_some(port->wfd, from, len);
+
+            if (taken < 0)
+                return errno == EAGAIN || errno == EINTR ? done : -errno;
+            port->sent += (uint64_t)taken;
+            port->record->h = port->sent;
+            at += (size_t)taken;
+            done += taken;
+            if ((size_t)taken < len) {
+                port->cut = true;
+                return done;
+            }
+        }
+    }
+    return done;
 }
 
 void port_filled(struct port *port, size_t bytes)

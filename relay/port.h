@@ -114,6 +114,13 @@ uint8_t *port_queue_at(struct port *port, uint64_t position);
 ssize_t port_copy_carry(struct port *port, uint8_t *work);
 /* For kinds that send frame by frame: this one was given up for a reason (a counter). */
 void port_count_refused(struct port *port, uint64_t *reason, uint32_t len);
+/*
+ * The sending of kinds whose output has no witness: in calls as long as call_length() says of what
+ * is left of a run, each noted. One that is taken in part leaves the port cut.
+ */
+typedef size_t port_call_length(const struct port *port, const uint8_t *run, size_t len);
+ssize_t port_send_by_calls(struct port *port, const struct iovec *iov, size_t n,
+                           port_call_length *call_length);
 /* Notes for a successor how many bytes of datagrams the work area holds. */
 void port_filled(struct port *port, size_t bytes);
 /* How much of its output the far end has taken off the kernel, where the kernel says so. */

@@ -77,8 +77,8 @@ static int filter_calls(void)
     r = confine_memory(filter);
     if (r == 0)
         r = allow_questions(filter);
-    for (size_t i = 0; r == 0 && i < sizeof(allowed) / sizeof(allowed[0]); ++i)
-        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
+    if (r == 0)
+        r = confine_allow(filter, allowed, sizeof(allowed) / sizeof(allowed[0]));
     if (r == 0)
         r = seccomp_load(filter);
     seccomp_release(filter);
