@@ -15,10 +15,13 @@ typedef struct {
     NrGuest *defined;
     gint64 deadline_ms; /* of announced */
     int stale_id;       /* of the start that is over; -1 none */
+    guint missed;       /* what `hooks` was when it started without a hook's word, or 0 */
 } Record;
 
 struct NrInventory {
     GHashTable *records; /* UUID -> Record */
+    guint hooks;         /* one more than a hook has announced guests */
+    gboolean listed;     /* all guests were known once: what comes is new */
     NrInventoryChanged changed;
     gpointer data;
 };
@@ -38,6 +41,7 @@ NrInventory *nr_inventory_new(NrInventoryChanged changed, gpointer data)
     NrInventory *inventory = g_new0(NrInventory, 1);
 
     inventory->records = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, record_free);
+    inventory->hooks = 1;
     inventory->changed = changed;
     inventory->data = data;
     return inventory;
@@ -125,6 +129,7 @@ void nr_inventory_announce(NrInventory *inventory, NrGuest *guest, gint64 now_ms
     set_guest(&record->running, NULL, NR_GUEST_RUNNING);
     set_guest(&record->announced, guest, NR_GUEST_ANNOUNCED);
     record->deadline_ms = now_ms + NR_ANNOUNCED_DEADLINE_MS;
+    inventory->hooks++;
     tell(inventory, record_settle(inventory, guest->uuid, before));
 }
 
@@ -200,8 +205,13 @@ static gboolean sync_one(NrInventory *inventory, const char *uuid, NrGuest *runn
 {
     Record *record = get_record(inventory, uuid);
     NrGuest *before = hold(record_guest(record));
+    gboolean was_active = record->running || record->announced;
 
     record_sync(record, running, defined);
+    if (!record->running)
+        record->missed = 0;
+    else if (!was_active && inventory->listed)
+        record->missed = inventory->hooks;
     return record_settle(inventory, uuid, before);
 }
 
@@ -265,6 +275,7 @@ void nr_inventory_sync_all(NrInventory *inventory, const GPtrArray *guests, cons
         if (!has_text(unread, key))
             changed |= sync_one(inventory, key, listed->running, listed->defined);
     }
+    inventory->listed = TRUE;
     tell(inventory, changed);
 }
 
@@ -321,6 +332,30 @@ GPtrArray *nr_inventory_snapshot(const NrInventory *inventory)
     }
     g_ptr_array_sort(guests, compare_guests);
     return guests;
+}
+
+static gboolean dials(const NrGuest *guest)
+{
+    for (guint i = 0; i < guest->nics->len; i++)
+        if (((const NrNic *)guest->nics->pdata[i])->kind == NR_NIC_DIALS)
+            return TRUE;
+    return FALSE;
+}
+
+GPtrArray *nr_inventory_unannounced(const NrInventory *inventory)
+{
+    GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+    GHashTableIter iter;
+    gpointer value;
+
+    g_hash_table_iter_init(&iter, inventory->records);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        const Record *record = value;
+
+        if (record->running && record->missed == inventory->hooks && dials(record->running))
+            g_ptr_array_add(names, g_strdup(record->running->name));
+    }
+    return names;
 }
 
 NrGuest *nr_inventory_find(const NrInventory *inventory, const char *uuid)

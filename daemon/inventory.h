@@ -38,6 +38,11 @@ gint64 nr_inventory_expire(NrInventory *inventory, gint64 now_ms);
 /* One NrGuest (reference) for each UUID, the state that counts: running, else announced, else
  * defined; ordered by UUID. Free with g_ptr_array_unref(). */
 GPtrArray *nr_inventory_snapshot(const NrInventory *inventory);
+/*
+ * Running guests that dial, whose start no hook announced although we were there, where no hook has
+ * announced any guest since: libvirt does not call it. Their names, new strings.
+ */
+GPtrArray *nr_inventory_unannounced(const NrInventory *inventory);
 /* Borrowed; NULL where unknown. */
 NrGuest *nr_inventory_find(const NrInventory *inventory, const char *uuid);
 

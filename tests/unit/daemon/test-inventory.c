@@ -263,6 +263,46 @@ static void test_metadata_breaks(World *world, gconstpointer data)
     g_assert_nonnull(nr_inventory_find(world->inventory, UUID)->metadata_fault);
 }
 
+/* How many guests started without the hook's word. */
+static guint unannounced(World *world)
+{
+    g_autoptr(GPtrArray) names = nr_inventory_unannounced(world->inventory);
+
+    return names->len;
+}
+
+static void test_hook_not_called(World *world, gconstpointer data)
+{
+    sync_all(world, "running 3 a" NIC "\n"); /* it ran before we did */
+    g_assert_cmpuint(unannounced(world), ==, 0);
+    sync_guest(world, NULL, NULL);
+    announce(world, "defined 4 a" NIC, 0);
+    sync_guest(world, "running 4 a" NIC, NULL);
+    g_assert_cmpuint(unannounced(world), ==, 0);
+
+    nr_inventory_release(world->inventory, UUID);
+    sync_guest(world, "running 5 a: server 127.0.0.1:1", NULL);
+    g_assert_cmpuint(unannounced(world), ==, 0); /* it may wait for us to dial */
+    sync_guest(world, NULL, NULL);
+    sync_guest(world, "running 6 a" NIC, NULL);
+    sync_guest(world, "running 6 a" NIC, NULL);
+    g_assert_cmpuint(unannounced(world), ==, 1);
+    sync_guest(world, NULL, NULL);
+    g_assert_cmpuint(unannounced(world), ==, 0);
+}
+
+/* Since then somebody has told libvirt of it. */
+static void test_hook_called_since(World *world, gconstpointer data)
+{
+    g_autoptr(GPtrArray) guests = fixture_guests("announced 4 b" NIC "\nannounced 5 c" NIC "\n");
+
+    sync_all(world, "");
+    sync_guest(world, "running 3 a" NIC, NULL);
+    g_assert_cmpuint(unannounced(world), ==, 1);
+    nr_inventory_announce(world->inventory, guests->pdata[1], 0);
+    g_assert_cmpuint(unannounced(world), ==, 0);
+}
+
 #define ADD(name, function) g_test_add("/inventory/" name, World, NULL, set_up, function, tear_down)
 
 int main(int argc, char **argv)
@@ -281,6 +321,8 @@ int main(int argc, char **argv)
     ADD("the deadline starts anew", test_deadline_starts_anew);
     ADD("the same news is no change", test_same_news_is_no_change);
     ADD("metadata that breaks while the guest runs", test_metadata_breaks);
+    ADD("a start that no hook announced", test_hook_not_called);
+    ADD("a hook that is called since", test_hook_called_since);
     ADD("a snapshot", test_snapshot);
     return g_test_run();
 }
