@@ -53,6 +53,25 @@ static void print_people(const GPtrArray *findings)
     }
 }
 
+/* What the manager itself found. */
+static void add_told(GPtrArray *findings, const NrCall *call)
+{
+    g_auto(NrSilence) silence = { 0 };
+    g_autoptr(GVariant) reply =
+        nr_manager_ask(call, "Examine", NULL, "(aa{sv})", STATUS_TIMEOUT_MS, &silence);
+    g_autoptr(GVariant) told = reply ? g_variant_get_child_value(reply, 0) : NULL;
+
+    for (gsize i = 0; told && i < g_variant_n_children(told); i++) {
+        g_autoptr(GVariant) finding = g_variant_get_child_value(told, i);
+
+        nr_findings_add(findings, g_intern_string(nr_row_text(finding, "kind")),
+                        nr_row_text(finding, "about"), nr_row_text(finding, "cure"), "%s",
+                        nr_row_text(finding, "text"));
+    }
+    if (!told)
+        nr_findings_add(findings, "manager", call->runtime_dir, silence.cure, "%s", silence.text);
+}
+
 static void examine(GPtrArray *findings, const NrCall *call)
 {
     g_auto(NrSilence) silence = { 0 };
@@ -67,8 +86,10 @@ static void examine(GPtrArray *findings, const NrCall *call)
     nr_doctor_runtime_dir(findings, call->uid);
     nr_doctor_hook(findings, summary ? nr_row_text(summary, "uri") : "qemu:");
     nr_doctor_apparmor(findings, "", NR_BINDIR "/netrelayctl");
-    if (reply)
+    if (reply) {
+        add_told(findings, call);
         nr_doctor_status(findings, rows, summary);
+    }
     if (call->uid == 0) { /* nobody else can have TAPs, nor cure bridges */
         g_autoptr(GPtrArray) links = nr_host_links_read();
 

@@ -8,6 +8,8 @@
 #include "common/paths.h"
 #include "daemon/control-networks.h"
 #include "daemon/manager-dbus.h" /* generated */
+#include "daemon/examine.h"
+#include "daemon/hooked.h"
 #include "daemon/log.h"
 #include "daemon/revive.h"
 #include "daemon/status.h"
@@ -208,6 +210,22 @@ static gboolean on_stop_network(NrDbusManager1 *manager, GDBusMethodInvocation *
     return TRUE;
 }
 
+static gboolean on_examine(NrDbusManager1 *manager, GDBusMethodInvocation *invocation,
+                           gpointer data)
+{
+    const NrWorld *world = ((NrControlApi *)data)->parts->world;
+    g_autoptr(GPtrArray) guests = nr_inventory_snapshot(world->inventory);
+    g_autoptr(GPtrArray) unannounced = nr_inventory_unannounced(world->inventory);
+    NrExamined examined = { .guests = guests,
+                            .unannounced = unannounced,
+                            .resolved = nr_resolver_table(world->resolver),
+                            .hook = world->policy->hooked ? nr_hook_path() : NULL,
+                            .system = world->policy->system };
+
+    nr_dbus_manager1_complete_examine(manager, invocation, nr_examine(&examined));
+    return TRUE;
+}
+
 /* The API may be gone when a guest is back: the invocation holds what it needs. */
 static void on_revived(const char *failure, gpointer data)
 {
@@ -298,6 +316,7 @@ NrControlApi *nr_control_api_new(int dir_fd, const NrControlParts *parts, GError
     g_signal_connect(api->manager, "handle-plan", G_CALLBACK(on_plan), api);
     g_signal_connect(api->manager, "handle-reload", G_CALLBACK(on_reload), api);
     g_signal_connect(api->manager, "handle-networks", G_CALLBACK(on_networks), api);
+    g_signal_connect(api->manager, "handle-examine", G_CALLBACK(on_examine), api);
     g_signal_connect(api->manager, "handle-revive", G_CALLBACK(on_revive), api);
     g_signal_connect(api->manager, "handle-start-network", G_CALLBACK(on_start_network), api);
     g_signal_connect(api->manager, "handle-stop-network", G_CALLBACK(on_stop_network), api);

@@ -130,6 +130,39 @@ def test_revive_refused(host):
     assert host.virsh("domstate", "passing").stdout.strip() == "running"
 
 
+@tap.timeout(90)
+def test_hook_unread(host):
+    """The hook came after libvirtd, which does not call it: reload, and revive who is deaf"""
+    os.rename(HOOK, "/etc/hook")
+    host.libvirtd()
+    os.rename("/etc/hook", HOOK)
+    host.netrelayd()
+    expect_only(host)
+    guest = host.guest("vm1", [client_nic(PORT, mac(1))])
+    guest.start()
+    unread, _ = expect_only(host, ("hook-unread", HOOK), ("deaf", "vm1"))
+    assert "vm1" in unread["text"] and "reload libvirtd" in unread["cure"], unread
+    host.reload_libvirtd()
+
+    def revived():
+        host.netrelayctl("revive", "vm1")
+        return not findings(host)
+
+    eventually(revived, 40, "libvirtd has reloaded, and the guest is connected")
+
+
+def test_conflict_of_definitions(host):
+    """Two definitions with one address: both are named, before any of them runs"""
+    host.libvirtd()
+    host.netrelayd()
+    host.guest("one", [server_nic(7001, mac(1))])
+    host.guest("two", [server_nic(7001, mac(2))])
+    found = eventually(lambda: list(findings(host).values()), 10, "a conflict")
+    assert len(found) == 1 and found[0]["kind"] == "port-conflict", found
+    for word in ("one", "two", mac(1), mac(2), "127.0.0.1:7001"):
+        assert word in found[0]["text"], (word, found)
+
+
 def test_foreign(host):
     """Another process has the address: named, with what to do"""
     host.libvirtd()

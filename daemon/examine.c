@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/examine.h"
+
+#include "daemon/place.h"
+
+/* An address that a guest binds itself. */
+typedef struct {
+    const NrGuest *guest;
+    const NrNic *nic;
+} Claim;
+
+static void put_text(GVariantBuilder *dict, const char *key, const char *text)
+{
+    g_variant_builder_add(dict, "{sv}", key,
+                          g_variant_new_take_string(g_utf8_make_valid(text, -1)));
+}
+
+static void add(GVariantBuilder *findings, const char *kind, const char *about, const char *text,
+                const char *cure)
+{
+    GVariantBuilder dict;
+
+    g_variant_builder_init(&dict, G_VARIANT_TYPE_VARDICT);
+    put_text(&dict, "kind", kind);
+    put_text(&dict, "about", about);
+    put_text(&dict, "text", text);
+    put_text(&dict, "cure", cure);
+    g_variant_builder_add_value(findings, g_variant_builder_end(&dict));
+}
+
+/* Two definitions with one address */
+
+static void add_clash(GVariantBuilder *findings, const Claim *first, const Claim *second)
+{
+    g_autofree char *address = nr_address_format(&second->nic->theirs);
+    g_autofree char *one = nr_nic_label(first->nic), *other = nr_nic_label(second->nic);
+    g_autofree char *text =
+        first->guest == second->guest
+            ? g_strdup_printf("guest %s is to listen on %s with two NICs, %s and %s, so it cannot "
+                              "start",
+                              second->guest->name, address, one, other)
+            : g_strdup_printf("guests %s (NIC %s) and %s (NIC %s) are both to listen on %s, so "
+                              "only one of them can run",
+                              first->guest->name, one, second->guest->name, other, address);
+
+    add(findings, "port-conflict", second->guest->name, text,
+        "give one of the two another address");
+}
+
+/* Each one that comes too late for its address is told of once, with the first that has it. */
+static void look_at_claim(GVariantBuilder *findings, NrPlaceIndex *index, Claim *claim,
+                          GHashTable *resolved)
+{
+    const NrAddress *address = &claim->nic->theirs;
+    const NrPlaceGroup *group;
+    NrPlaceIter iter;
+    NrPlace place;
+
+    if (nr_place_find(&place, address->host, address->l4_port, resolved) != NR_PLACE_FOUND)
+        return;
+    nr_place_iter_init(&iter, index, &place);
+    group = nr_place_iter_next(&iter);
+    if (group)
+        add_clash(findings, group->values->pdata[0], claim);
+    nr_place_index_add(index, &place, claim);
+}
+
+static void look_at_claims(GVariantBuilder *findings, const NrExamined *examined, NrNicKind kind)
+{
+    g_autoptr(NrPlaceIndex) index = nr_place_index_new();
+    g_autoptr(GPtrArray) claims = g_ptr_array_new_with_free_func(g_free);
+
+    for (guint i = 0; i < examined->guests->len; i++) {
+        const NrGuest *guest = examined->guests->pdata[i];
+
+        for (guint j = 0; j < guest->nics->len; j++) {
+            const NrNic *nic = guest->nics->pdata[j];
+            Claim *claim;
+
+            if (nic->kind != kind || nic->fault)
+                continue;
+            claim = g_new(Claim, 1);
+            *claim = (Claim){ guest, nic };
+            g_ptr_array_add(claims, claim);
+            look_at_claim(findings, index, claim, examined->resolved);
+        }
+    }
+}
+
+/* A hook that libvirt does not know of */
+
+static void look_at_hook(GVariantBuilder *findings, const NrExamined *examined)
+{
+    g_autofree char *text = NULL;
+
+    if (!examined->hook || examined->unannounced->len == 0)
+        return;
+    text = g_strdup_printf("guest %s started, and libvirt did not call its hook %s: a libvirtd "
+                           "that found no hook when it started does not look again",
+                           (const char *)examined->unannounced->pdata[0], examined->hook);
+    add(findings, "hook-unread", examined->hook, text,
+        examined->system ? "systemctl reload libvirtd, or send it SIGHUP"
+                         : "send SIGHUP to your libvirtd");
+}
+
+GVariant *nr_examine(const NrExamined *examined)
+{
+    GVariantBuilder findings;
+
+    g_variant_builder_init(&findings, G_VARIANT_TYPE("aa{sv}"));
+    look_at_hook(&findings, examined);
+    look_at_claims(&findings, examined, NR_NIC_LISTENS);
+    look_at_claims(&findings, examined, NR_NIC_UDP);
+    return g_variant_builder_end(&findings);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What is wrong and stands in no row of the status, for netrelayctl's doctor. Pure. */
+#ifndef NR_DAEMON_EXAMINE_H
+#define NR_DAEMON_EXAMINE_H
+
+#include "xml/guest.h"
+
+typedef struct {
+    const GPtrArray *guests;      /* NrGuest, one for each UUID */
+    const GPtrArray *unannounced; /* names, as nr_inventory_unannounced() has them */
+    GHashTable *resolved;         /* as in NrDesiredInput */
+    const char *hook;             /* libvirt's hook, where one serves us; or NULL */
+    gboolean system;              /* root's manager */
+} NrExamined;
+
+/* aa{sv}, floating: kind s, about s, text s and cure s, as netrelayctl(1) describes a finding. */
+GVariant *nr_examine(const NrExamined *examined);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/examine.h"
+
+#include <string.h>
+#include "model-fixture.h"
+
+#define HOOK "/etc/libvirt/hooks/qemu.d/50-netrelay"
+
+/* "KIND ABOUT" of each finding, one a line. */
+static char *found(const char *guests, const char *unannounced, const char *hook)
+{
+    g_autoptr(GPtrArray) all = fixture_guests(guests);
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    NrExamined examined = { .guests = all, .unannounced = names, .hook = hook, .system = TRUE };
+    g_autoptr(GVariant) findings = NULL;
+    GString *lines = g_string_new(NULL);
+
+    if (unannounced)
+        g_ptr_array_add(names, (gpointer)unannounced);
+    findings = g_variant_ref_sink(nr_examine(&examined));
+    for (gsize i = 0; i < g_variant_n_children(findings); i++) {
+        g_autoptr(GVariant) finding = g_variant_get_child_value(findings, i);
+        const char *kind, *about, *text;
+
+        g_assert_true(g_variant_lookup(finding, "kind", "&s", &kind));
+        g_assert_true(g_variant_lookup(finding, "about", "&s", &about));
+        g_assert_true(g_variant_lookup(finding, "text", "&s", &text));
+        g_assert_null(strchr(text, '\n'));
+        g_string_append_printf(lines, "%s %s\n", kind, about);
+    }
+    return g_string_free(lines, FALSE);
+}
+
+static void test_conflicts(void)
+{
+    static const char *const cases[][2] = {
+        { "defined - a: server 127.0.0.1:1\ndefined - b: server 127.0.0.1:2\n", "" },
+        { "defined - a: server 127.0.0.1:1\ndefined - b: server 127.0.0.1:1\n",
+          "port-conflict b\n" },
+        { "running 3 a: server 127.0.0.1:1\ndefined - b: server :1\n", "port-conflict b\n" },
+        { "defined - a: server 127.0.0.1:1, server 127.0.0.1:1\n", "port-conflict a\n" },
+        { "defined - a: server 127.0.0.1:1\ndefined - b: client 127.0.0.1:1\n", "" },
+        { "defined - a: udp 127.0.0.1:1>127.0.0.1:2\ndefined - b: udp 127.0.0.1:1>127.0.0.1:3\n",
+          "" },
+        { "defined - a: udp 127.0.0.1:1>127.0.0.1:2\ndefined - b: udp 127.0.0.1:3>127.0.0.1:2\n",
+          "port-conflict b\n" },
+        { "defined - a: udp 127.0.0.1:1>127.0.0.1:2\ndefined - b: server 127.0.0.1:2\n", "" },
+        { "defined - a: server 127.0.0.1:1\ndefined - b: server 127.0.0.1:1\n"
+          "defined - c: server 127.0.0.1:1\n",
+          "port-conflict b\nport-conflict c\n" },
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *lines = found(cases[i][0], NULL, HOOK);
+
+        g_assert_cmpstr(lines, ==, cases[i][1]);
+    }
+}
+
+static void test_hook(void)
+{
+    g_autofree char *unread = found("", "a", HOOK);
+    g_autofree char *without = found("", "a", NULL);
+    g_autofree char *called = found("", NULL, HOOK);
+
+    g_assert_cmpstr(unread, ==, "hook-unread " HOOK "\n");
+    g_assert_cmpstr(without, ==, "");
+    g_assert_cmpstr(called, ==, "");
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/examine/conflicts", test_conflicts);
+    g_test_add_func("/examine/hook", test_hook);
+    return g_test_run();
+}
