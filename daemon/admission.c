@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <pwd.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,15 +17,15 @@
 #include "daemon/log.h"
 #include "daemon/qemu-pid.h"
 #include "daemon/status.h"
-#include "net/address.h"
 #include "net/sockdiag.h"
 
-#define LOOK_MS     100
-#define PATIENCE_MS 10000
-#define STRANGER_MS 3000 /* before a connection of a wrong user is closed: QEMU's may be unusual */
-#define SOCKETS_MAX 4096 /* of one QEMU */
-#define QEMU_USER   "libvirt-qemu"
-#define NO_USER     ((uid_t)-1)
+#define LOOK_MS      100
+#define PATIENCE_MS  10000
+#define HELD_LOOK_MS 20   /* while somebody waits to be admitted */
+#define HELD_MS      1000 /* so long; the pid file comes before the connection, mostly */
+#define SOCKETS_MAX  4096 /* of one QEMU */
+#define QEMU_USER    "libvirt-qemu"
+#define NO_USER      ((uid_t)-1)
 
 typedef struct {
     char *network;
@@ -36,7 +35,7 @@ typedef struct {
     gint64 since_ms;
     guint64 inode; /* 0 while not known */
     uid_t uid;
-    gboolean elsewhere; /* asked, and no socket of this host is the far end */
+    gboolean held; /* and to be admitted by us */
 } Unknown;
 
 /* The sockets of one guest's QEMU, read once a look. */
@@ -51,10 +50,11 @@ struct NrAdmission {
     const NrWorld *world;
     NrReconcile *reconcile;
     GHashTable *unknown; /* "network\nport" -> Unknown */
+    const NrRelaySettings *settings;
     GHashTable *sockets; /* UUID -> Sockets; of one look */
     guint timer;
-    gint64 news_ms; /* when something may have become known */
-    uid_t qemu_uid;
+    gboolean hurried; /* the timer is for one that is held */
+    gint64 news_ms;   /* when something may have become known */
 };
 
 static gint64 now_ms(void)
@@ -108,6 +108,7 @@ static void note_port(NrAdmission *admission, GHashTable *before, const NrActual
     unknown->peer = g_strdup(port->peer);
     unknown->since_ms = now_ms();
     unknown->uid = NO_USER;
+    unknown->held = port->state == CTL_PORT_HELD;
     g_hash_table_insert(admission->unknown, g_steal_pointer(&key), unknown);
 }
 
@@ -159,8 +160,7 @@ static void ask_kernel(NrAdmission *admission, Unknown *unknown)
         !nr_sockaddr_parse(port->local, &ours))
         return;
     r = sockdiag_tcp((struct sockaddr *)&theirs, (struct sockaddr *)&ours, &owner);
-    unknown->elsewhere = r == -ENOENT;
-    if (r < 0)
+    if (r < 0 || !owner.inode) /* nobody has it any more */
         return;
     unknown->inode = owner.inode;
     unknown->uid = owner.uid;
@@ -277,7 +277,10 @@ static void give_label(NrAdmission *admission, const Unknown *unknown, const NrB
            binding->guest->name, nic);
     if (old) /* a new connection of the same NIC replaces the old one */
         nr_relays_close_port(relays, unknown->network, old->id);
-    nr_relays_label_port(relays, unknown->network, unknown->port, label);
+    if (unknown->held)
+        nr_relays_admit_port(relays, unknown->network, unknown->port, label);
+    else
+        nr_relays_label_port(relays, unknown->network, unknown->port, label);
     g_hash_table_remove(admission->unknown, key);
 }
 
@@ -340,15 +343,32 @@ static void identify(NrAdmission *admission, const NrDesired *desired, guint ind
         give_label(admission, g_array_index(found, Found, i).unknown, nics->pdata[i]);
 }
 
-/* Strangers */
+/* Strangers, and those of whom we know no more */
 
+guint nr_admission_users(gboolean system, uid_t ret[NR_RELAY_USERS])
+{
+    const struct passwd *qemu = system ? getpwnam(QEMU_USER) : NULL;
+    guint n = 0;
+
+    ret[n++] = 0;
+    if (geteuid() != 0)
+        ret[n++] = geteuid();
+    if (qemu && qemu->pw_uid != 0)
+        ret[n++] = qemu->pw_uid;
+    return n;
+}
+
+/* A guest may have a user of its own (<seclabel model='dac'>). */
 static gboolean uid_is_known(const NrAdmission *admission, uid_t uid)
 {
     GHashTableIter iter;
     gpointer p;
 
-    if (uid == NO_USER || uid == 0 || uid == geteuid() || uid == admission->qemu_uid)
+    if (uid == NO_USER)
         return TRUE;
+    for (guint i = 0; i < admission->settings->n_users; i++)
+        if (admission->settings->users[i] == uid)
+            return TRUE;
     g_hash_table_iter_init(&iter, admission->sockets);
     while (g_hash_table_iter_next(&iter, NULL, &p))
         if (((Sockets *)p)->uid == uid)
@@ -356,52 +376,60 @@ static gboolean uid_is_known(const NrAdmission *admission, uid_t uid)
     return FALSE;
 }
 
-/* From another host (or network namespace): its address is none of ours. */
-static gboolean is_remote(const Unknown *unknown)
+/* Is there a guest that is being started, and that might yet turn out to have it? */
+static gboolean may_be_known_later(const NrAdmission *admission)
 {
-    g_autofree char *host = g_strdup(unknown->peer);
-    gboolean local = FALSE;
-    char **list, *colon;
-    size_t count;
+    GHashTableIter iter;
+    gpointer p;
 
-    colon = strrchr(host, ':');
-    if (!unknown->elsewhere || !colon || g_str_has_prefix(host, "127."))
-        return FALSE;
-    *colon = '\0';
-    if (address_list(&list, &count) < 0)
-        return FALSE;
-    for (size_t i = 0; i < count; i++)
-        local = local || strstr(host, list[i]) != NULL; /* an IPv6 one stands in brackets */
-    address_list_free(list, count);
-    return !local;
+    g_hash_table_iter_init(&iter, admission->sockets);
+    while (g_hash_table_iter_next(&iter, NULL, &p))
+        if (!((Sockets *)p)->pid)
+            return TRUE;
+    return FALSE;
 }
 
-static gboolean is_implicit(const NrAdmission *admission, const char *name)
+static void close_stranger(NrAdmission *admission, const Unknown *unknown)
 {
-    const NrDesiredNetwork *network =
-        nr_desired_network_find(nr_reconcile_desired(admission->reconcile), name);
+    const struct passwd *user = getpwuid(unknown->uid);
 
-    return network && network->origin == NR_ORIGIN_IMPLICIT;
+    nr_log(NR_LOG_WARNING,
+           "network %s: connections to %s from processes of user %u (%s) are closed: they are no "
+           "guest's; admitted are guests, root%s",
+           unknown->network, strchr(unknown->endpoint, ':') + 1, (unsigned)unknown->uid,
+           user ? user->pw_name : "no name",
+           admission->world->policy->system ? " and " QEMU_USER : " and yourself");
+    nr_relays_close_port(admission->world->relays, unknown->network, unknown->port);
 }
 
-static gboolean close_stranger(gpointer key, gpointer value, gpointer data)
+/* A QEMU dials once only, so it is never turned away for what we do not know: it has no label then,
+ * until something is heard of its guest. */
+static void admit_unknown(NrAdmission *admission, Unknown *unknown)
+{
+    if (!unknown->held)
+        return;
+    nr_log(NR_LOG_DEBUG, "network %s: port %u is admitted, and whose it is not known",
+           unknown->network, unknown->port);
+    nr_relays_admit_port(admission->world->relays, unknown->network, unknown->port, NULL);
+    unknown->held = FALSE;
+}
+
+/* TRUE: it is closed. */
+static gboolean decide(gpointer key, gpointer value, gpointer data)
 {
     NrAdmission *admission = data;
     Unknown *unknown = value;
-    g_autofree char *whose = NULL;
+    gboolean late = now_ms() - unknown->since_ms >= HELD_MS;
 
     ask_kernel(admission, unknown);
-    if (now_ms() - unknown->since_ms < STRANGER_MS)
+    if (uid_is_known(admission, unknown->uid)) {
+        if (late)
+            admit_unknown(admission, unknown);
         return FALSE;
-    if (!uid_is_known(admission, unknown->uid))
-        whose = g_strdup_printf("user %u", (unsigned)unknown->uid);
-    else if (is_implicit(admission, unknown->network) && is_remote(unknown))
-        whose = g_strdup("another host; a network file with this address would admit it");
-    else
+    }
+    if (!late && may_be_known_later(admission))
         return FALSE;
-    nr_log(NR_LOG_WARNING, "network %s: a connection from %s is closed: it is from %s",
-           unknown->network, unknown->peer, whose);
-    nr_relays_close_port(admission->world->relays, unknown->network, unknown->port);
+    close_stranger(admission, unknown);
     return TRUE;
 }
 
@@ -416,6 +444,24 @@ static gboolean on_again(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
+static gboolean is_held(gpointer key, gpointer value, gpointer data)
+{
+    return ((Unknown *)value)->held;
+}
+
+static void look_again(NrAdmission *admission)
+{
+    gboolean held = g_hash_table_find(admission->unknown, is_held, NULL) != NULL;
+
+    if (admission->timer && (!held || admission->hurried))
+        return;
+    g_clear_handle_id(&admission->timer, g_source_remove);
+    admission->hurried = held;
+    if (held ||
+        (g_hash_table_size(admission->unknown) > 0 && now_ms() - admission->news_ms < PATIENCE_MS))
+        admission->timer = g_timeout_add(held ? HELD_LOOK_MS : LOOK_MS, on_again, admission);
+}
+
 void nr_admission_look(NrAdmission *admission, gboolean news)
 {
     const NrDesired *desired = nr_reconcile_desired(admission->reconcile);
@@ -427,25 +473,23 @@ void nr_admission_look(NrAdmission *admission, gboolean news)
     note_ports(admission, desired);
     for (guint i = 0; g_hash_table_size(admission->unknown) > 0 && i < desired->bindings->len; i++)
         identify(admission, desired, i);
-    g_hash_table_foreach_remove(admission->unknown, close_stranger, admission);
+    g_hash_table_foreach_remove(admission->unknown, decide, admission);
     g_hash_table_remove_all(admission->sockets);
-    if (!admission->timer && g_hash_table_size(admission->unknown) > 0 &&
-        now_ms() - admission->news_ms < PATIENCE_MS)
-        admission->timer = g_timeout_add(LOOK_MS, on_again, admission);
+    look_again(admission);
 }
 
 /* Life */
 
-NrAdmission *nr_admission_new(const NrWorld *world, NrReconcile *reconcile)
+NrAdmission *nr_admission_new(const NrWorld *world, NrReconcile *reconcile,
+                              const NrRelaySettings *settings)
 {
     NrAdmission *admission = g_new0(NrAdmission, 1);
-    const struct passwd *user = getpwnam(QEMU_USER);
 
     admission->world = world;
     admission->reconcile = reconcile;
+    admission->settings = settings;
     admission->unknown = unknown_table();
     admission->sockets = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-    admission->qemu_uid = user ? user->pw_uid : 0;
     return admission;
 }
 

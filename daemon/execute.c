@@ -82,6 +82,8 @@ static gboolean bridge_of(const NrAction *action, struct endpoint *ret)
            ret->kind == ENDPOINT_BRIDGE;
 }
 
+static const char *const any_host[] = { "any", NULL };
+
 static void attach(Execution *execution, Step *step)
 {
     const NrAction *action = step->action;
@@ -100,7 +102,7 @@ static void attach(Execution *execution, Step *step)
     }
     /* The relay has its own copy from here; the TAP goes with the last one. */
     nr_relays_attach(execution->relays, action->network, action->endpoint, action->label, tap,
-                     on_answer, step);
+                     action->named ? any_host : NULL, on_answer, step);
 }
 
 static void enslave(Step *step)

@@ -354,7 +354,7 @@ static gboolean start(Manager *manager, GError **error)
     manager->world.inventory = nr_inventory_new(on_inventory_changed, manager);
     manager->world.resolver = nr_resolver_new(on_resolved, manager);
     manager->reconcile = nr_reconcile_new(&manager->world, on_passed, manager);
-    manager->admission = nr_admission_new(&manager->world, manager->reconcile);
+    manager->admission = nr_admission_new(&manager->world, manager->reconcile, &manager->settings);
     manager->stopped =
         nr_stopped_new(manager->runtime->fd, manager->networks_dir, manager->runtime->made);
     load_networks(manager);
@@ -431,6 +431,8 @@ static gboolean prepare(Manager *manager, GError **error)
         return FALSE;
     manager->settings.relays_fd = manager->runtime->relays_fd;
     manager->settings.program = manager->relay_program;
+    manager->settings.n_users =
+        nr_admission_users(manager->world.policy->system, manager->settings.users);
     manager->world.relays = nr_relays_new(
         &manager->settings, manager->cleanup ? &cleanup_events : &relays_events, manager);
     manager->libvirt_state = g_strdup("connecting");

@@ -22,7 +22,7 @@ typedef struct {
     struct NrRelayLink *link;
     guint32 serial;
     enum ctl_type type;
-    guint32 id; /* DETACH: the endpoint; LABEL_PORT: the port */
+    guint32 id; /* DETACH: the endpoint; LABEL_PORT, ADMIT_PORT: the port */
     char *text; /* ATTACH: the endpoint's canonical text */
     char *label;
     NrReply reply;
@@ -299,7 +299,7 @@ static int handle_reply(NrRelayLink *link, const struct ctl_msg *msg)
         nr_relay_model_attached(link->model, id, request->text, request->label);
     if (error == 0 && request->type == CTL_DETACH)
         nr_relay_model_detached(link->model, request->id);
-    if (error != 0 && request->type == CTL_LABEL_PORT)
+    if (error != 0 && (request->type == CTL_LABEL_PORT || request->type == CTL_ADMIT_PORT))
         nr_relay_model_set_label(link->model, request->id, NULL);
     request_finish(link, request, error > 0 && error < 4096 ? -(int)error : (error ? -EPROTO : 0),
                    error ? (told ? text : g_strerror((int)error)) : NULL);
@@ -378,6 +378,7 @@ static void hello(NrRelayLink *link)
     request_be_patient(request);
     ctl_msg_begin(&msg, CTL_HELLO, request->serial);
     ctl_put_u32(&msg, CTL_A_VERSION, CTL_VERSION);
+    ctl_put_u32(&msg, CTL_A_JUDGES, 1);
     link_send(link, &msg, -1);
 }
 
@@ -406,8 +407,16 @@ const NrActualNetwork *nr_relay_link_network(const NrRelayLink *link)
     return nr_relay_model_network(link->model);
 }
 
+static void put_admit(struct ctl_msg *msg, const NrAdmit *admit)
+{
+    for (guint i = 0; i < admit->n_users; i++)
+        ctl_put_u32(msg, CTL_A_ADMIT_USER, admit->users[i]);
+    for (guint i = 0; admit->hosts && admit->hosts[i]; i++)
+        ctl_put_str(msg, CTL_A_ADMIT_HOSTS, admit->hosts[i]);
+}
+
 void nr_relay_link_attach(NrRelayLink *link, const char *endpoint, const char *label, int pass_fd,
-                          NrReply reply, gpointer data)
+                          const NrAdmit *admit, NrReply reply, gpointer data)
 {
     Request *request = request_new(link, CTL_ATTACH, reply, data);
     struct ctl_msg msg;
@@ -419,6 +428,8 @@ void nr_relay_link_attach(NrRelayLink *link, const char *endpoint, const char *l
     ctl_msg_begin(&msg, CTL_ATTACH, request->serial);
     ctl_put_str(&msg, CTL_A_ENDPOINT, endpoint);
     ctl_put_str(&msg, CTL_A_LABEL, label);
+    if (admit)
+        put_admit(&msg, admit);
     link_send(link, &msg, pass_fd);
 }
 
@@ -447,21 +458,33 @@ void nr_relay_link_close_port(NrRelayLink *link, guint32 port_id, NrReply reply,
     link_send(link, &msg, -1);
 }
 
-void nr_relay_link_label_port(NrRelayLink *link, guint32 port_id, const char *label, NrReply reply,
-                              gpointer data)
+static void name_port(NrRelayLink *link, enum ctl_type type, guint32 port_id, const char *label,
+                      NrReply reply, gpointer data)
 {
-    Request *request = request_new(link, CTL_LABEL_PORT, reply, data);
+    Request *request = request_new(link, type, reply, data);
     struct ctl_msg msg;
 
     if (!request)
         return;
     request->id = port_id;
-    nr_relay_model_set_label(link->model, port_id,
-                             label); /* so that nobody looks for it again meanwhile */
-    ctl_msg_begin(&msg, CTL_LABEL_PORT, request->serial);
+    /* So that nobody looks for it again meanwhile. */
+    nr_relay_model_set_label(link->model, port_id, label);
+    ctl_msg_begin(&msg, type, request->serial);
     ctl_put_u32(&msg, CTL_A_PORT_ID, port_id);
     ctl_put_str(&msg, CTL_A_LABEL, label);
     link_send(link, &msg, -1);
+}
+
+void nr_relay_link_label_port(NrRelayLink *link, guint32 port_id, const char *label, NrReply reply,
+                              gpointer data)
+{
+    name_port(link, CTL_LABEL_PORT, port_id, label, reply, data);
+}
+
+void nr_relay_link_admit_port(NrRelayLink *link, guint32 port_id, const char *label, NrReply reply,
+                              gpointer data)
+{
+    name_port(link, CTL_ADMIT_PORT, port_id, label, reply, data);
 }
 
 void nr_relay_link_stop(NrRelayLink *link, NrReply reply, gpointer data)

@@ -34,12 +34,22 @@ gboolean nr_relay_link_is_ready(const NrRelayLink *link);
 /* Borrowed; its name is NULL before the greeting. */
 const NrActualNetwork *nr_relay_link_network(const NrRelayLink *link);
 
-/* pass_fd stays the caller's. */
+/* Whose connections a listener admits; borrowed. */
+typedef struct {
+    const uid_t *users; /* of processes of this host */
+    guint n_users;
+    const char *const *hosts; /* others: as prefix.h has them, NULL-terminated; NULL is none */
+} NrAdmit;
+
+/* pass_fd stays the caller's; admit: NULL where all are. */
 void nr_relay_link_attach(NrRelayLink *link, const char *endpoint, const char *label, int pass_fd,
-                          NrReply reply, gpointer data);
+                          const NrAdmit *admit, NrReply reply, gpointer data);
 void nr_relay_link_detach(NrRelayLink *link, guint32 endpoint_id, NrReply reply, gpointer data);
 void nr_relay_link_close_port(NrRelayLink *link, guint32 port_id, NrReply reply, gpointer data);
 void nr_relay_link_label_port(NrRelayLink *link, guint32 port_id, const char *label, NrReply reply,
+                              gpointer data);
+/* A held one takes part from here on; label: NULL is none yet. */
+void nr_relay_link_admit_port(NrRelayLink *link, guint32 port_id, const char *label, NrReply reply,
                               gpointer data);
 void nr_relay_link_stop(NrRelayLink *link, NrReply reply, gpointer data);
 /* Reads everything anew, counters too. */

@@ -11,6 +11,7 @@
 
 #define NR_RELAY_START_MS 5000 /* for a new relay's greeting */
 #define NR_RELAY_STOP_MS  3000 /* for its end after STOP; then it is killed */
+#define NR_RELAY_USERS    3
 
 typedef enum {
     NR_RELAY_STARTING, /* spawned, or found: its greeting is waited for */
@@ -29,6 +30,8 @@ typedef struct {
     gboolean switch_user;
     uid_t uid; /* with switch_user */
     gid_t gid;
+    uid_t users[NR_RELAY_USERS]; /* whose processes' connections may be admitted */
+    guint n_users;
 } NrRelaySettings;
 
 typedef struct {

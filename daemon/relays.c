@@ -482,13 +482,18 @@ static NrRelayLink *link_to_ask(NrRelays *relays, const char *network, NrReply r
 }
 
 void nr_relays_attach(NrRelays *relays, const char *network, const char *endpoint,
-                      const char *label, int pass_fd, NrReply reply, gpointer data)
+                      const char *label, int pass_fd, const char *const *hosts, NrReply reply,
+                      gpointer data)
 {
+    const NrRelaySettings *settings = relays->settings;
+    NrAdmit admit = { settings->users, settings->n_users, hosts };
+    gboolean listens = g_str_has_prefix(endpoint, "listen:");
     Asked *asked;
     NrRelayLink *link = link_to_ask(relays, network, reply, data, &asked);
 
     if (link)
-        nr_relay_link_attach(link, endpoint, label, pass_fd, on_answered, asked);
+        nr_relay_link_attach(link, endpoint, label, pass_fd, listens ? &admit : NULL, on_answered,
+                             asked);
 }
 
 void nr_relays_detach(NrRelays *relays, const char *network, guint32 endpoint_id, NrReply reply,
@@ -508,6 +513,15 @@ void nr_relays_label_port(NrRelays *relays, const char *network, guint32 port_id
 
     if (link)
         nr_relay_link_label_port(link, port_id, label, on_answered, asked);
+}
+
+void nr_relays_admit_port(NrRelays *relays, const char *network, guint32 port_id, const char *label)
+{
+    Asked *asked;
+    NrRelayLink *link = link_to_ask(relays, network, NULL, NULL, &asked);
+
+    if (link)
+        nr_relay_link_admit_port(link, port_id, label, on_answered, asked);
 }
 
 void nr_relays_close_port(NrRelays *relays, const char *network, guint32 port_id)

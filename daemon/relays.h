@@ -35,12 +35,16 @@ guint nr_relays_count(const NrRelays *relays);
 
 void nr_relays_spawn(NrRelays *relays, const char *network, NrReply reply, gpointer data);
 void nr_relays_stop(NrRelays *relays, const char *network, NrReply reply, gpointer data);
-/* pass_fd stays the caller's. */
+/* pass_fd stays the caller's. hosts: of NrAdmit, for a listener, whose users are the settings'. */
 void nr_relays_attach(NrRelays *relays, const char *network, const char *endpoint,
-                      const char *label, int pass_fd, NrReply reply, gpointer data);
+                      const char *label, int pass_fd, const char *const *hosts, NrReply reply,
+                      gpointer data);
 void nr_relays_detach(NrRelays *relays, const char *network, guint32 endpoint_id, NrReply reply,
                       gpointer data);
 void nr_relays_label_port(NrRelays *relays, const char *network, guint32 port_id,
+                          const char *label);
+/* label: NULL is none yet. */
+void nr_relays_admit_port(NrRelays *relays, const char *network, guint32 port_id,
                           const char *label);
 void nr_relays_close_port(NrRelays *relays, const char *network, guint32 port_id);
 /* Reads the counters of all of them. */

@@ -203,7 +203,13 @@ static gboolean binding_shows(const Status *status, const NrBinding *binding)
 
 static const char *state_of(const NrActualPort *port)
 {
-    return port->state == CTL_PORT_BLOCKED ? "blocked" : "connected";
+    static const char *const words[] = {
+        [CTL_PORT_BLOCKED] = "blocked",
+        [CTL_PORT_HELD] = "held",
+    };
+
+    return port->state < G_N_ELEMENTS(words) && words[port->state] ? words[port->state]
+                                                                   : "connected";
 }
 
 static void add_binding(Status *status, const NrBinding *binding)

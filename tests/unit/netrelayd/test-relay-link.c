@@ -164,7 +164,7 @@ static void test_attach_with_descriptor(Fixture *fixture, gconstpointer data)
     int fd = -1;
 
     become_ready(fixture);
-    nr_relay_link_attach(fixture->link, "bridge:br0", NULL, STDERR_FILENO, on_reply, fixture);
+    nr_relay_link_attach(fixture->link, "bridge:br0", NULL, STDERR_FILENO, NULL, on_reply, fixture);
     serial = expect(fixture, CTL_ATTACH, &msg, &fd);
     g_assert_cmpint(fd, >=, 0);
     close(fd);
@@ -185,7 +185,7 @@ static void test_refusal(Fixture *fixture, gconstpointer data)
     struct ctl_msg msg;
 
     become_ready(fixture);
-    nr_relay_link_attach(fixture->link, "listen:127.0.0.1:1", NULL, -1, on_reply, fixture);
+    nr_relay_link_attach(fixture->link, "listen:127.0.0.1:1", NULL, -1, NULL, on_reply, fixture);
     reply(fixture, expect(fixture, CTL_ATTACH, &msg, NULL), EADDRINUSE, "taken by nc", 0);
     WAIT_FOR(fixture->replies);
     g_assert_cmpint(fixture->error, ==, -EADDRINUSE);

@@ -1,0 +1,143 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Who dials a network without being a guest: nothing of it comes in, and nothing goes out."""
+
+import contextlib
+import os
+import pwd
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, "../lib"), os.path.join(HERE, "../relay")]
+
+import lab
+import tap
+from ctlproto import PORT_HELD, PORT_UP, Control
+from frames import BROADCAST, frame
+from frames import mac as hwaddress
+from guest import client_nic
+from host import PrivateHost
+from lab import PORT, mac
+from peers import dial
+from wait import eventually
+
+NOBODY = 65534
+WORD = frame(BROADCAST, hwaddress(0x99), b"let me in")
+
+
+@contextlib.contextmanager
+def being(uid):
+    os.seteuid(uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def stranger_is_closed(uid=NOBODY):
+    """It speaks, hears nothing, and is closed at once."""
+    with being(uid):
+        stranger = dial(PORT)
+    with contextlib.suppress(ConnectionError):
+        stranger.send(WORD)
+    stranger.closed(2)
+    assert not stranger.waiting, f"it was told {stranger.waiting}"
+
+
+def relay_of(connection):
+    """A client of the one relay that there is, which only looks."""
+    eventually(lambda: lab.relay_files(connection), 10, "a relay's socket")
+    return Control(f"{connection.state_directory}/relays/{lab.relay_files(connection)[0]}")
+
+
+def refused(connection):
+    """How many the network's listener has refused."""
+    with contextlib.closing(relay_of(connection)) as control:
+        return sum(row.get("drop_stranger", 0) for row in control.dump()[0].values())
+
+
+def two_guests(connection):
+    guests = {n: lab.numbered(connection, n, client_nic(PORT, mac(n))) for n in (1, 2)}
+    for guest in guests.values():
+        guest.boot()
+    lab.all_meet(guests)
+    return guests
+
+
+@tap.timeout(120)
+def test_strangers_system(host):
+    """B7: another user's connections beside two guests: closed, counted, said once"""
+    host.libvirtd()
+    daemon = host.netrelayd()
+    guests = two_guests(host)
+    flow = guests[1].start_pings(lab.address(2))
+    flow.wait_replies(2)
+    before = refused(host)
+    for _ in range(20):
+        stranger_is_closed()
+    flow.wait_replies(2)
+    sent, received = flow.stop()
+    assert sent == received, f"{sent - received} of {sent} pings lost"
+    assert refused(host) == before + 20
+    assert daemon.text().count("they are no guest's") == 1, daemon.text()
+    assert "(nobody)" in daemon.text()
+
+
+@tap.timeout(120)
+def test_strangers_while_the_manager_is_away(host):
+    """D1: stopped, and killed: strangers are closed all the same, and a guest comes in again"""
+    host.libvirtd()
+    daemon = host.netrelayd()
+    guests = two_guests(host)
+    daemon.freeze()
+    with being(NOBODY):
+        stranger = dial(PORT)
+    stranger.send(WORD)
+    stranger.closed(8)                  # the keeper waits for the manager's word, for a while
+    assert not stranger.waiting
+    daemon.thaw()
+    daemon.kill()
+    stranger_is_closed()
+    guests[1].destroy()
+    guests[1].boot()
+    lab.all_meet(guests)
+    daemon.start()
+    lab.expect_row(host, guest="vm1", state="connected")
+
+
+@tap.timeout(120)
+def test_strangers_of_a_session(host):
+    """A5: in a user's session nobody else, and whatever that user runs"""
+    session = host.session(runtime_dir=True)
+    session.netrelayd()
+    guests = two_guests(session)
+    stranger_is_closed()
+    stranger_is_closed(pwd.getpwnam("libvirt-qemu").pw_uid)
+    with being(pwd.getpwnam(session.user).pw_uid):
+        own = dial(PORT)
+    with contextlib.closing(relay_of(session)) as control:
+        eventually(lambda: [port["state"] for port in control.ports().values()] == [PORT_UP] * 3,
+                   5, "one's own process is let in")
+    own.close()
+    lab.all_meet(guests)
+
+
+@tap.timeout(120)
+def test_guests_are_admitted_by_name(host):
+    """F1: a guest's connections are held until its NICs are known, and no longer"""
+    host.libvirtd()
+    host.netrelayd()
+    guest = host.guest("vm1", [client_nic(PORT, mac(n)) for n in (1, 2)],
+                       addresses=[f"{lab.address(n)}/24" for n in (1, 2)])
+    witness = lab.numbered(host, 3, client_nic(PORT, mac(3)))
+    witness.boot()
+    with contextlib.closing(relay_of(host)) as control:
+        guest.start()
+        for _ in range(2):
+            held = control.event("EVENT_PORT", 20, state=PORT_HELD)
+            up = control.event("EVENT_PORT", 2, port_id=held["port_id"], state=PORT_UP)
+            assert up["label"].rsplit("/", 1)[1] in (mac(1), mac(2)), up
+
+
+if __name__ == "__main__":
+    tap.main(PrivateHost())
