@@ -6,11 +6,12 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include "common/scope.h"
 #include "net/link.h"
+#include "net/stable-mac.h"
 
 #define TAP_PATTERN "nrtap%d"
+#define FIRST_BYTE  0xfe /* above what other members have: a bridge prefers the lowest */
 
 static int bridge_get(const char *name, struct link_state *ret)
 {
@@ -19,15 +20,6 @@ static int bridge_get(const char *name, struct link_state *ret)
     if (r < 0)
         return r;
     return ret->bridge ? 0 : -ENOTSUP;
-}
-
-/* Locally administered, and above what other members have: a bridge prefers the lowest. */
-static int random_mac(struct mac *ret)
-{
-    if (getrandom(ret->b, MAC_LEN, 0) != MAC_LEN)
-        return -EIO;
-    ret->b[0] = 0xfe;
-    return 0;
 }
 
 /* Else the TAP would answer on the bridge with an address of its own. */
@@ -68,8 +60,8 @@ static int enslave(const struct link_state *bridge, const char *name, const stru
     struct mac mac;
     int r;
 
-    if (tap->mac.b[0] != 0xfe) {
-        r = random_mac(&mac);
+    if (tap->mac.b[0] != FIRST_BYTE) {
+        r = stable_mac(FIRST_BYTE, name, &mac);
         if (r < 0)
             return r;
         before.mac = &mac;

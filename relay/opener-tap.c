@@ -15,10 +15,13 @@
 #include "net/address.h"
 #include "net/bridge.h"
 #include "net/link.h"
+#include "net/stable-mac.h"
 #include "net/tap.h"
 #include "relay/attachment.h"
 #include "relay/device-watch.h"
 #include "relay/keeper.h"
+
+#define FIRST_BYTE 0x02 /* locally administered */
 
 #define container(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
 
@@ -114,6 +117,22 @@ static int refuse(const struct attachment *a, int r, const char *what,
     return r;
 }
 
+/* The host is known to others by the address of this device. Where two of one name have come
+ * together their IP addresses differ. */
+static int set_mac(const struct attachment *a, int ifindex)
+{
+    const char(*ip)[ENDPOINT_IP_MAX] = a->endpoint.ip;
+    char words[TAP_NAME_MAX + ENDPOINT_IPS_MAX * (ENDPOINT_IP_MAX + 1)];
+    size_t at = (size_t)snprintf(words, sizeof(words), "%s", a->endpoint.ifname);
+    struct mac mac;
+    int r;
+
+    for (size_t i = 0; i < ENDPOINT_IPS_MAX && *ip[i]; ++i)
+        at += (size_t)snprintf(words + at, sizeof(words) - at, " %s", ip[i]);
+    r = stable_mac(FIRST_BYTE, words, &mac);
+    return r < 0 ? r : link_set(ifindex, &(struct link_change){ .mac = &mac });
+}
+
 /* A TAP with the addresses asked for, and up. It goes with its descriptor. */
 static int tap_make(struct attachment *a, char error[ATTACHMENT_TEXT_MAX])
 {
@@ -127,6 +146,8 @@ static int tap_make(struct attachment *a, char error[ATTACHMENT_TEXT_MAX])
     if (fd < 0)
         return refuse(a, fd, "TAP", error);
     r = link_get(name, &link);
+    if (r == 0)
+        r = set_mac(a, link.ifindex);
     for (size_t i = 0; r == 0 && i < ENDPOINT_IPS_MAX && *ip[i]; ++i) {
         r = address_add(link.ifindex, ip[i]);
         if (r < 0) {

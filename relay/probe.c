@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "relay/probe.h"
 
-#include "relay/siphash.h"
+#include "common/siphash.h"
 
 #define MAGIC 0x6e72706c6f6f7001ull /* its last byte is the version */
 #define TYPE  0x88b5

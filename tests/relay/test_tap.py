@@ -242,6 +242,28 @@ def test_B3_a_tap_that_is_made():
     assert "vmvlan0" not in devices()
 
 
+def made_with(endpoint, name):
+    """The MAC address of the TAP that a relay makes."""
+    with Relay("-l", "12345", endpoint) as relay:
+        relay.listening(12345)
+        found = eventually(lambda: links.read(name, "address"), 5, f"there is {name}")
+        relay.term()
+    return found
+
+
+def test_B3_a_tap_that_is_made_again_has_the_same_mac():
+    """for its name and addresses; another one for others; in a bridge, too, and above its own"""
+    bridge()
+    first = made_with("tap:t0,ip=192.0.2.1/24", "t0")
+    assert int(first[:2], 16) & 3 == 2, f"{first} is not locally administered"
+    assert made_with("tap:t0,ip=192.0.2.1/24,pin", "t0") == first
+    others = [made_with(endpoint, endpoint[4:6]) for endpoint in
+              ("tap:t0,ip=192.0.2.2/24", "tap:t0", "tap:t1,ip=192.0.2.1/24")]
+    assert len({first, *others}) == 4, (first, others)
+    member = made_with("br0", "nrtap0")
+    assert made_with("br0", "nrtap0") == member and member.startswith("fe:")
+
+
 def test_B3_a_tap_that_was_there_keeps_its_addresses():
     """ip= beside an existing TAP, and an address twice: refused, nothing is left"""
     kit.need_tun()

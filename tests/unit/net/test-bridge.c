@@ -102,7 +102,7 @@ static void test_down(void)
     check_unchanged();
 }
 
-/* Many: the addresses are random, and every one of them above the bridge's. */
+/* Many: each has an address of its own, and every one of them is above the bridge's. */
 static void test_addresses_differ(void)
 {
     enum { MANY = 40 };

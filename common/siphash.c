@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "relay/siphash.h"
+#include "common/siphash.h"
 
 static uint64_t rotate(uint64_t x, unsigned by)
 {
