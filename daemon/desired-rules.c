@@ -315,6 +315,17 @@ static void decide_faulty(NrCase *c, gboolean named)
         refuse(c, named, "the host name %s does not resolve; correct it, or make it known", text);
 }
 
+static void serve_group(NrCase *c, NrSegment *segment)
+{
+    if (segment->file->stopped)
+        settle(c, NR_BINDING_IGNORED,
+               g_strdup_printf("the guests of a multicast group meet there without a relay; the "
+                               "network %s, which takes part, is stopped",
+                               segment->file->name));
+    else
+        serve(c, segment);
+}
+
 /* The guests of a group meet there by themselves; a network takes part where its file says so. Who
  * comes first is not deaf to who comes later, so a group that cannot be joined refuses no start. */
 static void decide_group(NrDecision *d, NrCase *c)
@@ -327,7 +338,7 @@ static void decide_group(NrDecision *d, NrCase *c)
         decide_faulty(c, wish->network || wish->bridge);
     } else if (segment && !wish->bridge &&
                (!wish->network || g_str_equal(wish->network, segment->network->name))) {
-        serve(c, segment);
+        serve_group(c, segment);
     } else if (wish->network || wish->bridge) {
         refuse(c, TRUE,
                "its metadata names a network, but a NIC of a multicast group is in the one whose "

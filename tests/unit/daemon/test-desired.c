@@ -445,6 +445,9 @@ static const Row named[] = {
       "b.0: guest b|the network lab is stopped; netrelayctl net-start lab starts it",
       .files = { "!" LAB "<listen address='127.0.0.1' port='12345'/><bridge name='br0'/>"
                  "<match type='server'/>" } },
+    { "the group of a stopped network is there all the same",
+      "announced 1 a: mcast 230.0.0.1:1234\n", "a.0 ignored\n",
+      .files = { "!" LAB "<multicast address='230.0.0.1' port='1234'/>" } },
     { "the address of a stopped network is free for a guest",
       "announced 1 a: server 127.0.0.1:12345\n", "a.0 unconnected\n",
       .files = { "!" LAB "<listen address='127.0.0.1' port='12345'/>" } },
