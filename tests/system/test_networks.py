@@ -202,6 +202,7 @@ def test_list(host):
     table = host.netrelayctl("net-list", "--all").stdout.splitlines()
     assert table[0].split() == ["NAME", "STATE", "AUTOSTART", "FILE"], table
     assert table[1].split() == ["lab", "active", "no", "/etc/netrelay/networks/lab.xml"], table
+    assert host.netrelayctl("complete", "--", "net-start", "o").stdout == "office\n"
     host.write_network("lab", "<network>")
     host.netrelayctl("reload", check=False)
     assert listed(host) == {"lab": lab_row}, "its file is faulty, and the network goes on"
