@@ -3,12 +3,13 @@
 
 #include "ctl/row.h"
 
-static gboolean has_members(const GPtrArray *links, const char *bridge)
+static guint count_members(const GPtrArray *links, const char *bridge)
 {
+    guint count = 0;
+
     for (guint i = 0; i < links->len; i++)
-        if (g_strcmp0(((const NrHostLink *)links->pdata[i])->master, bridge) == 0)
-            return TRUE;
-    return FALSE;
+        count += g_strcmp0(((const NrHostLink *)links->pdata[i])->master, bridge) == 0;
+    return count;
 }
 
 static void look_at_bridge(GPtrArray *findings, const GPtrArray *links, const NrHostLink *bridge)
@@ -19,7 +20,7 @@ static void look_at_bridge(GPtrArray *findings, const GPtrArray *links, const Nr
     if (!bridge->up)
         nr_findings_add(findings, "bridge-down", bridge->name, cure,
                         "bridge %s is down%s, so no frame passes it", bridge->name,
-                        has_members(links, bridge->name) ? "" : " and has no members");
+                        count_members(links, bridge->name) > 0 ? "" : " and has no members");
 }
 
 /* The host answers for a bridge's address on the bridge only; what comes in by a member is not its
@@ -43,7 +44,7 @@ static const NrHostLink *empty_bridge(const GPtrArray *links)
     for (guint i = 0; i < links->len; i++) {
         const NrHostLink *link = links->pdata[i];
 
-        if (link->bridge && !link->address && !has_members(links, link->name))
+        if (link->bridge && !link->address && count_members(links, link->name) == 0)
             return link;
     }
     return NULL;
@@ -67,21 +68,41 @@ static void look_at_lone_tap(GPtrArray *findings, const NrHostLink *tap, const N
                     bridge->name);
 }
 
-/* A TAP of ours, where a network says it has to be. */
+static void look_at_end(GPtrArray *findings, const GPtrArray *links, const NrHostLink *bridge,
+                        const char *network, const char *tap)
+{
+    g_autofree char *word = nr_shell_word(bridge->name);
+    g_autofree char *cure = g_strdup_printf("ip link set DEVICE master %s, or, for the host "
+                                            "itself: ip address add ADDRESS/PREFIX dev %s",
+                                            word, word);
+
+    if (!bridge->address && count_members(links, bridge->name) == 1)
+        nr_findings_add(findings, "bridge-empty", bridge->name, cure,
+                        "network %s: its bridge %s leads nowhere, with no address and no member "
+                        "but the network's own TAP %s",
+                        network, bridge->name, tap);
+}
+
+/* A TAP of ours, and where a network says it has to be. What has none says so in its row. */
 static void look_at_port(GPtrArray *findings, const GPtrArray *links, GVariant *row)
 {
-    const char *network = nr_row_text(row, "network"), *bridge = nr_row_text(row, "peer");
+    const char *network = nr_row_text(row, "network");
     const NrHostLink *tap = nr_host_links_find(links, nr_row_text(row, "address"));
+    const NrHostLink *bridge = nr_host_links_find(links, nr_row_text(row, "peer"));
     g_autofree char *word = tap ? nr_shell_word(tap->name) : NULL;
-    g_autofree char *master = nr_shell_word(bridge);
+    g_autofree char *master = bridge ? nr_shell_word(bridge->name) : NULL;
     g_autofree char *cure = NULL;
 
-    if (!tap || g_strcmp0(tap->master, bridge) == 0)
-        return; /* what has none says so in its row */
+    if (!tap || !bridge)
+        return;
+    if (g_strcmp0(tap->master, bridge->name) == 0) {
+        look_at_end(findings, links, bridge, network, tap->name);
+        return;
+    }
     cure = g_strdup_printf("ip link set %s master %s", word, master);
     nr_findings_add(findings, "tap-elsewhere", tap->name, cure,
                     "network %s: its TAP %s is not in bridge %s, but in %s", network, tap->name,
-                    bridge, tap->master ? tap->master : "none");
+                    bridge->name, tap->master ? tap->master : "none");
 }
 
 static gboolean is_port(GVariant *rows, const char *tap)

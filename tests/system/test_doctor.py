@@ -186,20 +186,22 @@ def test_faults(host):
 
 
 def test_bridge_of_a_network(host):
-    """E8: the bridge of a network is down; a member has the address that belongs on it"""
+    """E8: a network's bridge leads nowhere, or is down; a member has the bridge's address"""
     links.add_bridge("br0")
     host.write_network("lab", LAB)
     host.libvirtd()
     host.netrelayd()
-    lab.expect_row(host, network="lab", kind="tap", state="connected")
+    device = lab.expect_row(host, network="lab", kind="tap", state="connected")["address"]
+    (found,) = expect_only(host, ("bridge-empty", "br0"))
+    assert device in found["text"] and "lab" in found["text"], found
+    links.ip("tuntap", "add", "eth9", "mode", "tap")
+    links.ip("link", "set", "eth9", "master", "br0")
     expect_only(host)
     links.ip("link", "set", "br0", "down")
     (found,) = expect_only(host, ("bridge-down", "br0"))
     assert "members" not in found["text"], found
     links.ip("link", "set", "br0", "up")
-    links.ip("tuntap", "add", "eth9", "mode", "tap")
     links.ip("address", "add", "10.9.0.1/24", "dev", "eth9")
-    links.ip("link", "set", "eth9", "master", "br0")
     (found,) = expect_only(host, ("member-address", "eth9"))
     run(["sh", "-c", found["cure"]])
     expect_only(host)
