@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "relay/held.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netdb.h>
+#include <netinet/in.h>
 #include <stddef.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/socket.h>
 #include "net/sockdiag.h"
 #include "relay/keeper.h"
@@ -101,21 +98,17 @@ static bool is_admitted(const struct held_rules *rules, const struct far *far)
 static void say_refused(const struct holding *holding, const struct far *far)
 {
     const struct attachment *a = holding->attachment;
-    char host[INET6_ADDRSTRLEN] = "?";
 
     if (far->end == FAR_HERE)
         log_limited(LOG_LEVEL_WARNING,
                     "%s: a connection from %s is closed: it is a process's of user %u, and guests "
                     "are other users'",
                     a->text, holding->peer, far->uid);
-    if (far->end != FAR_THERE)
-        return;
-    getnameinfo((const struct sockaddr *)&far->address.storage, far->address.len, host,
-                sizeof(host), NULL, 0, NI_NUMERICHOST);
-    log_limited(LOG_LEVEL_WARNING,
-                "%s: a connection from %s is closed: it is from another host, which <listen ... "
-                "admit='%s'/> in a network's file would admit",
-                a->text, holding->peer, host);
+    if (far->end == FAR_THERE)
+        log_limited(LOG_LEVEL_WARNING,
+                    "%s: a connection from %s is closed: it is from another host; a network file "
+                    "with this address would admit it",
+                    a->text, holding->peer);
 }
 
 static void decide(struct keeper *keeper, struct holding *holding, const struct far *far)
