@@ -14,7 +14,9 @@ import kit
 import tap
 from peers import Peer
 from process import accepts
-from relayproc import children, is_running, name_of
+from relayproc import children, is_running, name_of, stat_of
+from test_slow import pile_up, port_with_drops
+from traffic import Traffic, unhurt
 from wait import eventually
 
 DEADLINE = 5
@@ -34,6 +36,21 @@ def companion(relay, name="netrelay-vde", but=None, deadline=DEADLINE):
         pid = relay.alive() and companion_of(relay, name)
         return pid if pid != but else None
     return eventually(found, deadline, f"{name} runs")
+
+
+def stop_and_continue(relay, control, pid, talkers, source, count):
+    """While it is stopped so many frames of a source's are more than its queue takes, which is
+    bounded, and talkers are unhurt."""
+    os.kill(pid, signal.SIGSTOP)
+    eventually(lambda: stat_of(pid)[:1] == ["T"], 5, "it is stopped")
+    before = relay.memory()
+    with Traffic(*talkers, rate=1000) as traffic:
+        traffic.sample()
+        pile_up(source, 0, count)
+        eventually(lambda: port_with_drops(control), 5, "drops are counted")
+        unhurt(traffic.finish())
+    assert relay.memory() - before < 4096, "its memory is bounded"
+    os.kill(pid, signal.SIGCONT)
 
 
 class Surroundings(kit.Surroundings):

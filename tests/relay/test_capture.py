@@ -14,8 +14,7 @@ import time
 import kit
 from frames import BROADCAST, FRAME_MAX, frame, mac, numbered
 from pcapng import IN, OUT, Capture
-from peers import Server, dial, exchange, introduce, meet, talk
-from relayproc import descriptors, status
+from peers import Server, dial, exchange, introduce, talk
 from test_sight import by_hand, ctl, fails, must
 from test_sight import status as status_of
 from test_slow import pile_up, whole_numbers

@@ -7,7 +7,6 @@ import signal
 
 import kit
 import links
-from frames import mac
 from peers import LinkPeer, TapPeer, dial, exchange, meet
 from relayproc import Relay
 from relayproc import links as devices

@@ -3,7 +3,6 @@
 """What a port lets in: source addresses, pinned ones, floods, and frames for bridges."""
 
 import os
-import signal
 import struct
 import tempfile
 import time

@@ -19,9 +19,10 @@ from frames import enclose, filling, mac
 from peers import IFF_NO_PI, IFF_TAP, TUNSETIFF, LinkPeer, dial, exchange, meet
 from relayproc import Relay
 from test_segments import UDP_SEGMENT
-from test_tap import bridge, checksum, member, new_device, quiet_kernel
+from station import checksum
+from test_tap import bridge, member, new_device, quiet_kernel
 from relayproc import links as devices
-from traffic import Traffic
+from traffic import Traffic, losses_beside_kills
 from wait import eventually
 
 KILLS = int(os.environ.get("KILLS", "20"))
@@ -191,17 +192,7 @@ def test_kills_beside_a_bridge():
         guest, outside = dial(12345), member()
         exchange(guest, outside)
         with Traffic(guest, outside, rate=0, window=32 << 10) as traffic:
-            lost = 0
-            for _ in range(KILLS):
-                was = relay.forwarder()
-                os.kill(was, signal.SIGKILL)
-                eventually(lambda was=was: relay.forwarder() != was, 20, "another forwarder")
-                result = traffic.sample()
-                assert not result["repeated"] and not result["corrupt"], result
-                lost += result["lost"]
-            result = traffic.finish()
-            assert not result["repeated"] and not result["corrupt"], result
-            lost += result["lost"]
+            lost = losses_beside_kills(traffic, [relay], KILLS)
         assert lost <= 2 * KILLS, f"{lost} frames lost in {KILLS} kills"
         exchange(guest, outside)
 

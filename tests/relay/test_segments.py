@@ -3,7 +3,6 @@
 """Many datagrams in one message: what the kernel cuts and puts together is seen by nobody."""
 
 import os
-import signal
 import socket
 import struct
 
@@ -13,8 +12,7 @@ import tap
 from frames import BROADCAST, FRAME_MAX, frame, mac, numbered
 from peers import UdpPeer, dial, exchange, meet
 from relayproc import Relay
-from traffic import Traffic, complete
-from wait import eventually
+from traffic import Traffic, complete, losses_beside_kills
 
 OURS = ("127.0.0.1", 4001)
 THEIRS = ("127.0.0.1", 4002)
@@ -146,18 +144,7 @@ def test_kills_of_two_relays_with_udp_between():
     with one, other:
         guests = meet(dial(12345), dial(12346))
         with Traffic(*guests, rate=0, window=64 << 10, sizes=(1000, 1000)) as traffic:
-            lost = 0
-            for turn in range(KILLS):
-                relay = (one, other)[turn % 2]
-                was = relay.forwarder()
-                os.kill(was, signal.SIGKILL)
-                eventually(lambda: relay.forwarder() != was, 20, "another forwarder")
-                result = traffic.sample()
-                assert not result["repeated"] and not result["corrupt"], result
-                lost += result["lost"]
-            result = traffic.finish()
-            assert not result["repeated"] and not result["corrupt"], result
-            lost += result["lost"]
+            lost = losses_beside_kills(traffic, [one, other], KILLS)
         assert lost <= KILLS * (CALL + READ), f"{lost} datagrams lost in {KILLS} kills"
         exchange(*guests)
 

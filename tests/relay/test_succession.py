@@ -14,7 +14,7 @@ from frames import BROADCAST, FRAME_MAX, frame, mac, numbered
 from peers import Server, UdpPeer, dial, exchange, meet, talk, tcp_pair
 from relayproc import Relay
 from test_slow import pile_up, whole_numbers
-from traffic import Traffic, complete, noise
+from traffic import Traffic, complete, losses_beside_kills, noise
 from wait import eventually
 
 KILLS = int(os.environ.get("KILLS", "50"))     # more of them find rarer faults
@@ -122,17 +122,7 @@ def test_kills_with_a_udp_neighbour():
         udp = UdpPeer(("127.0.0.1", 4002), ("127.0.0.1", 4001), connected=True)
         guest = dial(12345)
         with Traffic(guest, udp, rate=2000, window=32 << 10) as traffic:
-            lost = 0
-            for _ in range(KILLS):
-                was = relay.forwarder()
-                os.kill(was, signal.SIGKILL)
-                eventually(lambda was=was: relay.forwarder() != was, 20, "another forwarder")
-                result = traffic.sample()
-                assert not result["repeated"] and not result["corrupt"], result
-                lost += result["lost"]
-            result = traffic.finish()
-            assert not result["repeated"] and not result["corrupt"], result
-            lost += result["lost"]
+            lost = losses_beside_kills(traffic, [relay], KILLS)
         assert lost <= KILLS * 64, f"{lost} datagrams lost in {KILLS} kills"
         exchange(guest, udp)
 

@@ -13,6 +13,7 @@ from frames import BROADCAST, frame, mac, numbered, padded
 from peers import LinkPeer, TapPeer, dial, exchange, meet
 from relayproc import Relay, run
 from relayproc import links as devices
+from station import checksum
 from traffic import Traffic, complete
 from wait import eventually
 
@@ -47,14 +48,6 @@ def new_device(before):
 
 def arp(kind, sender_mac, sender, target):
     return struct.pack("!HHBBH6s4s6s4s", 1, 0x0800, 6, 4, kind, sender_mac, sender, b"", target)
-
-
-def checksum(data):
-    data += b"\0" * (len(data) % 2)
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xffff) + (total >> 16)
-    return struct.pack("!H", 0xffff ^ total)
 
 
 def echo_request(dst, src, size):

@@ -14,14 +14,13 @@ import time
 import kit
 import links
 import tap
-from companions import Surroundings, companion, companion_of
+from companions import Surroundings, companion, companion_of, stop_and_continue
 from ctlproto import ManagedRelay
 from frames import BROADCAST, FRAME_MAX, frame, mac
 from outside import (BULK, ECHO, GREETING, HERE, THERE, Outside, bulk, own_etc, replace)
 from peers import dial, exchange, meet
-from relayproc import Relay, listeners, run, stat_of, status, udp_ports
+from relayproc import Relay, listeners, run, status, udp_ports
 from station import ACK, RST, SYN, URG, Connection, Station
-from test_slow import pile_up, port_with_drops
 from traffic import Traffic, unhurt
 from wait import eventually
 
@@ -340,16 +339,7 @@ def test_sigstop_of_the_companion():
         guest, = with_addresses(1)
         one, other, source = meet(*(dial(12345) for _ in range(3)))
         stopped = companion(relay, NAME)
-        os.kill(stopped, signal.SIGSTOP)
-        eventually(lambda: stat_of(stopped)[:1] == ["T"], 5, "it is stopped")
-        before = relay.memory()
-        with Traffic(one, other, rate=1000) as traffic:
-            traffic.sample()
-            pile_up(source, 0, 3000)
-            eventually(lambda: port_with_drops(control), 5, "drops are counted")
-            unhurt(traffic.finish())
-        assert relay.memory() - before < 4096, "its memory is bounded"
-        os.kill(stopped, signal.SIGCONT)
+        stop_and_continue(relay, control, stopped, (one, other), source, 3000)
         guest.peer.drain(0.2)
         guest.ping("10.0.2.2")
         assert companion(relay, NAME) == stopped

@@ -11,12 +11,12 @@ import time
 import kit
 import links
 import tap
-from companions import FakeSwitch, PlugPeer, Surroundings, VdeSwitch, companion, companion_of, whole
+from companions import (FakeSwitch, PlugPeer, Surroundings, VdeSwitch, companion, companion_of,
+                        stop_and_continue, whole)
 from ctlproto import ManagedRelay
 from frames import BROADCAST, frame, mac, numbered
 from peers import dial, exchange, meet, talk
-from relayproc import Relay, run, stat_of, status
-from test_slow import pile_up, port_with_drops
+from relayproc import Relay, run, status
 from test_tap import ask_arp
 from traffic import Traffic, complete, unhurt
 from wait import eventually
@@ -260,16 +260,7 @@ def test_sigstop_of_a_companion():
         plug = PlugPeer(switch.folder)
         meet(one, other, source, plug)
         stopped = companion(relay)
-        os.kill(stopped, signal.SIGSTOP)
-        eventually(lambda: stat_of(stopped)[:1] == ["T"], 5, "it is stopped")
-        before = relay.memory()
-        with Traffic(one, other, rate=1000) as traffic:
-            traffic.sample()
-            pile_up(source, 0, 6000)
-            eventually(lambda: port_with_drops(control), 5, "drops are counted")
-            unhurt(traffic.finish())
-        assert relay.memory() - before < 4096, "its memory is bounded"
-        os.kill(stopped, signal.SIGCONT)
+        stop_and_continue(relay, control, stopped, (one, other), source, 6000)
         plug.drain(0.5)
         exchange(source, plug)
         assert companion(relay) == stopped

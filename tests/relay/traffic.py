@@ -2,12 +2,15 @@
 """Good peers that talk all the time, while something else goes wrong: tests/relay/load.c."""
 
 import json
+import os
 import select
+import signal
 import subprocess
 import time
 
 import kit
 from relayproc import cpu_waits
+from wait import eventually
 
 SILENCE_MS = 50                     # what "unhurt" allows, on top of the machine's own noise
 
@@ -84,6 +87,23 @@ class Traffic:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+
+
+def losses_beside_kills(traffic, relays, kills):
+    """Their forwarders are killed in turn. How many frames were lost; none came twice or torn."""
+    lost = 0
+    for turn in range(kills):
+        relay = relays[turn % len(relays)]
+        was = relay.forwarder()
+        os.kill(was, signal.SIGKILL)
+        eventually(lambda: relay.forwarder() != was, 20, "another forwarder")
+        lost += lost_only(traffic.sample())
+    return lost + lost_only(traffic.finish())
+
+
+def lost_only(result):
+    assert not result["repeated"] and not result["corrupt"], result
+    return result["lost"]
 
 
 def complete(result, closed=0, show=True):
