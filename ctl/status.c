@@ -63,6 +63,7 @@ static void add_row(NrTable *table, GVariant *row)
 {
     const char *state = nr_row_text(row, "state");
     const char *reason = nr_row_text(row, "reason");
+    const char *options = nr_row_text(row, "options");
     gboolean has_port = nr_row_number(row, "port") != 0;
 
     nr_table_row(table, COLUMN_STATE, tone_of(state));
@@ -78,6 +79,10 @@ static void add_row(NrTable *table, GVariant *row)
     add_number(table, has_port, g_strdup_printf("%" G_GUINT64_FORMAT, nr_row_number(row, "drops")));
     if (*reason)
         nr_table_remark(table, reason);
+    if (g_str_equal(nr_row_text(row, "link"), "down"))
+        nr_table_remark(table, "its link is set down");
+    if (*options)
+        nr_table_remark(table, options);
 }
 
 static gboolean is_wanted(GVariant *row, const NrCall *call)

@@ -91,6 +91,7 @@ void nr_actual_port_free(NrActualPort *port)
     g_free(port->local);
     g_free(port->peer);
     g_free(port->detail);
+    g_free(port->options);
     g_free(port);
 }
 

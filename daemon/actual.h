@@ -22,6 +22,7 @@ typedef struct {
     guint32 endpoint; /* id */
     char *label;      /* "UUID/MAC", or NULL while unknown */
     char *local, *peer, *detail;
+    char *options; /* as port-options.h has them, or NULL */
     enum ctl_port_state state;
     guint64 since; /* seconds since the epoch */
     guint64 rx_frames, rx_bytes, tx_frames, tx_bytes, drops, queued;

@@ -168,6 +168,12 @@ void nr_attempts_keep(NrAttempts *attempts, const NrDesired *desired)
             g_hash_table_add(wanted, key_new(network->name, endpoint->text));
         }
     }
+    for (guint i = 0; i < desired->bindings->len; i++) {
+        const NrBinding *binding = desired->bindings->pdata[i];
+
+        if (binding->network && nr_guest_is_active(binding->guest))
+            g_hash_table_add(wanted, key_new(binding->network, binding->label));
+    }
     g_hash_table_iter_init(&iter, attempts->by_key);
     while (g_hash_table_iter_next(&iter, &key, NULL))
         if (!g_hash_table_contains(wanted, key))

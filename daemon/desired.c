@@ -34,6 +34,8 @@ static void binding_free(gpointer data)
     nr_guest_unref(binding->guest);
     g_free(binding->network);
     g_free(binding->endpoint);
+    g_free(binding->label);
+    g_free(binding->options);
     g_free(binding->peer_guest);
     g_free(binding->stopped);
     g_free(binding->reason);
@@ -149,8 +151,18 @@ static void case_find_places(NrCase *c, GHashTable *resolved)
         g_strlcpy(c->ours.host, "127.0.0.1", sizeof(c->ours.host));
 }
 
+/* What the guest sends comes in at its port. */
+static char *options_of(const NrNic *nic)
+{
+    struct port_options options = { .ingress = nic->sends, .egress = nic->gets };
+    char text[PORT_OPTIONS_TEXT_MAX];
+
+    return g_strdup(port_options_format(&options, text));
+}
+
 static void collect_nic(NrDecision *d, NrDesired *desired, NrGuest *guest, NrNic *nic)
 {
+    char mac[MAC_TEXT_MAX];
     NrCase *c;
 
     if (nic->kind == NR_NIC_OTHER && !nic->wish.network && !nic->wish.bridge)
@@ -166,6 +178,8 @@ static void collect_nic(NrDecision *d, NrDesired *desired, NrGuest *guest, NrNic
     c->binding = g_new0(NrBinding, 1);
     c->binding->guest = nr_guest_ref(guest);
     c->binding->nic = nic;
+    c->binding->label = g_strconcat(guest->uuid, "/", mac_format(nic->mac, mac), NULL);
+    c->binding->options = options_of(nic);
     g_ptr_array_add(desired->bindings, c->binding);
     g_ptr_array_add(d->cases, c);
 }

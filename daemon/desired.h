@@ -46,11 +46,13 @@ typedef enum {
 typedef struct {
     NrGuest *guest; /* reference */
     NrNic *nic;     /* the guest's */
+    char *label;    /* "UUID/MAC", as its port has it */
     NrBindingKind kind;
     gboolean named;    /* a network file or metadata names it: failure refuses the start */
     gboolean conflict; /* REFUSED, two active guests bind one address: refuses even if not named */
     char *network;     /* SERVED: the network's name */
     char *endpoint;   /* SERVED: canonical text of its endpoint (shared by all NICs that dial it) */
+    char *options;    /* what its port is to have: see port-options.h; "": nothing */
     char *peer_guest; /* DIRECT: the other guest's name */
     char *stopped;    /* REFUSED: its network, which a person has stopped and that lets go of it */
     char *reason;     /* one sentence for a person, without full stop; NULL for SERVED */

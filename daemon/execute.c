@@ -138,6 +138,10 @@ static void begin(Execution *execution, const NrAction *action)
     case NR_ACTION_ENSLAVE:
         enslave(step);
         break;
+    case NR_ACTION_SET_OPTIONS:
+        nr_relays_set_options(execution->relays, action->network, action->port_id, action->detail,
+                              on_answer, step);
+        break;
     case NR_ACTION_STOP:
         nr_relays_stop(execution->relays, action->network, on_answer, step);
         break;

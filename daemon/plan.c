@@ -28,6 +28,7 @@ typedef struct {
     GHashTable *present; /* name -> NrActualNetwork, borrowed */
     GHashTable *as_is;   /* set of NrActualEndpoint that stay */
     GHashTable *guests;  /* label -> NrBinding: NICs of running guests that dial */
+    GHashTable *options; /* label -> what a port of a running guest is to have */
     GPtrArray *stale;    /* Stale, owns */
     NrPlaceIndex *tcp;   /* Stale by the address it holds: LISTEN its own, TCP the far end's */
     NrPlaceIndex *udp;
@@ -80,16 +81,14 @@ static gboolean endpoint_place(NrPlace *ret, const struct endpoint *endpoint)
 
 static void index_guests(Plan *plan)
 {
-    char mac[MAC_TEXT_MAX];
-
     for (guint i = 0; i < plan->desired->bindings->len; i++) {
         NrBinding *binding = g_ptr_array_index(plan->desired->bindings, i);
 
-        if (binding->nic->kind == NR_NIC_DIALS && nr_guest_is_active(binding->guest))
-            g_hash_table_insert(
-                plan->guests,
-                g_strconcat(binding->guest->uuid, "/", mac_format(binding->nic->mac, mac), NULL),
-                binding);
+        if (!nr_guest_is_active(binding->guest))
+            continue;
+        if (binding->nic->kind == NR_NIC_DIALS)
+            g_hash_table_insert(plan->guests, binding->label, binding);
+        g_hash_table_insert(plan->options, binding->label, binding->options);
     }
 }
 
@@ -359,6 +358,24 @@ static void enslave_astray(Plan *plan)
     }
 }
 
+/* A port is a guest's as soon as it is labelled, and from then on as that guest has it. */
+static void set_options(Plan *plan, const NrActualNetwork *network)
+{
+    for (guint i = 0; i < network->ports->len; i++) {
+        const NrActualPort *port = g_ptr_array_index(network->ports, i);
+        const char *wanted = port->label ? g_hash_table_lookup(plan->options, port->label) : NULL;
+        NrAction *action;
+
+        if (!wanted || port->state == CTL_PORT_CLOSING ||
+            g_str_equal(wanted, port->options ? port->options : ""))
+            continue;
+        action = add_action(plan, NR_ACTION_SET_OPTIONS, network->name);
+        action->endpoint = g_strdup(port->label);
+        action->port_id = port->id;
+        action->detail = g_strdup(wanted);
+    }
+}
+
 /* Stopping a relay detaches all that is in it. */
 static void detach_stale(Plan *plan)
 {
@@ -389,7 +406,8 @@ static void plan_init(Plan *plan, const NrDesired *desired, const NrActual *actu
     plan->wanted = g_hash_table_new(g_str_hash, g_str_equal);
     plan->present = g_hash_table_new(g_str_hash, g_str_equal);
     plan->as_is = g_hash_table_new(NULL, NULL);
-    plan->guests = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    plan->guests = g_hash_table_new(g_str_hash, g_str_equal);
+    plan->options = g_hash_table_new(g_str_hash, g_str_equal);
     plan->stale = g_ptr_array_new_with_free_func(g_free);
     plan->tcp = nr_place_index_new();
     plan->udp = nr_place_index_new();
@@ -412,6 +430,7 @@ static GPtrArray *plan_done(Plan *plan)
     g_hash_table_unref(plan->present);
     g_hash_table_unref(plan->as_is);
     g_hash_table_unref(plan->guests);
+    g_hash_table_unref(plan->options);
     g_ptr_array_unref(plan->stale);
     nr_place_index_free(plan->tcp);
     nr_place_index_free(plan->udp);
@@ -435,6 +454,8 @@ GPtrArray *nr_plan_new(const NrDesired *desired, const NrActual *actual)
     spawn_missing(&plan);
     attach_missing(&plan);
     enslave_astray(&plan);
+    for (guint i = 0; i < actual->networks->len; i++)
+        set_options(&plan, g_ptr_array_index(actual->networks, i));
     detach_stale(&plan);
     stop_unused(&plan, stopped);
     return plan_done(&plan);
@@ -501,6 +522,10 @@ char *nr_action_format(const NrAction *action)
         break;
     case NR_ACTION_STOP:
         what = g_strdup("stop the relay");
+        break;
+    case NR_ACTION_SET_OPTIONS:
+        what = g_strdup_printf("limit port %u (%s): %s", action->port_id, action->endpoint,
+                               *action->detail ? action->detail + 1 : "nothing");
         break;
     case NR_ACTION_ENSLAVE:
         what = g_strdup_printf("put the TAP %s back into its place, %s", action->detail,

@@ -22,8 +22,8 @@ typedef struct {
     struct NrRelayLink *link;
     guint32 serial;
     enum ctl_type type;
-    guint32 id; /* DETACH: the endpoint; LABEL_PORT, ADMIT_PORT: the port */
-    char *text; /* ATTACH: the endpoint's canonical text */
+    guint32 id; /* DETACH: the endpoint; LABEL_PORT, ADMIT_PORT, SET_OPTIONS: the port */
+    char *text; /* ATTACH: the endpoint's canonical text; SET_OPTIONS: the options */
     char *label;
     NrReply reply;
     gpointer data;
@@ -299,6 +299,8 @@ static int handle_reply(NrRelayLink *link, const struct ctl_msg *msg)
         nr_relay_model_attached(link->model, id, request->text, request->label);
     if (error == 0 && request->type == CTL_DETACH)
         nr_relay_model_detached(link->model, request->id);
+    if (error == 0 && request->type == CTL_SET_OPTIONS)
+        nr_relay_model_set_options(link->model, request->id, request->text);
     if (error != 0 && (request->type == CTL_LABEL_PORT || request->type == CTL_ADMIT_PORT))
         nr_relay_model_set_label(link->model, request->id, NULL);
     request_finish(link, request, error > 0 && error < 4096 ? -(int)error : (error ? -EPROTO : 0),
@@ -485,6 +487,22 @@ void nr_relay_link_admit_port(NrRelayLink *link, guint32 port_id, const char *la
                               gpointer data)
 {
     name_port(link, CTL_ADMIT_PORT, port_id, label, reply, data);
+}
+
+void nr_relay_link_set_options(NrRelayLink *link, guint32 port_id, const char *options,
+                               NrReply reply, gpointer data)
+{
+    Request *request = request_new(link, CTL_SET_OPTIONS, reply, data);
+    struct ctl_msg msg;
+
+    if (!request)
+        return;
+    request->id = port_id;
+    request->text = g_strdup(options);
+    ctl_msg_begin(&msg, CTL_SET_OPTIONS, request->serial);
+    ctl_put_u32(&msg, CTL_A_PORT_ID, port_id);
+    ctl_put_str(&msg, CTL_A_OPTIONS, options);
+    link_send(link, &msg, -1);
 }
 
 void nr_relay_link_stop(NrRelayLink *link, NrReply reply, gpointer data)

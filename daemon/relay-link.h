@@ -51,6 +51,8 @@ void nr_relay_link_label_port(NrRelayLink *link, guint32 port_id, const char *la
 /* A held one takes part from here on; label: NULL is none yet. */
 void nr_relay_link_admit_port(NrRelayLink *link, guint32 port_id, const char *label, NrReply reply,
                               gpointer data);
+void nr_relay_link_set_options(NrRelayLink *link, guint32 port_id, const char *options,
+                               NrReply reply, gpointer data);
 void nr_relay_link_stop(NrRelayLink *link, NrReply reply, gpointer data);
 /* Reads everything anew, counters too. */
 void nr_relay_link_refresh(NrRelayLink *link, NrReply reply, gpointer data);

@@ -71,6 +71,18 @@ void nr_relay_model_set_label(NrRelayModel *model, guint32 id, const char *label
     }
 }
 
+void nr_relay_model_set_options(NrRelayModel *model, guint32 id, const char *options)
+{
+    for (guint i = 0; i < model->network->ports->len; i++) {
+        NrActualPort *port = model->network->ports->pdata[i];
+
+        if (port->id != id)
+            continue;
+        g_free(port->options);
+        port->options = *options ? g_strdup(options) : NULL;
+    }
+}
+
 static void port_remove(NrRelayModel *model, guint32 id)
 {
     for (guint i = 0; i < model->network->ports->len; i++) {
@@ -147,6 +159,7 @@ int nr_relay_model_port(NrRelayModel *model, const struct ctl_msg *msg)
     take_text(msg, CTL_A_LOCAL, &port->local);
     take_text(msg, CTL_A_PEER, &port->peer);
     take_text(msg, CTL_A_DETAIL, &port->detail);
+    take_text(msg, CTL_A_OPTIONS, &port->options);
     take_u64(msg, CTL_A_SINCE, &port->since);
     take_u64(msg, CTL_A_RX_FRAMES, &port->rx_frames);
     take_u64(msg, CTL_A_RX_BYTES, &port->rx_bytes);

@@ -341,6 +341,7 @@ static NrActualPort *port_copy(const NrActualPort *from)
     to->local = g_strdup(from->local);
     to->peer = g_strdup(from->peer);
     to->detail = g_strdup(from->detail);
+    to->options = g_strdup(from->options);
     return to;
 }
 
@@ -522,6 +523,16 @@ void nr_relays_admit_port(NrRelays *relays, const char *network, guint32 port_id
 
     if (link)
         nr_relay_link_admit_port(link, port_id, label, on_answered, asked);
+}
+
+void nr_relays_set_options(NrRelays *relays, const char *network, guint32 port_id,
+                           const char *options, NrReply reply, gpointer data)
+{
+    Asked *asked;
+    NrRelayLink *link = link_to_ask(relays, network, reply, data, &asked);
+
+    if (link)
+        nr_relay_link_set_options(link, port_id, options, on_answered, asked);
 }
 
 void nr_relays_close_port(NrRelays *relays, const char *network, guint32 port_id)

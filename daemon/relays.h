@@ -46,6 +46,8 @@ void nr_relays_label_port(NrRelays *relays, const char *network, guint32 port_id
 /* label: NULL is none yet. */
 void nr_relays_admit_port(NrRelays *relays, const char *network, guint32 port_id,
                           const char *label);
+void nr_relays_set_options(NrRelays *relays, const char *network, guint32 port_id,
+                           const char *options, NrReply reply, gpointer data);
 void nr_relays_close_port(NrRelays *relays, const char *network, guint32 port_id);
 /* Reads the counters of all of them. */
 void nr_relays_refresh(NrRelays *relays, void (*done)(gpointer data), gpointer data);

@@ -84,6 +84,10 @@ static void row_add(Status *status, const Row *row)
     put_text(&dict, "state", row->state);
     if (row->reason)
         put_text(&dict, "reason", row->reason);
+    if (row->nic && row->nic->link_down)
+        put_text(&dict, "link", "down");
+    if (row->port && row->port->options)
+        put_text(&dict, "options", row->port->options + 1); /* without its first comma */
     put_counters(&dict, row->port);
     g_variant_builder_add(&dict, "{sv}", "relay_pid", g_variant_new_uint32(row->relay_pid));
     g_variant_builder_add_value(&status->rows, g_variant_builder_end(&dict));

@@ -173,8 +173,36 @@ static void read_mac(NrNic *nic, const xmlNode *interface)
                   quoted);
 }
 
+/* libvirt has checked it and keeps it; more than we can count is no limit that anybody meets. */
+static guint32 read_amount(const xmlNode *element, const char *name, guint32 most)
+{
+    g_autofree char *text = nr_xml_attribute(element, name);
+    guint64 amount;
+
+    if (!text || !g_ascii_string_to_unsigned(text, 10, 0, G_MAXUINT64, &amount, NULL))
+        return 0;
+    return (guint32)MIN(amount, most);
+}
+
+/* Units and meaning are libvirt's own: KiB a second, and KiB. */
+static void read_rate(const xmlNode *bandwidth, const char *direction, struct port_rate *ret)
+{
+    const xmlNode *element = bandwidth ? nr_xml_child(bandwidth, direction) : NULL;
+
+    if (!element)
+        return;
+    ret->average = read_amount(element, "average", PORT_RATE_MAX);
+    if (!ret->average)
+        return;
+    ret->peak = read_amount(element, "peak", PORT_RATE_MAX);
+    ret->burst = read_amount(element, "burst", PORT_BURST_MAX);
+    if (ret->peak <= ret->average)
+        ret->peak = 0;
+}
+
 static NrNic *read_nic(const xmlNode *interface)
 {
+    const xmlNode *bandwidth = nr_xml_child(interface, "bandwidth");
     NrNic *nic = nr_nic_new();
     g_autofree char *alias = child_attribute(interface, "alias", "name");
     g_autofree char *link = child_attribute(interface, "link", "state");
@@ -184,6 +212,8 @@ static NrNic *read_nic(const xmlNode *interface)
     nic->link_down = g_strcmp0(link, "down") == 0;
     if (alias && g_str_has_prefix(alias, "ua-"))
         nic->alias = g_steal_pointer(&alias);
+    read_rate(bandwidth, "outbound", &nic->sends);
+    read_rate(bandwidth, "inbound", &nic->gets);
     read_mac(nic, interface);
     read_addresses(nic, interface);
     return nic;

@@ -61,12 +61,18 @@ static gboolean wish_equal(const NrWish *a, const NrWish *b)
            !a->ignore == !b->ignore;
 }
 
+static gboolean rate_equal(const struct port_rate *a, const struct port_rate *b)
+{
+    return a->average == b->average && a->peak == b->peak && a->burst == b->burst;
+}
+
 static gboolean nic_equal(const NrNic *a, const NrNic *b)
 {
     return mac_equal(a->mac, b->mac) && a->kind == b->kind &&
            nr_address_equal(&a->ours, &b->ours) && nr_address_equal(&a->theirs, &b->theirs) &&
            g_strcmp0(a->alias, b->alias) == 0 && g_strcmp0(a->target_dev, b->target_dev) == 0 &&
            !a->link_down == !b->link_down && wish_equal(&a->wish, &b->wish) &&
+           rate_equal(&a->sends, &b->sends) && rate_equal(&a->gets, &b->gets) &&
            g_strcmp0(a->fault, b->fault) == 0;
 }
 

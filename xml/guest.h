@@ -9,6 +9,7 @@
 
 #include <glib.h>
 #include "common/mac.h"
+#include "common/port-options.h"
 
 typedef enum {
     NR_NIC_DIALS,     /* libvirt's client: we listen on `ours` before the guest starts */
@@ -40,6 +41,7 @@ typedef struct {
     char *alias;      /* user alias ("ua-...") only, or NULL */
     char *target_dev; /* <target dev>, or NULL */
     gboolean link_down;
+    struct port_rate sends, gets; /* what its <bandwidth> allows it */
     NrWish wish;
     char *fault; /* why nobody can serve this NIC ("port 70000 is not ..."), or NULL */
 } NrNic;

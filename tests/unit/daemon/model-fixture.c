@@ -30,15 +30,29 @@ static void append_address(GString *xml, const char *text)
     g_string_append_printf(xml, " port='%s'", colon + 1);
 }
 
+static void append_bandwidth(GString *xml, const char *sends, const char *gets)
+{
+    g_string_append(xml, "<bandwidth>");
+    if (gets)
+        g_string_append_printf(xml, "<inbound average='%s'/>", gets);
+    if (sends)
+        g_string_append_printf(xml, "<outbound average='%s'/>", sends);
+    g_string_append(xml, "</bandwidth>");
+}
+
 static void append_nic(GString *xml, GString *metadata, const char *text, const char *mac)
 {
     g_auto(GStrv) words = g_strsplit(text, " ", -1);
     g_auto(GStrv) places = NULL;
-    const char *wish = NULL;
+    const char *wish = NULL, *sends = NULL, *gets = NULL;
 
     for (char **word = words + 1; *word; word++)
         if (**word == '@')
             wish = *word + 1;
+        else if (g_str_has_prefix(*word, "sends="))
+            sends = *word + 6;
+        else if (g_str_has_prefix(*word, "gets="))
+            gets = *word + 5;
         else
             places = g_strsplit(*word, ">", 2);
     if (wish && g_str_equal(wish, "ignore"))
@@ -61,6 +75,7 @@ static void append_nic(GString *xml, GString *metadata, const char *text, const 
         }
         g_string_append(xml, "</source>");
     }
+    append_bandwidth(xml, sends, gets);
     g_string_append(xml, "</interface>");
 }
 
@@ -298,6 +313,20 @@ static void apply_attach(NrActualNetwork *network, const NrAction *action)
     g_ptr_array_add(network->endpoints, endpoint);
 }
 
+static void apply_options(NrActualNetwork *network, const NrAction *action)
+{
+    for (guint i = 0; i < network->ports->len; i++) {
+        NrActualPort *port = g_ptr_array_index(network->ports, i);
+
+        if (port->id != action->port_id)
+            continue;
+        g_free(port->options);
+        port->options = g_strdup(action->detail);
+        return;
+    }
+    g_error("there is no port %u", action->port_id);
+}
+
 static void apply_action(NrActual *actual, const NrAction *action)
 {
     NrActualNetwork *network = nr_actual_find(actual, action->network);
@@ -319,6 +348,9 @@ static void apply_action(NrActual *actual, const NrAction *action)
         break;
     case NR_ACTION_ENSLAVE:
         find_endpoint(network, action->endpoint_id, &place)->astray = FALSE;
+        break;
+    case NR_ACTION_SET_OPTIONS:
+        apply_options(network, action);
         break;
     default:
         g_assert_true(g_ptr_array_remove(actual->networks, network));

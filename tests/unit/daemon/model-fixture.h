@@ -7,7 +7,8 @@
  *   defined - old: client localhost:12345 @ignore, other @bridge:br0
  *
  * The NIC's address is libvirt's <source>, udp's second its <local>. Behind @ is what the metadata
- * says: a network, "bridge:NAME", "ignore". Guests go through domain XML and its reader.
+ * says: a network, "bridge:NAME", "ignore". sends=AVERAGE and gets=AVERAGE are its bandwidth.
+ * Guests go through domain XML and its reader.
  */
 #ifndef NR_TESTS_MODEL_FIXTURE_H
 #define NR_TESTS_MODEL_FIXTURE_H

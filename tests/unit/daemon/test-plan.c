@@ -71,6 +71,30 @@ static void test_comes_and_goes(void)
     pass(actual, "", NULL, "127.0.0.1:12345: stop the relay\n");
 }
 
+static void accept_port(NrActual *actual, guint32 id, const char *label)
+{
+    accept_guest(actual, "127.0.0.1:1", "listen:127.0.0.1:1", label);
+    ((NrActualPort *)g_ptr_array_index(nr_actual_find(actual, "127.0.0.1:1")->ports, id - 1))->id =
+        id;
+}
+
+/* A port gets what its guest may, once it is known whose it is, and again when that changes. */
+static void test_options(void)
+{
+    g_autoptr(NrActual) actual = nr_actual_new();
+
+    pass(actual, "running 1 a: client 127.0.0.1:1 sends=1000\n", NULL,
+         "127.0.0.1:1: start a relay\n127.0.0.1:1: listen on 127.0.0.1:1\n");
+    accept_port(actual, 1, NULL);
+    accept_port(actual, 2, FIRST_NIC);
+    pass(actual, "running 1 a: client 127.0.0.1:1 sends=1000\n", NULL,
+         "127.0.0.1:1: limit port 2 (" FIRST_NIC "): ingress=1000\n");
+    pass(actual, "running 1 a: client 127.0.0.1:1 sends=1000 gets=20\n", NULL,
+         "127.0.0.1:1: limit port 2 (" FIRST_NIC "): ingress=1000,egress=20\n");
+    pass(actual, "running 1 a: client 127.0.0.1:1\n", NULL,
+         "127.0.0.1:1: limit port 2 (" FIRST_NIC "): nothing\n");
+}
+
 static void test_all_kinds(void)
 {
     static const char *const files[] = { "<name>lab</name><listen port='1'/><bridge name='br0'/>"
@@ -436,6 +460,7 @@ int main(int argc, char **argv)
     g_test_add_func("/plan/a guest comes and goes", test_comes_and_goes);
     g_test_add_func("/plan/all kinds of endpoints", test_all_kinds);
     g_test_add_func("/plan/a stopped network", test_stopped);
+    g_test_add_func("/plan/options", test_options);
     g_test_add_func("/plan/make before break", test_make_before_break);
     g_test_add_func("/plan/attach before detach", test_attach_before_detach);
     g_test_add_func("/plan/a conflict stops first", test_conflict_stops_first);

@@ -150,6 +150,14 @@ static void dump_address(GString *out, const char *key, const NrAddress *address
         g_string_append_printf(out, ":%u", address->l4_port);
 }
 
+static void dump_rate(GString *out, const char *key, const struct port_rate *rate)
+{
+    char text[PORT_RATE_TEXT_MAX];
+
+    if (rate->average)
+        g_string_append_printf(out, " %s %s", key, port_rate_format(rate, text));
+}
+
 static void dump_nic(GString *out, const NrNic *nic)
 {
     char mac[MAC_TEXT_MAX];
@@ -160,6 +168,8 @@ static void dump_nic(GString *out, const NrNic *nic)
     dump_text(out, "alias", nic->alias);
     dump_text(out, "dev", nic->target_dev);
     g_string_append(out, nic->link_down ? " down" : "");
+    dump_rate(out, "sends", &nic->sends);
+    dump_rate(out, "gets", &nic->gets);
     dump_text(out, "network", nic->wish.network);
     dump_text(out, "bridge", nic->wish.bridge);
     g_string_append(out, nic->wish.ignore ? " ignored" : "");
