@@ -25,6 +25,7 @@ from wait import eventually
 BRIDGED = f"""<network><name>lab</name><listen address='127.0.0.1' port='{PORT}'/>
 <bridge name='br0'/></network>"""
 PROGRAMS = ("/usr/sbin/netrelayd", "/usr/bin/netrelayctl", "/usr/bin/netrelay")
+HOOK = "/etc/libvirt/hooks/qemu.d/50-netrelay"
 KEPT = "/run/removed"
 RETIRED = "/run/netrelayd-retired.pid"
 # What dh's build system and Debian's own list of build-essential packages stand for.
@@ -76,6 +77,22 @@ def install_package():
     for path in PROGRAMS:
         shutil.copy(f"{KEPT}/{os.path.basename(path)}", path)
     script("postinst", "configure")
+
+
+@tap.timeout(60)
+def test_hook_shown_to_libvirt(host):
+    """A libvirtd that had no hook when it started runs it once the package is installed"""
+    shutil.move(HOOK, "/run/hook")
+    host.libvirtd()
+    host.netrelayd()
+    shutil.move("/run/hook", HOOK)
+    script("postinst", "configure")
+    guest = lab.numbered(host, 1, client_nic(PORT, mac(1)))
+    guest.start()
+    lab.expect_row(host, guest="vm1", state="connected")
+    assert "guest vm1 is about to start" in host.daemons[-1].text()
+    guest.destroy()
+    lab.no_relays()
 
 
 @tap.timeout(120)
