@@ -17,18 +17,25 @@ static const struct {
     [NODE_FAR] = { "address", "shape=plaintext" },
 };
 
-/* What is not here looks like trouble. The state is written, too: not everybody sees colours. */
+#define TROUBLE "style=dashed, color=\"#c5221f\", fontcolor=\"#c5221f\""
+
+/* The state is written on the line, too: not everybody sees colours. One that has no row here is on
+ * its way. */
 static const struct {
     const char *state, *look;
-    gboolean unsaid;
 } looks[] = {
-    { "connected", "style=solid", TRUE },   { "direct", "style=bold", FALSE },
-    { "listening", "style=dashed", FALSE }, { "dialling", "style=dashed", FALSE },
-    { "waiting", "style=dashed", FALSE },   { "resolving", "style=dashed", FALSE },
-    { "remote", "style=dotted", FALSE },    { "unconnected", "style=dotted", FALSE },
-    { "ignored", "style=dotted", FALSE },
+    { "connected", "style=solid" },
+    { "joined", "style=solid" },
+    { "direct", "style=bold" },
+    { "remote", "style=dotted" },
+    { "unconnected", "style=dotted" },
+    { "ignored", "style=dotted" },
+    { "foreign", TROUBLE },
+    { "refused", TROUBLE },
+    { "faulty", TROUBLE },
+    { "failed", TROUBLE },
+    { "blocked", TROUBLE },
 };
-static const char trouble[] = "style=dashed, color=\"#c5221f\", fontcolor=\"#c5221f\"";
 
 typedef struct {
     NodeKind kind;
@@ -235,21 +242,18 @@ static void append_node(GString *text, const Node *node)
 
 static void append_edge(GString *text, const Edge *edge)
 {
-    const char *look = trouble;
-    gboolean unsaid = FALSE;
+    const char *look = "style=dashed";
 
     for (guint i = 0; i < G_N_ELEMENTS(looks); i++)
-        if (g_str_equal(looks[i].state, edge->state)) {
+        if (g_str_equal(looks[i].state, edge->state))
             look = looks[i].look;
-            unsaid = looks[i].unsaid;
-        }
     g_string_append_printf(text, "    n%u -- n%u [label=\"", edge->from->id, edge->to->id);
     append_quoted(text, edge->nic);
     if (edge->far_nic) {
         g_string_append(text, " - ");
         append_quoted(text, edge->far_nic);
     }
-    if (!unsaid) {
+    if (!g_str_equal(edge->state, "connected")) {
         g_string_append(text, *edge->nic ? "\\n" : "");
         append_quoted(text, edge->state);
     }

@@ -96,6 +96,8 @@ def test_deaf_guest(host):
     (found,) = expect_only(host, ("deaf", "vm1"))
     assert f"127.0.0.1:{PORT}" in found["text"] and mac(1) in found["text"], found
     assert found["cure"] == "netrelayctl revive vm1", found
+    offered = host.netrelayctl("complete", "--", "revive", "vm").stdout.split()
+    assert sorted(offered) == ["vm1", "vm2"], offered
     host.netrelayctl("revive", "vm1")
     lab.expect_row(host, guest="vm1", state="connected")
     other.reaches(address(1))

@@ -118,11 +118,36 @@ static void test_names_are_data(void)
     g_assert_null(strchr(dot, '\x1b'));
 }
 
+/* What is written on a line, and how it looks. */
+static void test_states(void)
+{
+    static const struct {
+        const char *rows, *line;
+    } cases[] = {
+        { "[{'guest': <'a'>, 'network': <'n'>, 'nic': <'m'>, 'state': <'connected'>}]",
+          "n0 -- n1 [label=\"m\", style=solid];" },
+        { "[{'guest': <'a'>, 'network': <'n'>, 'nic': <'m'>, 'state': <'waiting'>}]",
+          "n0 -- n1 [label=\"m\\nwaiting\", style=dashed];" },
+        { "[{'guest': <'a'>, 'network': <'n'>, 'nic': <'m'>, 'state': <'joined'>}]",
+          "n0 -- n1 [label=\"m\\njoined\", style=solid];" },
+        { "[{'guest': <'a'>, 'network': <'n'>, 'nic': <'m'>, 'state': <'failed'>}]",
+          "n0 -- n1 [label=\"m\\nfailed\", style=dashed, color=" },
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(NrGraph) graph = graph_of(cases[i].rows);
+        g_autofree char *dot = nr_graph_dot(graph);
+
+        g_assert_nonnull(strstr(dot, cases[i].line));
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/graph/ends", test_ends);
     g_test_add_func("/graph/direct", test_direct);
+    g_test_add_func("/graph/states", test_states);
     g_test_add_func("/graph/names-are-data", test_names_are_data);
     return g_test_run();
 }
