@@ -116,4 +116,23 @@ def test_udp_mirrored_by_a_newcomer(host):
     lab.expect_row(host, guest="vm1", state="direct")
 
 
+@tap.timeout(120)
+def test_udp_halves_of_two_managers(host):
+    """D14: a pair whose halves are the system's and a user's: neither manager binds for one"""
+    host.libvirtd()
+    host.netrelayd()
+    session = host.session()
+    session.netrelayd()
+    halves = {1: lab.numbered(host, 1, udp_nic(5601, 5602, mac(1))),
+              2: lab.numbered(session, 2, udp_nic(5602, 5601, mac(2)))}
+    for guest in halves.values():
+        guest.start()
+    for guest in halves.values():
+        guest.wait_up()
+    lab.all_meet(halves)
+    lab.expect_row(host, guest="vm1", state="unconnected")
+    lab.expect_row(session, guest="vm2", state="unconnected")
+    lab.no_relays()
+
+
 tap.main(PrivateHost())
