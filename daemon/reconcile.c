@@ -217,6 +217,20 @@ static void retry_guests(NrReconcile *reconcile)
     g_hash_table_remove_all(reconcile->retry);
 }
 
+/* What a person has stopped needs no list of guests to be taken away. */
+static gboolean is_stopped(const NrReconcile *reconcile, const char *name)
+{
+    const GPtrArray *networks = reconcile->world->networks->networks;
+
+    for (guint i = 0; i < networks->len; i++) {
+        const NrNetwork *network = networks->pdata[i];
+
+        if (network->stopped && g_str_equal(network->name, name))
+            return TRUE;
+    }
+    return FALSE;
+}
+
 /* What is not to be done now is left out. */
 static void hold_back(const NrReconcile *reconcile, GPtrArray *actions)
 {
@@ -226,7 +240,7 @@ static void hold_back(const NrReconcile *reconcile, GPtrArray *actions)
         const NrAction *action = actions->pdata[i];
         gboolean takes = action->kind == NR_ACTION_DETACH || action->kind == NR_ACTION_STOP;
 
-        if ((takes && !reconcile->guests_known) ||
+        if ((takes && !reconcile->guests_known && !is_stopped(reconcile, action->network)) ||
             !nr_attempts_allow(reconcile->attempts, action, now))
             g_ptr_array_remove_index(actions, i);
         else

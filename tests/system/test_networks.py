@@ -215,6 +215,16 @@ def test_list_without_manager(host):
     assert "unknown" in answer.stdout and "not running" in answer.stderr, answer
 
 
+def test_destroy_without_libvirt(host):
+    """What a person stops goes, also while libvirt's list of guests has not come"""
+    host.netrelayd()
+    define(host, network())
+    host.netrelayctl("net-destroy", "lab")
+    lab.no_relays(deadline=3)
+    host.netrelayctl("net-start", "lab")
+    lab.expect_row(host, network="lab", state="listening")
+
+
 def test_destroy_and_start(host):
     """Stopped means stopped: through a restart and SIGKILL of the manager, until it is started"""
     host.libvirtd()
