@@ -85,7 +85,8 @@ char *nr_net_folder_find(const NrNetFolder *folder, const char *name)
     return NULL;
 }
 
-/* A file that holds another network is not overwritten because of what it is called. */
+/* A file that holds another network is not overwritten because of what it is called; and a network
+ * is not renamed by the way, for it may be stopped, or be kept from coming up, by its name. */
 static gboolean check_home(const NrNetFolder *folder, const NrNetwork *network, GError **error)
 {
     for (guint i = 0; i < folder->networks->networks->len; i++) {
@@ -94,8 +95,9 @@ static gboolean check_home(const NrNetFolder *folder, const NrNetwork *network, 
         if (!g_str_equal(other->file, network->file) || g_str_equal(other->name, network->name))
             continue;
         g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_EXIST,
-                    "network %s belongs into %s, which holds the network %s", network->name,
-                    network->file, other->name);
+                    "network %s would take the place of network %s, whose file is %s; undefine "
+                    "that one first",
+                    network->name, other->name, network->file);
         return FALSE;
     }
     return TRUE;
@@ -110,9 +112,8 @@ NrNetwork *nr_net_folder_judge(const NrNetFolder *folder, const char *text, gsiz
         return NULL;
     g_free(network->file);
     network->file = path ? g_strdup(path) : nr_net_folder_path(folder, network->name);
-    if (!path && !check_home(folder, network, error))
-        return NULL;
-    if (!nr_networks_check(folder->networks, network, error)) {
+    if (!check_home(folder, network, error) ||
+        !nr_networks_check(folder->networks, network, error)) {
         g_prefix_error(error, "%s: ", shown);
         return NULL;
     }

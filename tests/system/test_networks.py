@@ -112,7 +112,10 @@ def test_edit(host):
     answer = host.netrelayctl("net-edit", "lab")
     assert answer.stdout == "Network lab XML configuration edited.\n", answer
     lab.expect_row(host, network="lab", state="listening", address=f"127.0.0.1:{PORT + 1}")
-    assert os.listdir("/run/edited") == []
+    host.env["VISUAL"] = "sed -i s/lab/office/"
+    renamed = host.netrelayctl("net-edit", "lab", check=False)
+    assert renamed.returncode == 1 and "network lab" in renamed.stderr, renamed
+    assert files(host) == ["lab.xml"] and os.listdir("/run/edited") == []
 
 
 def test_edit_again(host):
