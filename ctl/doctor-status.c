@@ -136,3 +136,28 @@ void nr_doctor_status(GPtrArray *findings, GVariant *rows, GVariant *summary)
             look_at_told(findings, row);
     }
 }
+
+/* Frames for these NICs come from whoever reaches their address. */
+static gboolean is_open_to_all(GVariant *row)
+{
+    return *nr_row_text(row, "guest") && has(row, "guest_state", "running") &&
+           (has(row, "kind", "udp") || has(row, "kind", "mcast"));
+}
+
+char *nr_doctor_note(GVariant *rows)
+{
+    g_autofree char *first = NULL;
+    guint count = 0;
+
+    for (gsize i = 0; i < g_variant_n_children(rows); i++) {
+        g_autoptr(GVariant) row = g_variant_get_child_value(rows, i);
+
+        if (is_open_to_all(row) && count++ == 0)
+            first = whose(row);
+    }
+    if (count == 0)
+        return NULL;
+    return g_strdup_printf("%s%s: QEMU takes frames for a NIC of type udp or mcast from whoever "
+                           "reaches its address; they do not pass netrelay, which cannot see them",
+                           first, count > 1 ? ", and others" : "");
+}

@@ -28,18 +28,21 @@ static GVariant *finding_variant(const NrFinding *finding)
     return g_variant_builder_end(&dict);
 }
 
-static void print_json(const GPtrArray *findings)
+static void print_json(const GPtrArray *findings, const char *note)
 {
     GVariantBuilder list;
 
     g_variant_builder_init(&list, G_VARIANT_TYPE("aa{sv}"));
     for (guint i = 0; i < findings->len; i++)
         g_variant_builder_add_value(&list, finding_variant(findings->pdata[i]));
-    nr_json_print(g_variant_new_parsed("{'findings': <%@aa{sv}>}", g_variant_builder_end(&list)));
+    nr_json_print(g_variant_new_parsed("{'findings': <%@aa{sv}>, 'note': <%s>}",
+                                       g_variant_builder_end(&list), note ? note : ""));
 }
 
-static void print_people(const GPtrArray *findings)
+static void print_people(const GPtrArray *findings, const char *note)
 {
+    g_autofree char *last = note ? nr_printable(note) : NULL;
+
     if (findings->len == 0)
         puts("nothing found: all is as it should be");
     for (guint i = 0; i < findings->len; i++) {
@@ -51,6 +54,8 @@ static void print_people(const GPtrArray *findings)
         if (*cure)
             printf("    cure: %s\n", cure);
     }
+    if (last)
+        printf("note: %s\n", last);
 }
 
 /* What the manager itself found. */
@@ -72,7 +77,8 @@ static void add_told(GPtrArray *findings, const NrCall *call)
         nr_findings_add(findings, "manager", call->runtime_dir, silence.cure, "%s", silence.text);
 }
 
-static void examine(GPtrArray *findings, const NrCall *call)
+/* The note, or NULL. */
+static char *examine(GPtrArray *findings, const NrCall *call)
 {
     g_auto(NrSilence) silence = { 0 };
     g_autoptr(GVariant) reply =
@@ -95,16 +101,17 @@ static void examine(GPtrArray *findings, const NrCall *call)
 
         nr_doctor_links(findings, links, rows);
     }
+    return rows ? nr_doctor_note(rows) : NULL;
 }
 
 NrExit nr_doctor_run(const NrCall *call)
 {
     g_autoptr(GPtrArray) findings = nr_findings_new();
+    g_autofree char *note = examine(findings, call);
 
-    examine(findings, call);
     if (call->options & NR_OPTION_JSON)
-        print_json(findings);
+        print_json(findings, note);
     else
-        print_people(findings);
+        print_people(findings, note);
     return findings->len > 0 ? NR_EXIT_FAILED : NR_EXIT_DONE;
 }

@@ -9,6 +9,8 @@
 
 /* What the manager tells: its rows (aa{sv}) and its summary (a{sv}). Pure. */
 void nr_doctor_status(GPtrArray *findings, GVariant *rows, GVariant *summary);
+/* What nobody can mend, one sentence; or NULL. New string. Pure. */
+char *nr_doctor_note(GVariant *rows);
 /* Bridges, their members, and TAPs. rows: of the manager, or NULL without one. Pure. */
 void nr_doctor_links(GPtrArray *findings, const GPtrArray *links, GVariant *rows);
 

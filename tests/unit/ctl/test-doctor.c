@@ -109,6 +109,19 @@ static void test_summary(void)
     g_assert_cmpstr(text, ==, "libvirt ; file ; file ");
 }
 
+static void test_note(void)
+{
+    g_autoptr(GVariant) none = parse("aa{sv}", "[{" VM1 ", 'guest_state': <'running'>}]");
+    g_autoptr(GVariant) udp =
+        parse("aa{sv}", "[{'guest': <'a'>, 'kind': <'udp'>, 'guest_state': <'defined'>},"
+                        " {'guest': <'b'>, 'kind': <'udp'>, 'guest_state': <'running'>},"
+                        " {'network': <'n'>, 'guest': <''>, 'kind': <'udp'>}]");
+    g_autofree char *note = nr_doctor_note(udp);
+
+    g_assert_null(nr_doctor_note(none));
+    g_assert_true(g_str_has_prefix(note, "guest b, NIC : "));
+}
+
 /* Devices */
 
 typedef struct {
@@ -268,6 +281,7 @@ int main(int argc, char **argv)
     g_test_add_func("/doctor/rows", test_rows);
     g_test_add_func("/doctor/cure-of-a-reason", test_cure_of_a_reason);
     g_test_add_func("/doctor/summary", test_summary);
+    g_test_add_func("/doctor/note", test_note);
     g_test_add_func("/doctor/links", test_links);
     g_test_add_func("/doctor/apparmor", test_apparmor);
     g_test_add_func("/doctor/shell-words", test_shell_words);
