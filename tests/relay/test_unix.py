@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """UNIX sockets, as QEMU's stream and dgram speak them: dialled, listened on, and of datagrams."""
 
+import contextlib
 import errno
 import os
 import random
@@ -191,15 +192,21 @@ def test_what_somebody_put_in_its_place_stays():
             os.unlink(path)
 
 
-def test_A8_datagrams():
-    """a frame each, of every size; nothing short comes out or goes in"""
-    peer = UnixPeer(THEIRS, OURS)
+@contextlib.contextmanager
+def datagrams():
+    """A relay with a port of datagrams and a guest."""
     with ManagedRelay() as relay:
         control = relay.control()
         control.attach("listen:127.0.0.1:12345")
         endpoint = control.attach(DGRAM)
         relay.listening(12345)
-        guest = dial(12345)
+        yield relay, control, endpoint, dial(12345)
+
+
+def test_A8_datagrams():
+    """a frame each, of every size; nothing short comes out or goes in"""
+    peer = UnixPeer(THEIRS, OURS)
+    with datagrams() as (relay, control, endpoint, guest):
         eventually(lambda: control.dump()[0][endpoint]["state"] == UP, 5, "is up")
         exchange(peer, guest)
         for size in (60, 1514, 9014, 65536, FRAME_MAX):
@@ -242,12 +249,7 @@ def try_send(peer, said):
 
 def test_F10_a_peer_of_datagrams_that_restarts():
     """whether we say something meanwhile or not: it is heard and reached again within 2 s"""
-    with ManagedRelay() as relay:
-        control = relay.control()
-        control.attach("listen:127.0.0.1:12345")
-        control.attach(DGRAM)
-        relay.listening(12345)
-        guest = dial(12345)
+    with datagrams() as (_, _, _, guest):
         for speaks in (True, False, True, False):
             peer = UnixPeer(THEIRS, OURS)
             end = time.monotonic() + 3      # 2 s of pause, and one for a busy machine
@@ -306,12 +308,7 @@ def whole(result):
 def test_datagrams_beside_kills():
     """the forwarder is killed again and again: the port stays, nothing comes twice or is torn"""
     peer = UnixPeer(THEIRS, OURS)
-    with ManagedRelay() as relay:
-        control = relay.control()
-        control.attach("listen:127.0.0.1:12345")
-        endpoint = control.attach(DGRAM)
-        relay.listening(12345)
-        guest = dial(12345)
+    with datagrams() as (relay, control, endpoint, guest):
         meet(guest, peer)
         port = control.port_of(endpoint)["port_id"]
         peer.sock.connect(OURS)
