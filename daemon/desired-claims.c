@@ -110,6 +110,7 @@ static NrClaimKind claim_network(NrDecision *d, NrCase *c, char **ret_reason)
 
     if (segment && segment->file) {
         c->claim = segment;
+        c->pin = segment->file->pin;
         return NR_CLAIM_NETWORK;
     }
     name = nr_printable(c->nic->wish.network);
@@ -198,8 +199,10 @@ static NrClaimKind claim_by_file(NrDecision *d, NrCase *c)
         c->claim = find_address(d->file_listens, &c->ours);
     if (good && c->nic->kind == NR_NIC_UDP)
         c->claim = find_address(d->file_udps, &c->ours);
-    if (c->claim)
+    if (c->claim) {
+        c->pin = c->claim->file->pin;
         return NR_CLAIM_NETWORK;
+    }
     if (good && g_hash_table_contains(d->pending, pending_key(c->nic->kind, c->ours.l4_port)))
         return NR_CLAIM_RESOLVING;
 
@@ -207,8 +210,10 @@ static NrClaimKind claim_by_file(NrDecision *d, NrCase *c)
         const Rule *rule = g_ptr_array_index(d->rules, i);
         NrClaimKind kind = rule_fits(rule, c, name_length);
 
-        if (kind == NR_CLAIM_NETWORK)
+        if (kind == NR_CLAIM_NETWORK) {
             c->claim = rule->segment;
+            c->pin = rule->match->pin ? rule->match->pin : c->claim->file->pin;
+        }
         if (kind != NR_CLAIM_NONE)
             return kind;
     }

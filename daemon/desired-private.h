@@ -33,6 +33,7 @@ typedef struct {
     NrPlace ours;           /* never a wildcard: who dials 0.0.0.0 comes out at 127.0.0.1 */
     NrPlace theirs;         /* may be one */
     NrSegment *claim;       /* the network that a person named for it, or NULL */
+    NrPin pin;              /* what that network, or its rule, says */
 } NrCase;
 
 /* Whose an address of our side is. */
@@ -88,5 +89,8 @@ NrClaimKind nr_claims_find(NrDecision *decision, NrCase *c, char **ret_reason);
 
 /* --- desired-rules.c */
 void nr_rules_decide(NrDecision *decision);
+
+/* --- desired-options.c */
+void nr_options_decide(NrDecision *decision);
 
 #endif

@@ -151,15 +151,6 @@ static void case_find_places(NrCase *c, GHashTable *resolved)
         g_strlcpy(c->ours.host, "127.0.0.1", sizeof(c->ours.host));
 }
 
-/* What the guest sends comes in at its port. */
-static char *options_of(const NrNic *nic)
-{
-    struct port_options options = { .ingress = nic->sends, .egress = nic->gets };
-    char text[PORT_OPTIONS_TEXT_MAX];
-
-    return g_strdup(port_options_format(&options, text));
-}
-
 static void collect_nic(NrDecision *d, NrDesired *desired, NrGuest *guest, NrNic *nic)
 {
     char mac[MAC_TEXT_MAX];
@@ -179,7 +170,6 @@ static void collect_nic(NrDecision *d, NrDesired *desired, NrGuest *guest, NrNic
     c->binding->guest = nr_guest_ref(guest);
     c->binding->nic = nic;
     c->binding->label = g_strconcat(guest->uuid, "/", mac_format(nic->mac, mac), NULL);
-    c->binding->options = options_of(nic);
     g_ptr_array_add(desired->bindings, c->binding);
     g_ptr_array_add(d->cases, c);
 }
@@ -533,6 +523,7 @@ NrDesired *nr_desired_new(const NrDesiredInput *input)
     nr_claims_load(&decision);
     collect(&decision, desired);
     nr_rules_decide(&decision);
+    nr_options_decide(&decision);
     hand_out_networks(&decision, desired);
     decision_done(&decision);
     return desired;

@@ -58,7 +58,7 @@ gboolean nr_address_equal(const NrAddress *a, const NrAddress *b)
 static gboolean wish_equal(const NrWish *a, const NrWish *b)
 {
     return g_strcmp0(a->network, b->network) == 0 && g_strcmp0(a->bridge, b->bridge) == 0 &&
-           !a->ignore == !b->ignore;
+           !a->ignore == !b->ignore && a->pin == b->pin;
 }
 
 static gboolean rate_equal(const struct port_rate *a, const struct port_rate *b)

@@ -26,11 +26,15 @@ typedef struct {
     guint16 l4_port; /* host byte order */
 } NrAddress;
 
+/* Whether a NIC's port lets in that NIC's own address only. */
+typedef enum { NR_PIN_UNSAID, NR_PIN_NO, NR_PIN_YES } NrPin;
+
 /* What the guest's metadata asks for one NIC (DESIGN: rule one, before any network file). */
 typedef struct {
     char *network; /* name of a network, or NULL */
     char *bridge;  /* name of a kernel bridge, or NULL */
     gboolean ignore;
+    NrPin pin;
 } NrWish;
 
 typedef struct {

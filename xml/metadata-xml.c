@@ -8,14 +8,14 @@
 
 static const char *const no_attributes[] = { NULL };
 static const char *const nic_attributes[] = { "mac",    "alias",  "dev", "network",
-                                              "bridge", "ignore", NULL };
+                                              "bridge", "ignore", "pin", NULL };
 
 static const NrXmlShape domain_shape = { .attributes = no_attributes,
                                          .expected = "no attribute is",
                                          .children = TRUE };
 static const NrXmlShape nic_shape = {
     .attributes = nic_attributes,
-    .expected = "one of mac, alias, dev and one of network, bridge, ignore are",
+    .expected = "one of mac, alias, dev, one of network, bridge, ignore, and pin are",
 };
 
 /* One reading: the wishes by index of NIC, given to the guest only if all of it is right. */
@@ -144,16 +144,51 @@ static gboolean check_wish(Reading *reading, const char *what, const char *value
 
 static gboolean is_empty(const NrWish *wish)
 {
-    return !wish->network && !wish->bridge && !wish->ignore;
+    return !wish->network && !wish->bridge && !wish->ignore && wish->pin == NR_PIN_UNSAID;
+}
+
+/* Beside a place, or alone: then the place is where the NIC is anyway. */
+static gboolean read_pin(Reading *reading, const char *what, NrPin *ret)
+{
+    g_autofree char *text = nr_xml_attribute(reading->node, "pin");
+    g_autofree char *quoted = text ? nr_value_quote(text) : NULL;
+
+    if (text && strcmp(what, "ignore") == 0)
+        set_fault(reading, "both ignore and pin; one of them was expected");
+    else if (text && !nr_value_pin(text, ret))
+        set_fault(reading, "pin %s: 'yes' or 'no' was expected", quoted);
+    return !reading->fault;
+}
+
+static gboolean has_attribute(const Reading *reading, const char *const *names)
+{
+    for (; *names; names++) {
+        g_autofree char *value = nr_xml_attribute(reading->node, *names);
+
+        if (value)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* What is said of the NIC besides its pin; "pin" where that is all. */
+static const char *read_purpose(Reading *reading, char **ret_value)
+{
+    static const char *const wishes[] = { "network", "bridge", "ignore", NULL };
+    static const char *const pin[] = { "pin", NULL };
+
+    if (has_attribute(reading, pin) && !has_attribute(reading, wishes))
+        return pin[0];
+    return one_of(reading, wishes, "what for", ret_value);
 }
 
 static gboolean read_wish(Reading *reading, const NrNic *nic, NrWish *ret)
 {
-    static const char *const wishes[] = { "network", "bridge", "ignore", NULL };
     g_autofree char *value = NULL;
-    const char *what = one_of(reading, wishes, "what for", &value);
+    const char *what = read_purpose(reading, &value);
+    NrPin pin = NR_PIN_UNSAID;
 
-    if (!what || !check_wish(reading, what, value))
+    if (!what || (value && !check_wish(reading, what, value)) || !read_pin(reading, what, &pin))
         return FALSE;
     if (!is_empty(ret)) {
         set_fault(reading, "the same interface was named before; once was expected");
@@ -164,11 +199,12 @@ static gboolean read_wish(Reading *reading, const NrNic *nic, NrWish *ret)
                            "udp was expected");
         return FALSE;
     }
+    ret->pin = pin;
     if (strcmp(what, "network") == 0)
         ret->network = g_steal_pointer(&value);
     else if (strcmp(what, "bridge") == 0)
         ret->bridge = g_steal_pointer(&value);
-    else
+    else if (strcmp(what, "ignore") == 0)
         ret->ignore = TRUE;
     return TRUE;
 }

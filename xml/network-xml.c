@@ -239,13 +239,32 @@ static gboolean read_match_l4_ports(Reading *reading, NrMatch *match)
     return TRUE;
 }
 
+static gboolean read_pin(Reading *reading, NrPin *ret)
+{
+    g_autofree char *text = nr_xml_attribute(reading->node, "pin");
+    g_autofree char *quoted = text ? nr_value_quote(text) : NULL;
+
+    if (text && !nr_value_pin(text, ret))
+        return refuse(reading, "pin %s: yes or no was expected", quoted);
+    return TRUE;
+}
+
+/* An attribute besides pin, which says nothing about which NICs are meant. */
+static gboolean says_which(const xmlNode *match)
+{
+    for (const xmlAttr *attr = match->properties; attr; attr = attr->next)
+        if (strcmp((const char *)attr->name, "pin") != 0)
+            return TRUE;
+    return FALSE;
+}
+
 static gboolean read_match(Reading *reading)
 {
     g_autofree char *address = nr_xml_attribute(reading->node, "address");
     NrMatch *match = g_new0(NrMatch, 1);
 
     g_ptr_array_add(reading->network->matches, match);
-    if (!reading->node->properties)
+    if (!says_which(reading->node))
         return refuse(reading, "no attribute; at least one of domain, type, address, port was "
                                "expected (domain='*' is every guest)");
     match->domain = nr_xml_attribute(reading->node, "domain");
@@ -253,17 +272,18 @@ static gboolean read_match(Reading *reading)
         return refuse(reading, "domain '': a pattern such as web-* was expected");
     return read_match_kind(reading, &match->kind) &&
            (!address || read_host(reading, address, FALSE, &match->host)) &&
-           read_match_l4_ports(reading, match);
+           read_match_l4_ports(reading, match) && read_pin(reading, &match->pin);
 }
 
 static const char *const no_attributes[] = { NULL };
 static const char *const address_attributes[] = { "address", "port", NULL };
 static const char *const bridge_attributes[] = { "name", NULL };
 static const char *const multicast_attributes[] = { "address", "port", "dev", NULL };
-static const char *const match_attributes[] = { "domain", "type", "address", "port", NULL };
+static const char *const match_attributes[] = { "domain", "type", "address", "port", "pin", NULL };
+static const char *const root_attributes[] = { "pin", NULL };
 
-static const NrXmlShape root_shape = { .attributes = no_attributes,
-                                       .expected = "no attribute is",
+static const NrXmlShape root_shape = { .attributes = root_attributes,
+                                       .expected = "pin is",
                                        .children = TRUE };
 
 static const Element elements[] = {
@@ -272,7 +292,7 @@ static const Element elements[] = {
     { "udp", { address_attributes, "address and port are" }, read_udp },
     { "bridge", { bridge_attributes, "name is" }, read_bridge },
     { "multicast", { multicast_attributes, "address, port and dev are" }, read_multicast },
-    { "match", { match_attributes, "domain, type, address and port are" }, read_match },
+    { "match", { match_attributes, "domain, type, address, port and pin are" }, read_match },
 };
 
 static gboolean read_element(Reading *reading)
@@ -292,7 +312,7 @@ static gboolean read_network(Reading *reading, const xmlNode *root)
     reading->node = root;
     if (!nr_xml_is(root, NULL, "network"))
         return refuse(reading, "<network> without a namespace was expected");
-    if (!check_shape(reading, &root_shape))
+    if (!check_shape(reading, &root_shape) || !read_pin(reading, &reading->network->pin))
         return FALSE;
     for (const xmlNode *node = root->children; node; node = node->next) {
         reading->node = node;

@@ -12,6 +12,7 @@ typedef struct {
     int kind;     /* NrNicKind, or -1 */
     char *host;
     guint16 port_low, port_high;
+    NrPin pin; /* for those; says more than the network's */
 } NrMatch;
 
 /* <multicast address='230.0.0.1' port='1234' dev='lo'/>: a group that the network is one with. */
@@ -28,6 +29,7 @@ typedef struct {
     char *bridge;       /* existing kernel bridge, or NULL */
     GPtrArray *groups;  /* NrGroup: <multicast> */
     GPtrArray *matches; /* NrMatch */
+    NrPin pin;          /* for all that do not say otherwise */
     gboolean stopped;   /* a person has stopped it: no file says so */
 } NrNetwork;
 

@@ -5,8 +5,6 @@
 #include <net/if.h>
 #include <string.h>
 
-#include "xml/guest.h"
-
 #define HOST_NAME_MAX_BYTES  253 /* RFC 1035, without the root's dot */
 #define HOST_LABEL_MAX_BYTES 63
 #define NETWORK_NAME_MAX     64
@@ -117,4 +115,10 @@ char *nr_value_quote(const char *text)
     g_autofree char *shown = nr_value_shown(text);
 
     return is_number(text) ? g_steal_pointer(&shown) : g_strdup_printf("'%s'", shown);
+}
+
+gboolean nr_value_pin(const char *text, NrPin *ret)
+{
+    *ret = strcmp(text, "yes") == 0 ? NR_PIN_YES : NR_PIN_NO;
+    return *ret == NR_PIN_YES || strcmp(text, "no") == 0;
 }

@@ -5,6 +5,7 @@
 #define NR_XML_VALUE_H
 
 #include <glib.h>
+#include "xml/guest.h"
 
 typedef enum {
     NR_HOST_NONE, /* not an address and not a host name */
@@ -35,5 +36,8 @@ gboolean nr_value_is_bridge_name(const char *text);
 char *nr_value_shown(const char *text);
 /* The same, in quotes unless it is a plain number. */
 char *nr_value_quote(const char *text);
+
+/* "yes" or "no". */
+gboolean nr_value_pin(const char *text, NrPin *ret);
 
 #endif

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""<bandwidth> of NICs for which libvirt only keeps it: the relay applies it."""
+"""What a guest's port may: <bandwidth>, which libvirt only keeps, and its own address alone."""
 
 import os
 import sys
@@ -101,6 +101,26 @@ def test_what_is_kept_and_what_is_followed(host):
     guest.destroy()
     guest.start()
     eventually(has(host, "vm1", "egress=900"), 20, "its limit from the next start on")
+
+
+@tap.timeout(90)
+def test_a_pinned_nic(host):
+    """pin='yes' in the metadata: the guest reaches others with its own address only"""
+    host.libvirtd()
+    host.netrelayd()
+    pinned = lab.numbered(host, 1, client_nic(PORT, mac(1)),
+                          metadata=lab.metadata(f"mac='{mac(1)}' pin='yes'"))
+    guests = {1: pinned, 2: lab.numbered(host, 2, client_nic(PORT, mac(2)))}
+    for guest in guests.values():
+        guest.boot()
+    lab.all_meet(guests)
+    assert options(host, "vm1") == f"pin={mac(1)}" and options(host, "vm2") == ""
+    for guest, other, reached in ((guests[2], 1, True), (pinned, 2, False)):
+        guest.must("ip link set eth0 address 52:54:00:00:99:99; ip neigh flush dev eth0")
+        assert (guest.ping(address(other), count=3)[1] > 0) == reached, guest.name
+    lab.expect_drops(host, guest="vm1")
+    pinned.must(f"ip link set eth0 address {mac(1)}")
+    pinned.reaches(address(2))
 
 
 if __name__ == "__main__":

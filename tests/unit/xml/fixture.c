@@ -150,6 +150,11 @@ static void dump_address(GString *out, const char *key, const NrAddress *address
         g_string_append_printf(out, ":%u", address->l4_port);
 }
 
+static void dump_pin(GString *out, NrPin pin)
+{
+    g_string_append(out, pin == NR_PIN_YES ? " pinned" : pin == NR_PIN_NO ? " not pinned" : "");
+}
+
 static void dump_rate(GString *out, const char *key, const struct port_rate *rate)
 {
     char text[PORT_RATE_TEXT_MAX];
@@ -173,6 +178,7 @@ static void dump_nic(GString *out, const NrNic *nic)
     dump_text(out, "network", nic->wish.network);
     dump_text(out, "bridge", nic->wish.bridge);
     g_string_append(out, nic->wish.ignore ? " ignored" : "");
+    dump_pin(out, nic->wish.pin);
     g_string_append_c(out, '\n');
     if (nic->fault)
         g_string_append_printf(out, "    fault: %s\n", nic->fault);
@@ -202,6 +208,7 @@ static void dump_match(GString *out, const NrMatch *match)
     dump_text(out, "host", match->host);
     if (match->port_low)
         g_string_append_printf(out, " %u-%u", match->port_low, match->port_high);
+    dump_pin(out, match->pin);
     g_string_append_c(out, '\n');
 }
 
@@ -209,7 +216,9 @@ char *fixture_dump_network(const NrNetwork *network)
 {
     GString *out = g_string_new(NULL);
 
-    g_string_append_printf(out, "network '%s' of '%s'\n", network->name, network->file);
+    g_string_append_printf(out, "network '%s' of '%s'", network->name, network->file);
+    dump_pin(out, network->pin);
+    g_string_append_c(out, '\n');
     for (guint i = 0; i < network->listens->len; i++) {
         dump_address(out, "  listen", g_ptr_array_index(network->listens, i));
         g_string_append_c(out, '\n');
