@@ -139,6 +139,29 @@ def test_a_successor_has_no_burst():
         assert len(kills) > 2 and found < 1100, f"{found:.0f} KiB/s in place of 1000"
 
 
+def test_a_slow_exit_loses_nothing_by_kills():
+    """what waits in a limited port's queue is not lost or torn, of TCP not repeated either"""
+    for kind in ("tcp", "unix"):
+        with tempfile.TemporaryDirectory(prefix="netrelay-") as directory:
+            endpoint, accept = limited_peer(kind, directory)
+            near = Server(2002)
+            with Relay("127.0.0.1:2002", f"{endpoint},egress=1000") as relay:
+                one, guest = near.accept(), accept()
+                meet(one, guest)
+                data = [frame(mac(2), mac(1), number.to_bytes(4, "big"), size=SIZE)
+                        for number in range(1000)]
+                one.send(*data)
+                found = []
+                for _ in range(4):
+                    found += guest.receive(150)
+                    relay.kill_forwarder()
+                while data[-1] not in found:
+                    found += guest.receive(1)
+                assert kind == "unix" or found == data, "not each frame once"
+                assert sorted(set(found)) == data, f"{kind}: a frame is lost, or torn"
+            near.close()
+
+
 def test_options_of_a_port_are_changed():
     """limits and a pin come and go while frames move, outlast a forwarder, and are shown"""
     with ManagedRelay() as relay:
