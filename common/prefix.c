@@ -16,13 +16,13 @@ static void put_ipv4(uint8_t ret[16], const void *addr)
     memcpy(ret + sizeof(mapped), addr, 4);
 }
 
-/* The number behind the slash, which has no sign, no blank and no third zero. */
+/* The number behind the slash, without a sign, a blank, or a zero too many. */
 static bool parse_bits(const char *text, unsigned max, unsigned *ret)
 {
     size_t len = strlen(text);
     char *end;
 
-    if (len < 1 || len > 3 || strspn(text, "0123456789") != len)
+    if (len < 1 || len > 3 || strspn(text, "0123456789") != len || (*text == '0' && len > 1))
         return false;
     *ret = (unsigned)strtoul(text, &end, 10);
     return *ret <= max;

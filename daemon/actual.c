@@ -71,6 +71,7 @@ void nr_actual_endpoint_free(NrActualEndpoint *endpoint)
     g_free(endpoint->text);
     g_free(endpoint->label);
     g_free(endpoint->detail);
+    g_free(endpoint->admit);
     g_free(endpoint);
 }
 

@@ -13,6 +13,7 @@ typedef struct {
     char *text; /* canonical */
     char *label;
     enum ctl_endpoint_state state;
+    char *admit;     /* a listener's: other hosts, a blank between; NULL is none */
     char *detail;    /* a TAP's name; why a dialer is not through */
     gboolean astray; /* a TAP of ours that is not in its bridge, or not up */
 } NrActualEndpoint;

@@ -15,6 +15,7 @@ static void endpoint_free(gpointer data)
 
     g_free(endpoint->text);
     g_free(endpoint->label);
+    g_free(endpoint->admit);
     g_free(endpoint);
 }
 
@@ -399,6 +400,7 @@ static void want_listens_of_file(NrDecision *d, NrSegment *segment)
 {
     for (guint i = 0; i < segment->file->listens->len; i++) {
         const NrAddress *address = g_ptr_array_index(segment->file->listens, i);
+        NrDesiredEndpoint *endpoint;
         const NrPlaceGroup *group;
         g_autofree char *text = NULL;
         NrPlace place;
@@ -410,7 +412,9 @@ static void want_listens_of_file(NrDecision *d, NrSegment *segment)
         if (!group || g_ptr_array_index(group->values, 0) != segment || taken_by_guest(d, &place))
             continue;
         text = listen_text(&place);
-        want(segment, text, TRUE, NULL);
+        endpoint = want(segment, text, TRUE, NULL);
+        if (!endpoint->admit)
+            endpoint->admit = g_strdup(address->admit);
     }
 }
 

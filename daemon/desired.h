@@ -61,6 +61,7 @@ typedef struct {
 typedef struct {
     char *text;     /* canonical endpoint text: the key within its network */
     gboolean named; /* else implicit: an address in use is a foreign process's, left alone */
+    char *admit;    /* LISTEN: other hosts, a blank between; NULL is none */
     char *label;    /* "UUID/MAC" where exactly one NIC is behind it, else NULL */
     int newest_id;  /* highest domain id of the active guests behind it, -1 none: a foreign
                        address is tried again only when this grows */

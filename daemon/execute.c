@@ -82,11 +82,10 @@ static gboolean bridge_of(const NrAction *action, struct endpoint *ret)
            ret->kind == ENDPOINT_BRIDGE;
 }
 
-static const char *const any_host[] = { "any", NULL };
-
 static void attach(Execution *execution, Step *step)
 {
     const NrAction *action = step->action;
+    g_auto(GStrv) hosts = action->admit ? g_strsplit(action->admit, " ", -1) : NULL;
     _cleanup_(closep) int tap = -1;
     struct endpoint endpoint;
     char name[TAP_NAME_MAX];
@@ -102,7 +101,7 @@ static void attach(Execution *execution, Step *step)
     }
     /* The relay has its own copy from here; the TAP goes with the last one. */
     nr_relays_attach(execution->relays, action->network, action->endpoint, action->label, tap,
-                     action->named ? any_host : NULL, on_answer, step);
+                     (const char *const *)hosts, on_answer, step);
 }
 
 static void enslave(Step *step)

@@ -49,6 +49,7 @@ static void copy_addresses(GPtrArray *ret, const GPtrArray *addresses)
 
         copy->host = g_strdup(address->host);
         copy->l4_port = address->l4_port;
+        copy->admit = g_strdup(address->admit);
         g_ptr_array_add(ret, copy);
     }
 }

@@ -41,6 +41,7 @@ static void action_free(gpointer data)
     g_free(action->network);
     g_free(action->endpoint);
     g_free(action->label);
+    g_free(action->admit);
     g_free(action->detail);
     g_free(action);
 }
@@ -116,7 +117,8 @@ static gboolean may_stop(const Plan *plan, const NrActualNetwork *network)
 
 static gboolean endpoint_fits(const NrActualEndpoint *have, const NrDesiredEndpoint *want)
 {
-    if (!g_str_equal(have->text, want->text) || have->state == CTL_ENDPOINT_ENDED)
+    if (!g_str_equal(have->text, want->text) || have->state == CTL_ENDPOINT_ENDED ||
+        g_strcmp0(have->admit, want->admit) != 0)
         return FALSE;
     return !have->label || !want->label || g_str_equal(have->label, want->label);
 }
@@ -333,6 +335,7 @@ static void attach_missing(Plan *plan)
             action = add_action(plan, NR_ACTION_ATTACH, want->name);
             action->endpoint = g_strdup(endpoint->text);
             action->label = g_strdup(endpoint->label);
+            action->admit = g_strdup(endpoint->admit);
             action->named = endpoint->named;
             action->newest_id = endpoint->newest_id;
         }

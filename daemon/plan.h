@@ -22,6 +22,7 @@ typedef struct {
     guint32 endpoint_id; /* DETACH, ENSLAVE */
     guint32 port_id;     /* SET_OPTIONS */
     char *label;         /* ATTACH */
+    char *admit;         /* ATTACH: of NrDesiredEndpoint */
     char *detail;        /* ENSLAVE: the TAP's name; SET_OPTIONS: the options */
     gboolean named;      /* ATTACH, SPAWN: of NrDesiredEndpoint */
     int newest_id;       /* ATTACH */

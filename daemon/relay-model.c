@@ -106,6 +106,16 @@ static void take_text(const struct ctl_msg *msg, enum ctl_attr attr, char **text
     *text = buf[0] ? g_strdup(buf) : NULL;
 }
 
+static char *hosts_of(const struct ctl_msg *msg)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    char host[TEXT_MAX];
+
+    for (guint i = 0; ctl_get_str_at(msg, CTL_A_ADMIT_HOSTS, i, host, sizeof(host)); i++)
+        g_string_append_printf(text, "%s%s", i ? " " : "", host);
+    return text->len ? g_string_free(g_steal_pointer(&text), FALSE) : NULL;
+}
+
 static void take_u64(const struct ctl_msg *msg, enum ctl_attr attr, guint64 *value)
 {
     uint64_t got;
@@ -134,6 +144,8 @@ int nr_relay_model_endpoint(NrRelayModel *model, const struct ctl_msg *msg)
     if (ctl_get_u32(msg, CTL_A_STATE, &state))
         endpoint->state = state;
     take_text(msg, CTL_A_LABEL, &endpoint->label);
+    g_free(endpoint->admit);
+    endpoint->admit = hosts_of(msg);
     g_clear_pointer(&endpoint->detail, g_free);
     take_text(msg, CTL_A_DETAIL, &endpoint->detail);
     g_hash_table_add(model->seen, seen_key(id, FALSE));

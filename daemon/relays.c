@@ -327,6 +327,7 @@ static NrActualEndpoint *endpoint_copy(const NrActualEndpoint *from)
 
     to->label = g_strdup(from->label);
     to->state = from->state;
+    to->admit = g_strdup(from->admit);
     to->detail = g_strdup(from->detail);
     to->astray = tap_is_astray(from);
     return to;

@@ -61,7 +61,8 @@ static void attachment_free(struct attachment *attachment)
 }
 
 int attachment_new(struct attachment **ret, struct keeper *keeper, const struct endpoint *endpoint,
-                   const char *label, int passed_fd, bool by_hand, char error[ATTACHMENT_TEXT_MAX])
+                   const char *label, int passed_fd, bool by_hand, struct held_rules *rules,
+                   char error[ATTACHMENT_TEXT_MAX])
 {
     struct attachment *attachment;
     int r;
@@ -69,12 +70,16 @@ int attachment_new(struct attachment **ret, struct keeper *keeper, const struct 
     if (passed_fd >= 0 && !ops_of[endpoint->kind]->takes_fd) {
         snprintf(error, ATTACHMENT_TEXT_MAX, "a %s endpoint takes no descriptor",
                  endpoint_kind_name(endpoint->kind));
+        free(rules);
         return -EINVAL;
     }
     attachment = calloc(1, sizeof(*attachment));
     snprintf(error, ATTACHMENT_TEXT_MAX, "there is no memory left");
-    if (!attachment)
+    if (!attachment) {
+        free(rules);
         return -ENOMEM;
+    }
+    attachment->rules = rules;
     attachment->keeper = keeper;
     attachment->ops = ops_of[endpoint->kind];
     attachment->id = ++keeper->last_attachment_id;

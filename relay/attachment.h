@@ -94,9 +94,11 @@ struct attachment {
 extern const struct attachment_ops listener_ops, dialer_ops, udp_ops, mcast_ops, unix_dialer_ops,
     unix_listener_ops, unix_dgram_ops, tap_ops, bridge_ops, fd_ops, stdio_ops, user_ops, vde_ops;
 
-/* On success it is in the keeper's list, also while it is pending. */
+/* On success it is in the keeper's list, also while it is pending. rules: NULL, or its from here
+ * on. */
 int attachment_new(struct attachment **ret, struct keeper *keeper, const struct endpoint *endpoint,
-                   const char *label, int passed_fd, bool by_hand, char error[ATTACHMENT_TEXT_MAX]);
+                   const char *label, int passed_fd, bool by_hand, struct held_rules *rules,
+                   char error[ATTACHMENT_TEXT_MAX]);
 /* Out of the list and freed; ports go too, unless they stay. */
 void attachment_detach(struct attachment *attachment);
 /* All of them, at the very end. */

@@ -68,15 +68,16 @@ static const char *read_rules(const struct ctl_msg *msg, enum endpoint_kind kind
                               struct held_rules **ret)
 {
     struct held_rules rules = { 0 };
-    char text[PREFIX_TEXT_MAX];
     unsigned n = 0;
 
     *ret = NULL;
     while (rules.n_uids < HELD_UIDS_MAX &&
            ctl_get_u32_at(msg, CTL_A_ADMIT_USER, rules.n_uids, &rules.uid[rules.n_uids]))
         ++rules.n_uids;
-    for (; n < HELD_HOSTS_MAX && ctl_get_str_at(msg, CTL_A_ADMIT_HOSTS, n, text, sizeof(text)); ++n)
-        if (!prefix_parse(&rules.host[n], text))
+    for (; n < HELD_HOSTS_MAX &&
+           ctl_get_str_at(msg, CTL_A_ADMIT_HOSTS, n, rules.host_text[n], PREFIX_TEXT_MAX);
+         ++n)
+        if (!prefix_parse(&rules.host[n], rules.host_text[n]))
             return "hosts to be admitted: " PREFIX_EXPECTED " was expected";
     rules.n_hosts = n;
     if (!rules.n_uids && !rules.n_hosts)
@@ -119,14 +120,13 @@ static void handle_attach(struct control_client *client, const struct ctl_msg *m
         refuse(client, msg, -EINVAL, fault);
         return;
     }
-    r = attachment_new(&attachment, client->control->keeper, &endpoint, label, *fd, false, error);
+    r = attachment_new(&attachment, client->control->keeper, &endpoint, label, *fd, false, rules,
+                       error);
     if (r < 0) {
-        free(rules);
         refuse(client, msg, r, error);
         return;
     }
     *fd = -1;
-    attachment->rules = rules; /* it accepts nobody before the next round */
     if (r == ATTACHMENT_PENDING)
         client_wait_for(client, ctl_msg_serial(msg), 0, attachment->id);
     else

@@ -106,8 +106,8 @@ static void say_refused(const struct holding *holding, const struct far *far)
                     a->text, holding->peer, far->uid);
     if (far->end == FAR_THERE)
         log_limited(LOG_LEVEL_WARNING,
-                    "%s: a connection from %s is closed: it is from another host; a network file "
-                    "with this address would admit it",
+                    "%s: a connection from %s is closed: it is from another host, and the "
+                    "admit= of its <listen>, in a network file, does not have it",
                     a->text, holding->peer);
 }
 

@@ -29,6 +29,7 @@ struct held_rules {
     uint32_t uid[HELD_UIDS_MAX];
     unsigned n_hosts;
     struct prefix host[HELD_HOSTS_MAX];
+    char host_text[HELD_HOSTS_MAX][PREFIX_TEXT_MAX]; /* as they were given */
 };
 
 /* A new one of a listener with rules: admitted, closed and freed, or held from here on. */

@@ -274,7 +274,8 @@ static int attach_endpoints(struct keeper *keeper)
     for (unsigned i = 0; i < config->n_endpoints; ++i) {
         char error[ATTACHMENT_TEXT_MAX];
         struct attachment *attachment;
-        int r = attachment_new(&attachment, keeper, &config->endpoints[i], "", -1, true, error);
+        int r =
+            attachment_new(&attachment, keeper, &config->endpoints[i], "", -1, true, NULL, error);
 
         if (r < 0) {
             log_error("%s", error);

@@ -24,6 +24,7 @@ typedef enum {
 typedef struct {
     char *host;
     guint16 l4_port; /* host byte order */
+    char *admit;     /* of a network file's <listen>: other hosts, a blank between; NULL is none */
 } NrAddress;
 
 /* Whether a NIC's port lets in that NIC's own address only. */

@@ -5,9 +5,12 @@
 
 #include <string.h>
 
+#include "common/prefix.h"
 #include "xml/domain-xml.h"
 #include "xml/value.h"
 #include "xml/xml-reader.h"
+
+#define ADMIT_MAX 32 /* as many as a relay takes */
 
 static const NrXmlBounds bounds = {
     .bytes = NR_NETWORK_XML_MAX,
@@ -140,10 +143,36 @@ static gboolean add_address(Reading *reading, GPtrArray *addresses, char *host, 
     return check_twice(reading, addresses);
 }
 
+/* *ret: new string, a blank between two; or NULL. */
+static gboolean read_admit(Reading *reading, char **ret)
+{
+    g_autofree char *text = nr_xml_attribute(reading->node, "admit");
+    g_auto(GStrv) words = text ? g_strsplit_set(text, " \t\r\n", -1) : NULL;
+    g_autoptr(GPtrArray) hosts = g_ptr_array_new();
+    struct prefix prefix;
+
+    for (guint i = 0; words && words[i]; i++) {
+        g_autofree char *quoted = nr_value_quote(words[i]);
+
+        if (!*words[i])
+            continue;
+        if (!prefix_parse(&prefix, words[i]))
+            return refuse(reading, "admit %s: " PREFIX_EXPECTED " was expected", quoted);
+        g_ptr_array_add(hosts, words[i]);
+    }
+    if (text && (hosts->len == 0 || hosts->len > ADMIT_MAX))
+        return refuse(reading, "admit: 1 to %d hosts were expected, with blanks between them",
+                      ADMIT_MAX);
+    g_ptr_array_add(hosts, NULL);
+    *ret = text ? g_strjoinv(" ", (char **)hosts->pdata) : NULL;
+    return TRUE;
+}
+
 static gboolean read_listen(Reading *reading)
 {
     g_autofree char *text = nr_xml_attribute(reading->node, "address");
-    g_autofree char *host = NULL;
+    g_autofree char *host = NULL, *admit = NULL;
+    NrAddress *address;
     guint16 l4_port;
 
     if (text && !*text)
@@ -152,8 +181,12 @@ static gboolean read_listen(Reading *reading)
         host = g_strdup("");
     else if (!read_host(reading, text, TRUE, &host))
         return FALSE;
-    return read_l4_port(reading, &l4_port) &&
-           add_address(reading, reading->network->listens, g_steal_pointer(&host), l4_port);
+    if (!read_l4_port(reading, &l4_port) || !read_admit(reading, &admit) ||
+        !add_address(reading, reading->network->listens, g_steal_pointer(&host), l4_port))
+        return FALSE;
+    address = g_ptr_array_index(reading->network->listens, reading->network->listens->len - 1);
+    address->admit = g_steal_pointer(&admit);
+    return TRUE;
 }
 
 static gboolean read_udp(Reading *reading)
@@ -277,6 +310,7 @@ static gboolean read_match(Reading *reading)
 
 static const char *const no_attributes[] = { NULL };
 static const char *const address_attributes[] = { "address", "port", NULL };
+static const char *const listen_attributes[] = { "address", "port", "admit", NULL };
 static const char *const bridge_attributes[] = { "name", NULL };
 static const char *const multicast_attributes[] = { "address", "port", "dev", NULL };
 static const char *const match_attributes[] = { "domain", "type", "address", "port", "pin", NULL };
@@ -288,7 +322,7 @@ static const NrXmlShape root_shape = { .attributes = root_attributes,
 
 static const Element elements[] = {
     { "name", { no_attributes, "no attribute is", .text = TRUE }, read_name },
-    { "listen", { address_attributes, "address and port are" }, read_listen },
+    { "listen", { listen_attributes, "address, port and admit are" }, read_listen },
     { "udp", { address_attributes, "address and port are" }, read_udp },
     { "bridge", { bridge_attributes, "name is" }, read_bridge },
     { "multicast", { multicast_attributes, "address, port and dev are" }, read_multicast },

@@ -6,6 +6,7 @@ static void address_free(gpointer data)
     NrAddress *address = data;
 
     g_free(address->host);
+    g_free(address->admit);
     g_free(address);
 }
 

@@ -225,6 +225,8 @@ def test_other_hosts():
                 continue
             guest.closed()
             assert "from another host" in relay.text(), relay.text()
+            shown = control.dump()[0][1]["admit_hosts"]
+            assert shown == hosts[-1], "they are told again, in their order"
 
 
 def test_rules_that_cannot_be():

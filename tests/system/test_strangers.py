@@ -18,7 +18,8 @@ from frames import mac as hwaddress
 from guest import client_nic
 from host import PrivateHost
 from lab import PORT, mac
-from peers import dial
+from peers import dial, meet, talk
+from stacks import Stack, cable
 from wait import eventually
 
 NOBODY = 65534
@@ -137,6 +138,42 @@ def test_guests_are_admitted_by_name(host):
             held = control.event("EVENT_PORT", 20, state=PORT_HELD)
             up = control.event("EVENT_PORT", 2, port_id=held["port_id"], state=PORT_UP)
             assert up["label"].rsplit("/", 1)[1] in (mac(1), mac(2)), up
+
+
+@tap.timeout(60)
+def test_other_hosts(host):
+    """E6: a listener admits the hosts of its admit=, which may change, and no more"""
+    far = Stack()
+    cable(None, far, "lan0", ("10.9.9.1/24", "10.9.9.2/24"))
+    host.libvirtd()                     # without its list nothing that stands is taken away
+    daemon = host.netrelayd()
+    eventually(lambda: "connected to libvirt" in daemon.text(), 10, "the list of guests")
+
+    def admitted():
+        """The last of the listener's hosts, which the relay tells; False: nobody listens."""
+        with contextlib.closing(relay_of(host)) as control:
+            return next((row.get("admit_hosts") for row in control.dump()[0].values()), False)
+
+    def write(*hosts):
+        admit = f" admit='{' '.join(hosts)}'" if hosts else ""
+        host.write_network("lab", f"<network><name>lab</name><listen address='10.9.9.1' "
+                                  f"port='{PORT}'{admit}/></network>")
+        host.netrelayctl("reload")
+        eventually(lambda: admitted() == (hosts[-1] if hosts else None), 10, f"admits {hosts}")
+
+    def dial_from_there():
+        with far:
+            return dial(PORT, "10.9.9.1")
+
+    write()
+    dial_from_there().closed(2)
+    assert "from another host" in daemon.text(), daemon.text()
+    write("10.8.0.0/16", "10.9.9.0/30")
+    one, other = meet(dial_from_there(), dial_from_there())
+    talk(one, other)
+    write("10.8.0.0/16")
+    dial_from_there().closed(2)
+    talk(one, other)
 
 
 if __name__ == "__main__":

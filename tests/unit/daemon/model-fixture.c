@@ -310,6 +310,7 @@ static void apply_attach(NrActualNetwork *network, const NrAction *action)
         g_assert_cmpstr(other->text, !=, action->endpoint);
     }
     endpoint->label = g_strdup(action->label);
+    endpoint->admit = g_strdup(action->admit);
     g_ptr_array_add(network->endpoints, endpoint);
 }
 

@@ -268,6 +268,24 @@ static void test_conflict_in_one_network(void)
     pass(actual, "", after, "lab: stop listening on 127.0.0.1:1\nlab: listen on *:1\n");
 }
 
+/* A relay knows whom a listener admits from the moment it listens. */
+static void test_others_are_admitted(void)
+{
+    static const char *const before[] = { "<name>lab</name><listen port='1' admit='10.0.0.1'/>",
+                                          NULL };
+    static const char *const after[] = { "<name>lab</name><listen port='1' admit='10.0.0.2  ::1'/>",
+                                         NULL };
+    static const char *const nobody[] = { "<name>lab</name><listen port='1'/>", NULL };
+    g_autoptr(NrActual) actual = nr_actual_new();
+
+    pass(actual, "", before, "lab: start a relay\nlab: listen on *:1\n");
+    g_assert_cmpstr(get_endpoint(actual, "lab", "listen:*:1")->admit, ==, "10.0.0.1");
+    pass(actual, "", after, "lab: stop listening on *:1\nlab: listen on *:1\n");
+    g_assert_cmpstr(get_endpoint(actual, "lab", "listen:*:1")->admit, ==, "10.0.0.2 ::1");
+    pass(actual, "", nobody, "lab: stop listening on *:1\nlab: listen on *:1\n");
+    g_assert_null(get_endpoint(actual, "lab", "listen:*:1")->admit);
+}
+
 /* QEMU takes one client: the old one hangs up first. */
 static void test_server_moves(void)
 {
@@ -505,6 +523,7 @@ int main(int argc, char **argv)
     g_test_add_func("/plan/a conflict leaves the rest", test_conflict_leaves_the_rest);
     g_test_add_func("/plan/no relay without an endpoint", test_nothing_for_nothing);
     g_test_add_func("/plan/a conflict in one network", test_conflict_in_one_network);
+    g_test_add_func("/plan/others-are-admitted", test_others_are_admitted);
     g_test_add_func("/plan/a server moves", test_server_moves);
     g_test_add_func("/plan/udp moves", test_udp_moves);
     g_test_add_func("/plan/shared udp grows", test_udp_shared_grows);

@@ -220,7 +220,11 @@ char *fixture_dump_network(const NrNetwork *network)
     dump_pin(out, network->pin);
     g_string_append_c(out, '\n');
     for (guint i = 0; i < network->listens->len; i++) {
-        dump_address(out, "  listen", g_ptr_array_index(network->listens, i));
+        const NrAddress *address = g_ptr_array_index(network->listens, i);
+
+        dump_address(out, "  listen", address);
+        if (address->admit)
+            g_string_append_printf(out, " admit '%s'", address->admit);
         g_string_append_c(out, '\n');
     }
     for (guint i = 0; i < network->udps->len; i++) {
