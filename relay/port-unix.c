@@ -43,13 +43,33 @@ static int consumed_of_batch(const struct port *port, uint64_t *ret)
     return 0;
 }
 
+/* Whether what a predecessor queued begins inside a frame: then its frames do not end where the
+ * queue does. Were this wrong, the bytes would be the same, in other calls. */
+static bool is_cut(struct port *port)
+{
+    const struct shared_port *record = port->record;
+    uint64_t queued = record->q_tail > record->h ? record->q_tail - record->h : 0;
+    const uint8_t *queue;
+    struct frame frame;
+    uint64_t at = 0;
+
+    if (!record->id || !queued)
+        return false;
+    if (queued > port->shared->core->queue_size)
+        return true;
+    queue = port_queue_at(port, record->h);
+    while (queue && framing_next(queue + at, queued - at, &frame) == 0)
+        at += FRAMING_HEADER + frame.len;
+    return at != queued;
+}
+
 static int unix_positions(struct port *port, uint64_t *ret_consumed, uint64_t *ret_sent)
 {
     uint64_t gone;
     int r = consumed_of_batch(port, &gone);
 
-    port->peeked = -1;                 /* not known */
-    port->cut = port->record->id != 0; /* where there was a predecessor: until the queue is empty */
+    port->peeked = -1; /* not known */
+    port->cut = is_cut(port);
     *ret_consumed = port->record->c1 + gone;
     *ret_sent = port->record->h;
     return r;
