@@ -17,8 +17,9 @@
  *   client: ADMIT_PORT (port id, label)  relay: REPLY   a held one takes part from here on
  *   client: SET_OPTIONS (port id, options) relay: REPLY  they are these and no others
  *   client: STOP                         relay: REPLY, then it ends; end of file means it is gone
- *   client: CAPTURE (snaplen; ids of ports, of endpoints, each as often as wanted; none: all ports,
- *                    each frame once, where it comes in), with SCM_RIGHTS: a SOCK_SEQPACKET socket
+ *   client: CAPTURE (snaplen; ids of ports, of endpoints, each as often as wanted; a label: ports
+ *                    whose label begins so, those to come too; nothing named: all ports, each frame
+ *                    once, where it comes in), with SCM_RIGHTS: a SOCK_SEQPACKET socket
  *                                        relay: REPLY; then capture-proto.h on that socket
  *   relay, to each client that said HELLO: EVENT_ENDPOINT, EVENT_ENDPOINT_GONE, EVENT_PORT,
  *                                          EVENT_PORT_GONE; serial 0

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "relay/handover.h"
@@ -21,7 +22,14 @@ static bool is_among(uint32_t id, const uint32_t *ids, unsigned n)
 
 static bool is_all(const struct capture_wish *wish)
 {
-    return !wish->n_ports && !wish->n_endpoints;
+    return !wish->n_ports && !wish->n_endpoints && !*wish->label;
+}
+
+static bool is_meant(const struct capture_wish *wish, const struct holding *holding)
+{
+    return is_among(holding->id, wish->port, wish->n_ports) ||
+           is_among(holding->endpoint_id, wish->endpoint, wish->n_endpoints) ||
+           (*wish->label && strncmp(holding->label, wish->label, strlen(wish->label)) == 0);
 }
 
 uint8_t capture_keep_bits(const struct keeper *keeper, const struct holding *holding)
@@ -32,8 +40,7 @@ uint8_t capture_keep_bits(const struct keeper *keeper, const struct holding *hol
         const struct capture_kept *kept = &keeper->captures.kept[i];
 
         if ((kept->state == CAPTURE_NEW || kept->state == CAPTURE_PASSED) &&
-            (is_among(holding->id, kept->wish.port, kept->wish.n_ports) ||
-             is_among(holding->endpoint_id, kept->wish.endpoint, kept->wish.n_endpoints)))
+            is_meant(&kept->wish, holding))
             bits |= (uint8_t)(1u << i);
     }
     return bits;

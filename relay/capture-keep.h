@@ -6,6 +6,7 @@
 #ifndef NR_RELAY_CAPTURE_KEEP_H
 #define NR_RELAY_CAPTURE_KEEP_H
 
+#include "common/ctl-proto.h"
 #include "relay/capture.h"
 
 struct keeper;
@@ -19,12 +20,13 @@ enum capture_state {
     CAPTURE_ENDING, /* it is to be told that it ends */
 };
 
-/* What is asked for. No port and no endpoint named: all ports. */
+/* What is asked for. Nothing named: all ports. */
 struct capture_wish {
     uint32_t snaplen;
     unsigned n_ports, n_endpoints;
     uint32_t port[CAPTURE_NAMES_MAX];     /* ids */
     uint32_t endpoint[CAPTURE_NAMES_MAX]; /* ids: all ports of each, those to come too */
+    char label[CTL_LABEL_MAX + 1];        /* all ports whose label begins so, too; "": none */
 };
 
 struct capture_kept {

@@ -209,7 +209,7 @@ static void handle_admit_port(struct control_client *client, const struct ctl_ms
         return;
     }
     if (*label)
-        snprintf(holding->label, sizeof(holding->label), "%s", label);
+        keeper_label_port(client->control->keeper, holding, label);
     if (holding->state == HOLDING_HELD)
         held_admit(client->control->keeper, holding);
     else
@@ -228,7 +228,7 @@ static void handle_label_port(struct control_client *client, const struct ctl_ms
         refuse(client, msg, -EINVAL, "a label is missing, too long, or not text");
         return;
     }
-    snprintf(holding->label, sizeof(holding->label), "%s", label);
+    keeper_label_port(client->control->keeper, holding, label);
     client_reply(client, ctl_msg_serial(msg), 0, NULL, 0);
     control_port_changed(client->control, holding);
 }
@@ -281,6 +281,7 @@ static void handle_capture(struct control_client *client, const struct ctl_msg *
         wish.snaplen = CAPTURE_SNAPLEN_MAX;
     wish.n_ports = read_ids(msg, CTL_A_PORT_ID, wish.port);
     wish.n_endpoints = read_ids(msg, CTL_A_ENDPOINT_ID, wish.endpoint);
+    ctl_get_str(msg, CTL_A_LABEL, wish.label, sizeof(wish.label));
     r = capture_keep_begin(client->control->keeper, &wish, *fd);
     if (r == 0)
         *fd = -1;

@@ -119,6 +119,13 @@ void keeper_announce(struct keeper *keeper, struct holding *holding)
     control_port_changed(&keeper->control, holding);
 }
 
+void keeper_label_port(struct keeper *keeper, struct holding *holding, const char *label)
+{
+    snprintf(holding->label, sizeof(holding->label), "%s", label);
+    holding->captured = capture_keep_bits(keeper, holding);
+    keeper->forwarder.dirty = true;
+}
+
 void keeper_close_port(struct keeper *keeper, struct holding *holding)
 {
     if (holding->state == HOLDING_CLOSING || holding->state == HOLDING_TOLD)

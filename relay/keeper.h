@@ -69,6 +69,8 @@ int keeper_hold(struct keeper *keeper, struct attachment *attachment, enum port_
                 int wfd, const char *detail);
 /* It may be passed on: to the forwarder, and to those who listen to the control socket. */
 void keeper_announce(struct keeper *keeper, struct holding *holding);
+/* Gives it this name, also for captures that ask for it. */
+void keeper_label_port(struct keeper *keeper, struct holding *holding, const char *label);
 struct holding *keeper_find_port(struct keeper *keeper, uint32_t id);
 struct attachment *keeper_find_attachment(struct keeper *keeper, uint32_t id);
 /* Begins to close it; holding_gone() ends it, at once where no forwarder has it. */

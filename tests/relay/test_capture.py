@@ -7,11 +7,14 @@ import os
 import re
 import select
 import signal
+import socket
+import struct
 import subprocess
 import tempfile
 import time
 
 import kit
+from ctlproto import Control
 from frames import BROADCAST, FRAME_MAX, frame, mac, numbered
 from pcapng import IN, OUT, Capture
 from peers import Server, dial, exchange, introduce, talk
@@ -20,6 +23,9 @@ from test_sight import status as status_of
 from test_slow import pile_up, whole_numbers
 from traffic import Traffic, complete, unhurt
 from wait import eventually
+
+CAPTURE_PACKET_MAX = 96 * 1024              # common/capture-proto.h
+KIND_IN, KIND_OUT = 1, 2
 
 
 class Running:
@@ -157,6 +163,46 @@ def test_an_endpoint_with_its_ports_to_come():
         found = capture.end()
         assert len(found.of(4, IN)) == len(found.of(4, OUT)) == 1
         assert not found.of(1), "nobody asked for that"
+
+
+@contextlib.contextmanager
+def records(control, **wish):
+    """A capture as the protocol has it: a function that returns {(port, kind, bytes)} so far."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    found = set()
+
+    def so_far():
+        while select.select([ours], [], [], 0)[0]:
+            data = ours.recv(CAPTURE_PACKET_MAX)
+            while data:
+                _, port, kind, _, kept = struct.unpack_from("=QIIII", data)
+                found.add((port, kind, data[24:24 + kept]))
+                data = data[24 + kept + -kept % 8:]
+        return found
+    with ours, theirs:
+        control.must("CAPTURE", fd=theirs.fileno(), **wish)
+        eventually(so_far, 5, "it has begun")
+        yield so_far
+
+
+def test_ports_by_how_their_label_begins():
+    """those that have it, those that get it, and not those that lose it"""
+    with three_guests() as (relay, one, other, third):
+        control = Control(relay.path)
+        control.must("LABEL_PORT", port_id=1, label="a/1")
+        control.must("LABEL_PORT", port_id=2, label="b/1")
+        with records(control, label="a/") as so_far:
+            talk(one, other)
+            first = {(1, KIND_IN, frame(mac(2), mac(1), b"there", size=60)),
+                     (1, KIND_OUT, frame(mac(1), mac(2), b"back", size=60))}
+            eventually(lambda: first <= so_far(), 5, "the frames of a/1")
+            control.must("LABEL_PORT", port_id=3, label="a/2")
+            control.must("LABEL_PORT", port_id=1, label="")
+            talk(one, third, 1, 3)
+            second = {(3, KIND_OUT, frame(mac(3), mac(1), b"there", size=60)),
+                      (3, KIND_IN, frame(mac(1), mac(3), b"back", size=60))}
+            eventually(lambda: second <= so_far(), 5, "the frames of a/2")
+            assert so_far() == {(0, 0, b"")} | first | second, so_far()
 
 
 def test_the_last_port_goes():
