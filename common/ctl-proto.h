@@ -5,7 +5,9 @@
  * padded to 4), host byte order: both ends are on one machine. Unknown attributes are passed over,
  * unknown types answered with CTL_REPLY -EOPNOTSUPP. Pure: no descriptor, no allocation.
  *
- *   client: HELLO (judges)               relay: WELCOME (version, network, pid), then events
+ *   client: HELLO (judges, looks)        relay: WELCOME (version, network, pid), then events
+ *           one that looks is refused all that changes something, as long as its connection lasts:
+ *           its descriptor can be given to whoever may see and no more
  *   client: DUMP                         relay: ENDPOINT..., PORT..., DONE
  *   client: ATTACH (endpoint, label)     relay: REPLY (error, error text, endpoint id)
  *           listen: with users, hosts: connections of others are closed, and one of this host is
@@ -94,6 +96,7 @@ enum ctl_attr {
     CTL_A_ADMIT_USER,    /* u: uid of processes whose connections may be; as often as wanted */
     CTL_A_ADMIT_HOSTS,   /* s: "any", "10.0.0.0/8": other hosts whose are; as often as wanted */
     CTL_A_OPTIONS,       /* s: of a port, as port-options.h has them; "": none */
+    CTL_A_LOOKS,         /* u: 1: this client will only look */
 };
 
 enum ctl_endpoint_state {

@@ -27,6 +27,7 @@ struct control_client {
     struct loop_io io;
     bool greeted; /* gets events */
     bool judges;  /* decides who is admitted */
+    bool looks;   /* and may change nothing */
     bool dead;    /* freed at the end of its turn */
     struct queued *first, **last;
     size_t queued;

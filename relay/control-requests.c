@@ -36,7 +36,7 @@ static void handle_hello(struct control_client *client, const struct ctl_msg *ms
 {
     const struct keeper *keeper = client->control->keeper;
     struct ctl_msg answer;
-    uint32_t version = CTL_VERSION, judges = 0;
+    uint32_t version = CTL_VERSION, judges = 0, looks = 0;
 
     if (ctl_get_u32(msg, CTL_A_VERSION, &version) && version < 1) {
         refuse(client, msg, -EPROTONOSUPPORT, "this version is not spoken here");
@@ -48,7 +48,8 @@ static void handle_hello(struct control_client *client, const struct ctl_msg *ms
     ctl_put_u32(&answer, CTL_A_PID, (uint32_t)getpid());
     ctl_msg_end(&answer);
     client->greeted = true;
-    client->judges = ctl_get_u32(msg, CTL_A_JUDGES, &judges) && judges;
+    client->looks = client->looks || (ctl_get_u32(msg, CTL_A_LOOKS, &looks) && looks);
+    client->judges = !client->looks && ctl_get_u32(msg, CTL_A_JUDGES, &judges) && judges;
     client_put(client, &answer);
 }
 
@@ -303,9 +304,10 @@ static void handle_stop(struct control_client *client, const struct ctl_msg *msg
 static const struct {
     enum ctl_type type;
     handler *handle;
+    bool only_looks;
 } handlers[] = {
-    { CTL_HELLO, handle_hello },
-    { CTL_DUMP, handle_dump },
+    { CTL_HELLO, handle_hello, true },
+    { CTL_DUMP, handle_dump, true },
     { CTL_ATTACH, handle_attach },
     { CTL_DETACH, handle_detach },
     { CTL_CLOSE_PORT, handle_close_port },
@@ -313,7 +315,7 @@ static const struct {
     { CTL_ADMIT_PORT, handle_admit_port },
     { CTL_SET_OPTIONS, handle_set_options },
     { CTL_STOP, handle_stop },
-    { CTL_CAPTURE, handle_capture },
+    { CTL_CAPTURE, handle_capture, true },
 };
 
 void control_handle(struct control_client *client, const struct ctl_msg *msg, int *fd)
@@ -321,7 +323,10 @@ void control_handle(struct control_client *client, const struct ctl_msg *msg, in
     log_debug("a control client asks: %s", ctl_type_name(ctl_msg_type(msg)));
     for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]); ++i)
         if (handlers[i].type == ctl_msg_type(msg)) {
-            handlers[i].handle(client, msg, fd);
+            if (client->looks && !handlers[i].only_looks)
+                refuse(client, msg, -EPERM, "this connection may look, and change nothing");
+            else
+                handlers[i].handle(client, msg, fd);
             return;
         }
     refuse(client, msg, -EOPNOTSUPP, "this request is not known here");

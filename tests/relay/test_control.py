@@ -308,6 +308,29 @@ def test_labels_survive_manager_and_forwarder():
         exchange(one, other)
 
 
+def test_a_client_that_looks():
+    """sees all and changes nothing, also once it has greeted otherwise, and judges nobody"""
+    with managed() as (relay, control):
+        endpoint = control.attach(LISTEN, "net", admit_user=os.getuid())
+        guest = dial(12345)
+        control.event("EVENT_PORT", state=PORT_UP)
+        looker = relay.control(looks=1, judges=1)
+        looker.request("HELLO", version=1, looks=0, judges=1)
+        port = next(iter(looker.ports()))
+        for kind, named in (("ATTACH", {"endpoint": "127.0.0.1:2001"}),
+                            ("DETACH", {"endpoint_id": endpoint}),
+                            ("CLOSE_PORT", {"port_id": port}), ("STOP", {}),
+                            ("LABEL_PORT", {"port_id": port, "label": "mine"}),
+                            ("ADMIT_PORT", {"port_id": port, "label": "mine"}),
+                            ("SET_OPTIONS", {"port_id": port, "options": "pin"})):
+            answer = looker.request(kind, **named)
+            assert answer["error"] == errno.EPERM and "look" in answer["error_text"], (kind, answer)
+        assert control.dump()[0].keys() == {endpoint} and control.ports().keys() == {port}
+        other = dial(12345)                 # held for ever, were the looker to judge
+        exchange(guest, other)
+        looker.event("EVENT_PORT", state=PORT_UP)
+
+
 def test_stop():
     """answered, then the end; nothing is left; guests see the end"""
     with ManagedRelay() as relay:
