@@ -141,7 +141,7 @@ gboolean nr_guest_concerns_us(const NrGuest *guest)
         const NrNic *nic = g_ptr_array_index(guest->nics, i);
 
         if (nic->kind == NR_NIC_DIALS || nic->kind == NR_NIC_LISTENS || nic->kind == NR_NIC_UDP ||
-            nic->wish.network || nic->wish.bridge)
+            nr_wish_has_place(&nic->wish))
             return TRUE;
     }
     return guest->metadata_fault != NULL;

@@ -157,7 +157,7 @@ static void collect_nic(NrDecision *d, NrDesired *desired, NrGuest *guest, NrNic
     char mac[MAC_TEXT_MAX];
     NrCase *c;
 
-    if (nic->kind == NR_NIC_OTHER && !nic->wish.network && !nic->wish.bridge)
+    if (nic->kind == NR_NIC_OTHER && !nr_wish_has_place(&nic->wish))
         return;
     c = g_new0(NrCase, 1);
     c->guest = guest;

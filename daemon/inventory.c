@@ -174,13 +174,8 @@ static NrGuest *keep_wishes(NrGuest *running, const NrGuest *before)
         NrNic *nic = g_ptr_array_index(kept->nics, i);
         const NrNic *old = find_nic(before, nic->mac);
 
-        if (!old)
-            continue;
-        g_free(nic->wish.network);
-        g_free(nic->wish.bridge);
-        nic->wish.network = g_strdup(old->wish.network);
-        nic->wish.bridge = g_strdup(old->wish.bridge);
-        nic->wish.ignore = old->wish.ignore;
+        if (old)
+            nr_wish_copy(&nic->wish, &old->wish);
     }
     return kept;
 }

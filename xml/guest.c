@@ -14,6 +14,28 @@ static const char *const state_names[] = {
     [NR_GUEST_RUNNING] = "running",
 };
 
+gboolean nr_wish_has_place(const NrWish *wish)
+{
+    return wish->network || wish->bridge || wish->peer;
+}
+
+void nr_wish_clear(NrWish *wish)
+{
+    g_free(wish->network);
+    g_free(wish->bridge);
+    g_free(wish->peer);
+    *wish = (NrWish){ 0 };
+}
+
+void nr_wish_copy(NrWish *to, const NrWish *from)
+{
+    nr_wish_clear(to);
+    *to = *from;
+    to->network = g_strdup(from->network);
+    to->bridge = g_strdup(from->bridge);
+    to->peer = g_strdup(from->peer);
+}
+
 NrNic *nr_nic_new(void)
 {
     NrNic *nic = g_new0(NrNic, 1);
@@ -30,8 +52,7 @@ void nr_nic_free(NrNic *nic)
     g_free(nic->theirs.host);
     g_free(nic->alias);
     g_free(nic->target_dev);
-    g_free(nic->wish.network);
-    g_free(nic->wish.bridge);
+    nr_wish_clear(&nic->wish);
     g_free(nic->fault);
     g_free(nic);
 }
@@ -44,8 +65,8 @@ static NrNic *nic_copy(const NrNic *nic)
     copy->theirs.host = g_strdup(nic->theirs.host);
     copy->alias = g_strdup(nic->alias);
     copy->target_dev = g_strdup(nic->target_dev);
-    copy->wish.network = g_strdup(nic->wish.network);
-    copy->wish.bridge = g_strdup(nic->wish.bridge);
+    copy->wish = (NrWish){ 0 };
+    nr_wish_copy(&copy->wish, &nic->wish);
     copy->fault = g_strdup(nic->fault);
     return copy;
 }
@@ -58,7 +79,7 @@ gboolean nr_address_equal(const NrAddress *a, const NrAddress *b)
 static gboolean wish_equal(const NrWish *a, const NrWish *b)
 {
     return g_strcmp0(a->network, b->network) == 0 && g_strcmp0(a->bridge, b->bridge) == 0 &&
-           !a->ignore == !b->ignore && a->pin == b->pin;
+           g_strcmp0(a->peer, b->peer) == 0 && !a->ignore == !b->ignore && a->pin == b->pin;
 }
 
 static gboolean rate_equal(const struct port_rate *a, const struct port_rate *b)

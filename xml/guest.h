@@ -34,6 +34,7 @@ typedef enum { NR_PIN_UNSAID, NR_PIN_NO, NR_PIN_YES } NrPin;
 typedef struct {
     char *network; /* name of a network, or NULL */
     char *bridge;  /* name of a kernel bridge, or NULL */
+    char *peer;    /* another host's relay, as nr_value_peer() writes it, or NULL */
     gboolean ignore;
     NrPin pin;
 } NrWish;
@@ -84,6 +85,13 @@ char *nr_nic_label(const NrNic *nic);
 /* libvirt's own word: "client", "server", "udp", "mcast", "other". */
 const char *nr_nic_kind_name(NrNicKind kind);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(NrNic, nr_nic_free)
+
+/* A place among networks is asked for: a network, a bridge or a peer. */
+gboolean nr_wish_has_place(const NrWish *wish);
+/* `to` becomes a copy that shares nothing; what it had is freed. */
+void nr_wish_copy(NrWish *to, const NrWish *from);
+void nr_wish_clear(NrWish *wish);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(NrWish, nr_wish_clear)
 
 gboolean nr_address_equal(const NrAddress *a, const NrAddress *b);
 /* "127.0.0.1:12345", "*:80", "[::1]:80". New string. */

@@ -7,15 +7,15 @@
 #include "xml/xml-reader.h"
 
 static const char *const no_attributes[] = { NULL };
-static const char *const nic_attributes[] = { "mac",    "alias",  "dev", "network",
-                                              "bridge", "ignore", "pin", NULL };
+static const char *const nic_attributes[] = { "mac",  "alias",  "dev", "network", "bridge",
+                                              "peer", "ignore", "pin", NULL };
 
 static const NrXmlShape domain_shape = { .attributes = no_attributes,
                                          .expected = "no attribute is",
                                          .children = TRUE };
 static const NrXmlShape nic_shape = {
     .attributes = nic_attributes,
-    .expected = "one of mac, alias, dev, one of network, bridge, ignore, and pin are",
+    .expected = "one of mac, alias, dev, one of network, bridge, peer, ignore, and pin are",
 };
 
 /* One reading: the wishes by index of NIC, given to the guest only if all of it is right. */
@@ -126,17 +126,52 @@ static int find_nic(Reading *reading)
     return found;
 }
 
-static gboolean check_wish(Reading *reading, const char *what, const char *value)
+/* NULL, or what was expected. */
+static const char *read_network(const char *value, NrWish *ret)
 {
-    const char *expected = NULL;
-    g_autofree char *quoted = nr_value_quote(value);
+    if (!nr_value_is_network_name(value))
+        return NR_NETWORK_NAME_EXPECTED;
+    ret->network = g_strdup(value);
+    return NULL;
+}
 
-    if (strcmp(what, "network") == 0 && !nr_value_is_network_name(value))
-        expected = NR_NETWORK_NAME_EXPECTED;
-    else if (strcmp(what, "bridge") == 0 && !nr_value_is_bridge_name(value))
-        expected = NR_BRIDGE_NAME_EXPECTED;
-    else if (strcmp(what, "ignore") == 0 && strcmp(value, "yes") != 0)
-        expected = "'yes'";
+static const char *read_bridge(const char *value, NrWish *ret)
+{
+    if (!nr_value_is_bridge_name(value))
+        return NR_BRIDGE_NAME_EXPECTED;
+    ret->bridge = g_strdup(value);
+    return NULL;
+}
+
+static const char *read_peer(const char *value, NrWish *ret)
+{
+    return nr_value_peer(value, &ret->peer);
+}
+
+static const char *read_ignore(const char *value, NrWish *ret)
+{
+    ret->ignore = strcmp(value, "yes") == 0;
+    return ret->ignore ? NULL : "'yes'";
+}
+
+static const struct {
+    const char *name;
+    const char *(*read)(const char *value, NrWish *ret);
+} purposes[] = {
+    { "network", read_network },
+    { "bridge", read_bridge },
+    { "peer", read_peer },
+    { "ignore", read_ignore },
+};
+
+static gboolean read_value(Reading *reading, const char *what, const char *value, NrWish *ret)
+{
+    g_autofree char *quoted = nr_value_quote(value);
+    const char *expected = NULL;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(purposes); i++)
+        if (strcmp(what, purposes[i].name) == 0)
+            expected = purposes[i].read(value, ret);
     if (expected)
         set_fault(reading, "%s %s: %s was expected", what, quoted, expected);
     return !expected;
@@ -144,7 +179,7 @@ static gboolean check_wish(Reading *reading, const char *what, const char *value
 
 static gboolean is_empty(const NrWish *wish)
 {
-    return !wish->network && !wish->bridge && !wish->ignore && wish->pin == NR_PIN_UNSAID;
+    return !nr_wish_has_place(wish) && !wish->ignore && wish->pin == NR_PIN_UNSAID;
 }
 
 /* Beside a place, or alone: then the place is where the NIC is anyway. */
@@ -174,7 +209,7 @@ static gboolean has_attribute(const Reading *reading, const char *const *names)
 /* What is said of the NIC besides its pin; "pin" where that is all. */
 static const char *read_purpose(Reading *reading, char **ret_value)
 {
-    static const char *const wishes[] = { "network", "bridge", "ignore", NULL };
+    static const char *const wishes[] = { "network", "bridge", "peer", "ignore", NULL };
     static const char *const pin[] = { "pin", NULL };
 
     if (has_attribute(reading, pin) && !has_attribute(reading, wishes))
@@ -186,9 +221,10 @@ static gboolean read_wish(Reading *reading, const NrNic *nic, NrWish *ret)
 {
     g_autofree char *value = NULL;
     const char *what = read_purpose(reading, &value);
-    NrPin pin = NR_PIN_UNSAID;
+    g_auto(NrWish) wish = { 0 };
 
-    if (!what || (value && !check_wish(reading, what, value)) || !read_pin(reading, what, &pin))
+    if (!what || (value && !read_value(reading, what, value, &wish)) ||
+        !read_pin(reading, what, &wish.pin))
         return FALSE;
     if (!is_empty(ret)) {
         set_fault(reading, "the same interface was named before; once was expected");
@@ -199,13 +235,7 @@ static gboolean read_wish(Reading *reading, const NrNic *nic, NrWish *ret)
                            "udp was expected");
         return FALSE;
     }
-    ret->pin = pin;
-    if (strcmp(what, "network") == 0)
-        ret->network = g_steal_pointer(&value);
-    else if (strcmp(what, "bridge") == 0)
-        ret->bridge = g_steal_pointer(&value);
-    else if (strcmp(what, "ignore") == 0)
-        ret->ignore = TRUE;
+    nr_wish_copy(ret, &wish);
     return TRUE;
 }
 
@@ -237,13 +267,6 @@ static gboolean read_all(Reading *reading, const xmlNode *element)
     return TRUE;
 }
 
-static void wish_clear(NrWish *wish)
-{
-    g_free(wish->network);
-    g_free(wish->bridge);
-    memset(wish, 0, sizeof(*wish));
-}
-
 void nr_metadata_xml_apply(NrGuest *guest, xmlNode *element)
 {
     g_autofree NrWish *wishes = g_new0(NrWish, guest->nics->len + 1);
@@ -253,11 +276,11 @@ void nr_metadata_xml_apply(NrGuest *guest, xmlNode *element)
     for (guint i = 0; i < guest->nics->len; i++) {
         NrNic *nic = g_ptr_array_index(guest->nics, i);
 
-        wish_clear(&nic->wish);
+        nr_wish_clear(&nic->wish);
         if (good)
             nic->wish = wishes[i];
         else
-            wish_clear(&wishes[i]);
+            nr_wish_clear(&wishes[i]);
     }
     g_free(guest->metadata_fault);
     guest->metadata_fault = reading.fault;

@@ -6,10 +6,12 @@
  *     <netrelay:interface mac='52:54:00:12:34:56' network='lab'/>
  *     <netrelay:interface alias='ua-wan' bridge='br0'/>
  *     <netrelay:interface dev='eth1' ignore='yes'/>
+ *     <netrelay:interface dev='eth2' peer='hostb.example:12345'/>
  *   </netrelay:domain>
  *
- * One of mac, alias, dev names the NIC; one of network, bridge, ignore says what for. libvirt's own
- * netN aliases are refused: they do not exist yet when the guest is prepared, and are reused.
+ * One of mac, alias, dev names the NIC; one of network, bridge, peer, ignore says what for.
+ * libvirt's own netN aliases are refused: they do not exist yet when the guest is prepared, and are
+ * reused.
  */
 #ifndef NR_XML_METADATA_XML_H
 #define NR_XML_METADATA_XML_H

@@ -72,6 +72,40 @@ gboolean nr_value_is_group(const char *ipv4)
     return first >= 224 && first <= 239;
 }
 
+gboolean nr_value_is_one_host(const char *host)
+{
+    struct in6_addr six;
+    struct in_addr four;
+
+    if (inet_pton(AF_INET6, host, &six) == 1)
+        return !IN6_IS_ADDR_UNSPECIFIED(&six) && !IN6_IS_ADDR_MULTICAST(&six);
+    return inet_pton(AF_INET, host, &four) != 1 ||
+           (four.s_addr != INADDR_ANY && !IN_MULTICAST(ntohl(four.s_addr)));
+}
+
+const char *nr_value_peer(const char *text, char **ret)
+{
+    const char *colon = strrchr(text, ':');
+    gboolean brackets = colon && colon - text >= 2 && text[0] == '[' && colon[-1] == ']';
+    g_autofree char *written = NULL, *host = NULL;
+    NrAddress address = { 0 };
+    NrHostKind kind;
+
+    *ret = NULL;
+    if (!colon || !nr_value_l4_port(colon + 1, &address.l4_port))
+        return NR_PEER_EXPECTED;
+    written = brackets ? g_strndup(text + 1, (gsize)(colon - text) - 2)
+                       : g_strndup(text, (gsize)(colon - text));
+    if (!*written || !brackets != !strchr(written, ':'))
+        return NR_PEER_EXPECTED;
+    kind = nr_value_host(written, &host);
+    if (kind == NR_HOST_NONE || !nr_value_is_one_host(host))
+        return NR_PEER_HOST_EXPECTED;
+    address.host = host;
+    *ret = nr_address_format(&address);
+    return NULL;
+}
+
 gboolean nr_value_is_network_name(const char *text)
 {
     if (!g_ascii_isalnum(*text) || strlen(text) > NETWORK_NAME_MAX)

@@ -19,6 +19,10 @@ typedef enum {
     "a name of 1 to 64 letters, digits, '_', '.' or '-' that begins with a letter or digit"
 #define NR_BRIDGE_NAME_EXPECTED "an interface name of 1 to 15 characters without blanks, '/' or ':'"
 
+#define NR_PEER_EXPECTED                                                                           \
+    "a host and a port such as hostb.example:12345, 10.0.0.2:12345 or [2001:db8::2]:12345"
+#define NR_PEER_HOST_EXPECTED "an address or name of another host"
+
 /* Decimal digits and nothing else, 1-65535; *ret is untouched otherwise. */
 gboolean nr_value_l4_port(const char *text, guint16 *ret);
 /*
@@ -29,6 +33,11 @@ gboolean nr_value_l4_port(const char *text, guint16 *ret);
 NrHostKind nr_value_host(const char *text, char **ret);
 /* Of an address as nr_value_host() gives it. */
 gboolean nr_value_is_group(const char *ipv4);
+/* One that can be dialled, as nr_value_host() gives it: no wildcard and no group. */
+gboolean nr_value_is_one_host(const char *host);
+/* Another host's relay. NULL, and *ret is "HOST:PORT" to compare by (new string), with an IPv6
+ * address in brackets; or what was expected. */
+const char *nr_value_peer(const char *text, char **ret);
 gboolean nr_value_is_network_name(const char *text);
 /* By the kernel's rules, and ASCII: nobody can type or see the others. */
 gboolean nr_value_is_bridge_name(const char *text);

@@ -177,6 +177,7 @@ static void dump_nic(GString *out, const NrNic *nic)
     dump_rate(out, "gets", &nic->gets);
     dump_text(out, "network", nic->wish.network);
     dump_text(out, "bridge", nic->wish.bridge);
+    dump_text(out, "peer", nic->wish.peer);
     g_string_append(out, nic->wish.ignore ? " ignored" : "");
     dump_pin(out, nic->wish.pin);
     g_string_append_c(out, '\n');

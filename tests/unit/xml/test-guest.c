@@ -20,7 +20,7 @@ static NrGuest *make_guest(void)
     nic->alias = g_strdup("ua-x");
     nic->target_dev = g_strdup("eth1");
     nic->link_down = TRUE;
-    nic->wish = (NrWish){ g_strdup("lab"), g_strdup("br0"), TRUE };
+    nic->wish = (NrWish){ g_strdup("lab"), g_strdup("br0"), g_strdup("b:1"), TRUE, NR_PIN_NO };
     nic->fault = g_strdup("no");
     g_ptr_array_add(guest->nics, nic);
     return guest;
@@ -36,28 +36,31 @@ static void replace(char **text)
 static void change(NrGuest *guest, int which)
 {
     NrNic *nic = g_ptr_array_index(guest->nics, 0);
-    char **texts[] = { &guest->uuid,      &guest->name, &guest->metadata_fault, &nic->ours.host,
-                       &nic->theirs.host, &nic->alias,  &nic->target_dev,       &nic->wish.network,
-                       &nic->wish.bridge, &nic->fault };
+    char **texts[] = { &guest->uuid,     &guest->name,       &guest->metadata_fault,
+                       &nic->ours.host,  &nic->theirs.host,  &nic->alias,
+                       &nic->target_dev, &nic->wish.network, &nic->wish.bridge,
+                       &nic->wish.peer,  &nic->fault };
 
     if (which < (int)G_N_ELEMENTS(texts))
         replace(texts[which]);
-    else if (which == 10)
-        guest->id = -1;
     else if (which == 11)
-        guest->state = NR_GUEST_ANNOUNCED;
+        guest->id = -1;
     else if (which == 12)
-        nic->mac.b[5]++;
+        guest->state = NR_GUEST_ANNOUNCED;
     else if (which == 13)
-        nic->kind = NR_NIC_DIALS;
+        nic->mac.b[5]++;
     else if (which == 14)
-        nic->ours.l4_port++;
+        nic->kind = NR_NIC_DIALS;
     else if (which == 15)
-        nic->theirs.l4_port++;
+        nic->ours.l4_port++;
     else if (which == 16)
-        nic->link_down = FALSE;
+        nic->theirs.l4_port++;
     else if (which == 17)
+        nic->link_down = FALSE;
+    else if (which == 18)
         nic->wish.ignore = FALSE;
+    else if (which == 19)
+        nic->wish.pin = NR_PIN_YES;
     else
         g_ptr_array_add(guest->nics, nr_nic_new());
 }
@@ -67,7 +70,7 @@ static void test_equal(void)
     g_autoptr(NrGuest) one = make_guest();
 
     g_assert_true(nr_guest_equal(one, one));
-    for (int which = 0; which <= 18; which++) {
+    for (int which = 0; which <= 20; which++) {
         g_autoptr(NrGuest) two = make_guest();
 
         g_assert_true(nr_guest_equal(one, two));
@@ -85,7 +88,7 @@ static void test_copy(void)
 
     g_assert_true(nr_guest_equal(one, same));
     g_assert_false(nr_guest_equal(one, running));
-    for (int which = 0; which <= 18; which++)
+    for (int which = 0; which <= 20; which++)
         change(same, which); /* of its own: no double free, and `one` stays */
     running->state = one->state;
     g_assert_true(nr_guest_equal(one, running));

@@ -12,13 +12,15 @@
 #include "xml/network-xml.h"
 
 static const char *const values[] = {
-    "",          "0",     "1",           "65535",     "65536",       "007",
-    "5000-5099", "5099-", "1-2-3",       "5099-5000", "70000-70001", "10.0.0.1",
-    "300.1.1.1", "127.1", "0.0.0.0",     "::1",       "1::2::3",     "host.example",
-    "-x",        "a b",   " br0",        "br0",       "web-*",       "*",
-    "230.0.0.1", "yes",   "no",          "client",    "server",      "mcast",
-    "any",       "none",  "10.0.0.0/8",  "lo",        "eth1",        "0123456789abcdef",
-    "ua-wan",    "net0",  "52:54:00:12", "..",        "fe80::/10",   "52:54:00:00:00:01",
+    "",          "0",       "1",           "65535",       "65536",       "007",
+    "5000-5099", "5099-",   "1-2-3",       "5099-5000",   "70000-70001", "10.0.0.1",
+    "300.1.1.1", "127.1",   "0.0.0.0",     "::1",         "1::2::3",     "host.example",
+    "-x",        "a b",     " br0",        "br0",         "web-*",       "*",
+    "230.0.0.1", "yes",     "no",          "client",      "server",      "mcast",
+    "any",       "none",    "10.0.0.0/8",  "lo",          "eth1",        "0123456789abcdef",
+    "ua-wan",    "net0",    "52:54:00:12", "..",          "fe80::/10",   "52:54:00:00:00:01",
+    "h:1",       "h:65535", "h:65536",     "10.0.0.1:",   "0:7",         "[::1]:9",
+    "[::]:9",    "::1:9",   "[h]:9",       "[ff02::1]:9", "a..b:9",      "10.0.0.1:9",
 };
 
 static const char *const names[] = { "name",  "listen",    "udp",       "bridge", "match",
@@ -146,10 +148,11 @@ static const char *const network_beyond[] = {
     "two as in 5000-5099, was expected",         "address 0.0.0.0: ",
     "one with a prefix length such as",          NULL
 };
-static const char *const metadata_beyond[] = { "interfaces of this guest have",
-                                               "no interface of this guest has",
-                                               "the same interface was named before",
-                                               "one of type client, server or udp", NULL };
+static const char *const metadata_beyond[] = {
+    "interfaces of this guest have",       "no interface of this guest has",
+    "the same interface was named before", "one of type client, server or udp",
+    "an address or name of another host",  NULL
+};
 
 static const Grammar network_grammar = { "network.rng", xmlDocGetRootElement, read_network,
                                          network_beyond };

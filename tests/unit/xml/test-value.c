@@ -145,6 +145,53 @@ static void test_quote(void)
     expect_quote(huge, "'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...'");
 }
 
+static void test_peer(void)
+{
+    static const struct {
+        const char *text, *expected; /* NULL: refused */
+    } rows[] = {
+        { "hostb.example:12345", "hostb.example:12345" },
+        { "HOSTB:00080", "hostb:80" },
+        { "10.1:1", "10.0.0.1:1" },
+        { "[2001:DB8:0::1]:65535", "[2001:db8::1]:65535" },
+        { "", NULL },
+        { ":", NULL },
+        { ":1", NULL },
+        { "hostb", NULL },
+        { "hostb:", NULL },
+        { "hostb:0", NULL },
+        { "hostb:65536", NULL },
+        { "hostb:1:2", NULL },
+        { "::1", NULL },
+        { "::1:9", NULL },
+        { "[::1]", NULL },
+        { "[]:1", NULL },
+        { "]:1", NULL },
+        { "[:1", NULL },
+        { "[hostb]:1", NULL },
+        { "[10.0.0.1]:1", NULL },
+        { "[::1:1", NULL },
+        { "::1]:1", NULL },
+        { "[[::1]]:1", NULL },
+        { "0:1", NULL },
+        { "[::0]:1", NULL },
+        { "230.0.0.1:1", NULL },
+        { "[ff02::1]:1", NULL },
+        { "3com.example:1", NULL },
+        { "host b:1", NULL },
+        { "hostb:1\n", NULL },
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *peer = NULL;
+        const char *expected = nr_value_peer(rows[i].text, &peer);
+
+        g_test_message("'%s'", rows[i].text);
+        g_assert_cmpstr(peer, ==, rows[i].expected);
+        g_assert_true(!expected == !!peer);
+    }
+}
+
 int main(int argc, char *argv[])
 {
     g_test_init(&argc, &argv, NULL);
@@ -153,5 +200,6 @@ int main(int argc, char *argv[])
     g_test_add_func("/value/host-length", test_host_length);
     g_test_add_func("/value/names", test_names);
     g_test_add_func("/value/quote", test_quote);
+    g_test_add_func("/value/peer", test_peer);
     return g_test_run();
 }
