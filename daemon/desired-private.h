@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The parts of one decision, for desired*.c only. desired.c collects the NICs as cases and makes
- * networks of the decided ones; desired-claims.c knows which network a person named for a case;
- * desired-rules.c decides each case.
+ * The parts of one decision, for desired*.c only. desired.c collects the NICs as cases;
+ * desired-claims.c knows which network a person named for a case; desired-rules.c decides each
+ * case; desired-options.c says what its port may; desired-endpoints.c makes networks of all.
  */
 #ifndef NR_DAEMON_DESIRED_PRIVATE_H
 #define NR_DAEMON_DESIRED_PRIVATE_H
@@ -92,5 +92,9 @@ void nr_rules_decide(NrDecision *decision);
 
 /* --- desired-options.c */
 void nr_options_decide(NrDecision *decision);
+
+/* --- desired-endpoints.c */
+/* The networks that are wanted become desired's; after all cases are decided. */
+void nr_endpoints_hand_out(NrDecision *decision, NrDesired *desired);
 
 #endif
