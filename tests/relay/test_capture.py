@@ -57,8 +57,9 @@ class Running:
         with open(self.file.name, "rb") as file:
             return Capture(file.read())
 
-    def size(self):
-        return os.stat(self.file.name).st_size
+    def has(self, frames):
+        """Waits until so many are in the file: a frame may arrive before it is captured."""
+        eventually(lambda: len(self.captured().frames) >= frames, 5, f"{frames} are captured")
 
     def end(self):
         """Ctrl-C; what it captured."""
@@ -92,6 +93,19 @@ def tcpdump(running):
     return sum(" > " in line for line in result.stdout.splitlines())
 
 
+def caught_up(capture, source):
+    """Frames of port 1 to everybody until one is in the file: all before it are captured or missed.
+    How many it took."""
+    sent = []
+
+    def comes_through():
+        sent.append(numbered(BROADCAST, mac(2), len(sent)))
+        source.send(sent[-1])
+        return sent[-1] in capture.captured().of(1)
+    eventually(comes_through, 5, "it is captured")
+    return len(sent)
+
+
 def test_frames_of_named_ports():
     """byte for byte, in order, with names and directions, of all sizes; tcpdump reads it"""
     with three_guests() as (relay, one, other, third):
@@ -108,7 +122,7 @@ def test_frames_of_named_ports():
         third.send(to_all)
         one.expect(to_all)
         other.expect(to_all)
-        eventually(lambda: capture.size() > 2 * sum(map(len, there + back)), 5, "it is written")
+        capture.has(2 * 47 + 2)
         found = capture.end()
         name = "127.0.0.1:%d" % one.sock.getsockname()[1]
         assert sorted(found.interfaces) == [(f"port 1: {name}", "listen:*:12345"),
@@ -323,6 +337,7 @@ def test_a_reader_that_never_reads():
             assert relay.memory() - before < 2048, f"{relay.memory() - before} KiB more"
             capture.process.send_signal(signal.SIGCONT)
             complete(traffic.finish())
+        caught_up(capture, source)
         moved = sum(port["rx_frames"] for port in status_of(relay)["ports"])
         found = capture.end()
         captured, missed = capture.counted()
@@ -343,7 +358,7 @@ def test_what_a_full_queue_drops_does_not_leave():
         eventually(lambda: status_of(relay)["ports"][0]["rx_frames"] >= 8000, 5, "all is in")
         port = status_of(relay)["ports"][1]
         left = port["tx_frames"] - before
-        eventually(lambda: len(capture.captured().frames) >= left, 5, "it is written")
+        capture.has(left)
         found = capture.end()
         assert capture.counted() == (left, 0), f"{left} left, {capture.error}"
         numbers = [int.from_bytes(data[14:18], "big") for data in found.of(2, OUT)]
@@ -379,18 +394,10 @@ def test_what_a_killed_forwarder_had_not_sent_is_missed():
             os.kill(was, signal.SIGKILL)
             eventually(lambda was=was: relay.forwarder() != was, 20, "another forwarder")
         capture.process.send_signal(signal.SIGCONT)
-        sent = [3000]
-
-        def comes_through():
-            last = numbered(mac(2), mac(1), sent[0], 1500)
-            source.send(last)
-            sink.receive()
-            sent[0] += 1
-            return last in capture.captured().of(1)
-        eventually(comes_through, 5, "it is captured")
+        sent = 3000 + caught_up(capture, source)
         capture.end()
         captured, missed = capture.counted()
-        assert missed > 500 and captured + missed == sent[0], (captured, missed, sent)
+        assert missed > 500 and captured + missed == sent, (captured, missed, sent)
 
 
 def test_kills_under_capture_lose_nothing():
@@ -407,6 +414,7 @@ def test_kills_under_capture_lose_nothing():
                 eventually(lambda was=was: relay.forwarder() != was, 20, "another forwarder")
             traffic.flow(500)
             complete(traffic.finish())
+        caught_up(capture, guests[0])
         found = capture.end()
         captured, missed = capture.counted()
         assert len(found.frames) == captured > 1000
