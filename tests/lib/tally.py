@@ -2,14 +2,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Runs test programs for tests/run.sh, prints each result as it comes, and counts.
 
-    tally.py SUMS run NAME SECONDS COMMAND...   one program, which speaks TAP or just exits
-    tally.py SUMS meson BUILD                   all tests that meson knows, case by case
-    tally.py SUMS print                         the closing line; exit 0 if nothing failed
+    tally.py SUMS run SECONDS FILE      one program, which speaks TAP or just exits
+    tally.py SUMS beside SECONDS FILE   the same beside others: prints all at its end
+    tally.py SUMS meson BUILD           all tests that meson knows, case by case
+    tally.py SUMS print                 the closing line; exit 0 if nothing failed
 
-SUMS is a file with a line "passed failed skipped" for each program so far. The exit code is 3
-when something failed and was counted.
+SUMS is a file with a line "passed failed skipped" for each program so far. The exit code is 0
+when the results were counted, whatever they are.
 """
 
+import contextlib
+import fcntl
+import io
 import json
 import os
 import re
@@ -22,6 +26,7 @@ import time
 RESULT = re.compile(r"\s*(not )?ok\b\s*(\d+)?\s*-?\s*([^#]*)(?:#\s*(.*))?$")
 PLAN = re.compile(r"1\.\.(\d+)")
 KEPT = 200                          # lines of a failed program's output that are shown
+TESTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 
 
 class Tally:
@@ -85,12 +90,12 @@ class Tally:
             print(*self.counts.values(), file=file)
 
 
-def run(name, limit, command):
+def run(limit, file):
     """Runs one program in a process group of its own, so that its children go when it must."""
-    tally = Tally(name)
+    tally = Tally(os.path.relpath(file, TESTS).removesuffix(".py"))
     started = time.monotonic()
     try:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        process = subprocess.Popen([file], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT, start_new_session=True)
     except OSError as error:
         tally.finish(126, 0, str(error))
@@ -104,6 +109,18 @@ def run(name, limit, command):
     code = process.wait()
     tally.finish(code, time.monotonic() - started, None if on_time else f"longer than {limit} s")
     return tally
+
+
+def run_beside(limit, file, sums):
+    """One of several at a time, whose lines would get mixed up."""
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(said):
+            return run(limit, file)
+    finally:
+        with open(sums) as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            print(said.getvalue(), end="", flush=True)
 
 
 def end_group(process):
@@ -189,9 +206,13 @@ def main():
         sys.exit(closing(sums))
     signal.signal(signal.SIGTERM, on_end)
     signal.signal(signal.SIGINT, on_end)
-    tally = meson(rest[0]) if verb == "meson" else run(rest[0], float(rest[1]), rest[2:])
+    if verb == "meson":
+        tally = meson(rest[0])
+    elif verb == "beside":
+        tally = run_beside(float(rest[0]), rest[1], sums)
+    else:
+        tally = run(float(rest[0]), rest[1])
     tally.save(sums)
-    sys.exit(3 if tally.counts["FAIL"] else 0)
 
 
 if __name__ == "__main__":
