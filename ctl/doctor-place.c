@@ -66,11 +66,28 @@ static char *confinement(const char *root)
     return NULL;
 }
 
-void nr_doctor_apparmor(GPtrArray *findings, const char *root, const char *program)
+/* What our hook runs, as its file says; NULL where it is not installed. New string. */
+static char *hooks_program(const char *root)
+{
+    g_autofree char *file = g_strconcat(root, nr_hook_path(), NULL);
+    g_autofree char *text = NULL;
+    g_auto(GStrv) lines = NULL;
+
+    if (!g_file_get_contents(file, &text, NULL, NULL))
+        return NULL;
+    lines = g_strsplit(text, "\n", -1);
+    for (guint i = 0; lines[i]; i++)
+        if (g_str_has_prefix(lines[i], "ctl="))
+            return g_strdup(lines[i] + strlen("ctl="));
+    return NULL;
+}
+
+void nr_doctor_apparmor(GPtrArray *findings, const char *root)
 {
     g_autofree char *label = confinement(root);
+    g_autofree char *program = hooks_program(root);
 
-    if (!label || !g_str_has_suffix(label, "(enforce)"))
+    if (!label || !program || !g_str_has_suffix(label, "(enforce)"))
         return;
     for (guint i = 0; i < G_N_ELEMENTS(free_folders); i++)
         if (g_str_has_prefix(program, free_folders[i]))

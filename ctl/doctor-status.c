@@ -144,20 +144,22 @@ static gboolean is_open_to_all(GVariant *row)
            (has(row, "kind", "udp") || has(row, "kind", "mcast"));
 }
 
-char *nr_doctor_note(GVariant *rows)
+void nr_doctor_open_nics(GPtrArray *findings, GVariant *rows)
 {
-    g_autofree char *first = NULL;
+    g_autofree char *first = NULL, *guest = NULL;
     guint count = 0;
 
     for (gsize i = 0; i < g_variant_n_children(rows); i++) {
         g_autoptr(GVariant) row = g_variant_get_child_value(rows, i);
 
-        if (is_open_to_all(row) && count++ == 0)
+        if (is_open_to_all(row) && count++ == 0) {
             first = whose(row);
+            guest = g_strdup(nr_row_text(row, "guest"));
+        }
     }
-    if (count == 0)
-        return NULL;
-    return g_strdup_printf("%s%s: QEMU takes frames for a NIC of type udp or mcast from whoever "
-                           "reaches its address; they do not pass netrelay, which cannot see them",
-                           first, count > 1 ? ", and others" : "");
+    if (count > 0)
+        nr_findings_note(findings, "open", guest, NULL,
+                         "%s%s: QEMU takes frames for a NIC of type udp or mcast from whoever "
+                         "reaches its address; they do not pass netrelay, which cannot see them",
+                         first, count > 1 ? ", and others" : "");
 }

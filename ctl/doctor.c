@@ -15,7 +15,8 @@ static GVariant *finding_variant(const NrFinding *finding)
 {
     const struct {
         const char *key, *text;
-    } texts[] = { { "kind", finding->kind },
+    } texts[] = { { "level", finding->notice ? "notice" : "fault" },
+                  { "kind", finding->kind },
                   { "about", finding->about },
                   { "text", finding->text },
                   { "cure", finding->cure } };
@@ -28,34 +29,46 @@ static GVariant *finding_variant(const NrFinding *finding)
     return g_variant_builder_end(&dict);
 }
 
-static void print_json(const GPtrArray *findings, const char *note)
+static void print_json(const GPtrArray *findings)
 {
     GVariantBuilder list;
 
     g_variant_builder_init(&list, G_VARIANT_TYPE("aa{sv}"));
     for (guint i = 0; i < findings->len; i++)
         g_variant_builder_add_value(&list, finding_variant(findings->pdata[i]));
-    nr_json_print(g_variant_new_parsed("{'findings': <%@aa{sv}>, 'note': <%s>}",
-                                       g_variant_builder_end(&list), note ? note : ""));
+    nr_json_print(g_variant_new_parsed("{'findings': <%@aa{sv}>}", g_variant_builder_end(&list)));
 }
 
-static void print_people(const GPtrArray *findings, const char *note)
+static gboolean is_well(const GPtrArray *findings)
 {
-    g_autofree char *last = note ? nr_printable(note) : NULL;
+    for (guint i = 0; i < findings->len; i++)
+        if (!((const NrFinding *)findings->pdata[i])->notice)
+            return FALSE;
+    return TRUE;
+}
 
-    if (findings->len == 0)
-        puts("nothing found: all is as it should be");
+/* Those of one level: faults come first, whoever found them. */
+static void print_level(const GPtrArray *findings, gboolean notices)
+{
     for (guint i = 0; i < findings->len; i++) {
         const NrFinding *finding = findings->pdata[i];
         g_autofree char *text = nr_printable(finding->text);
         g_autofree char *cure = nr_printable(finding->cure);
 
-        printf("%s\n", text);
+        if (finding->notice != notices)
+            continue;
+        printf("%s%s\n", notices ? "notice: " : "", text);
         if (*cure)
-            printf("    cure: %s\n", cure);
+            printf("    %s: %s\n", notices ? "if need be" : "cure", cure);
     }
-    if (last)
-        printf("note: %s\n", last);
+}
+
+static void print_people(const GPtrArray *findings)
+{
+    if (is_well(findings))
+        puts("nothing found: all is as it should be");
+    print_level(findings, FALSE);
+    print_level(findings, TRUE);
 }
 
 /* What the manager itself found. */
@@ -68,17 +81,17 @@ static void add_told(GPtrArray *findings, const NrCall *call)
 
     for (gsize i = 0; told && i < g_variant_n_children(told); i++) {
         g_autoptr(GVariant) finding = g_variant_get_child_value(told, i);
+        gboolean notice = g_str_equal(nr_row_text(finding, "level"), "notice");
 
-        nr_findings_add(findings, g_intern_string(nr_row_text(finding, "kind")),
-                        nr_row_text(finding, "about"), nr_row_text(finding, "cure"), "%s",
-                        nr_row_text(finding, "text"));
+        (notice ? nr_findings_note : nr_findings_add)(
+            findings, g_intern_string(nr_row_text(finding, "kind")), nr_row_text(finding, "about"),
+            nr_row_text(finding, "cure"), "%s", nr_row_text(finding, "text"));
     }
     if (!told)
         nr_findings_add(findings, "manager", call->runtime_dir, silence.cure, "%s", silence.text);
 }
 
-/* The note, or NULL. */
-static char *examine(GPtrArray *findings, const NrCall *call)
+static void examine(GPtrArray *findings, const NrCall *call)
 {
     g_auto(NrSilence) silence = { 0 };
     g_autoptr(GVariant) reply =
@@ -91,27 +104,27 @@ static char *examine(GPtrArray *findings, const NrCall *call)
                         "%s, so nothing is known of guests and networks", silence.text);
     nr_doctor_runtime_dir(findings, call->uid);
     nr_doctor_hook(findings, summary ? nr_row_text(summary, "uri") : "qemu:");
-    nr_doctor_apparmor(findings, "", NR_BINDIR "/netrelayctl");
+    nr_doctor_apparmor(findings, "");
     if (reply) {
         add_told(findings, call);
         nr_doctor_status(findings, rows, summary);
+        nr_doctor_open_nics(findings, rows);
     }
     if (call->uid == 0) { /* nobody else can have TAPs, nor cure bridges */
         g_autoptr(GPtrArray) links = nr_host_links_read();
 
         nr_doctor_links(findings, links, rows);
     }
-    return rows ? nr_doctor_note(rows) : NULL;
 }
 
 NrExit nr_doctor_run(const NrCall *call)
 {
     g_autoptr(GPtrArray) findings = nr_findings_new();
-    g_autofree char *note = examine(findings, call);
 
+    examine(findings, call);
     if (call->options & NR_OPTION_JSON)
-        print_json(findings, note);
+        print_json(findings);
     else
-        print_people(findings, note);
-    return findings->len > 0 ? NR_EXIT_FAILED : NR_EXIT_DONE;
+        print_people(findings);
+    return is_well(findings) ? NR_EXIT_DONE : NR_EXIT_FAILED;
 }

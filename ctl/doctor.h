@@ -9,8 +9,8 @@
 
 /* What the manager tells: its rows (aa{sv}) and its summary (a{sv}). Pure. */
 void nr_doctor_status(GPtrArray *findings, GVariant *rows, GVariant *summary);
-/* What nobody can mend, one sentence; or NULL. New string. Pure. */
-char *nr_doctor_note(GVariant *rows);
+/* What nobody can mend: NICs that others than their network reach. Pure. */
+void nr_doctor_open_nics(GPtrArray *findings, GVariant *rows);
 /* Bridges, their members, and TAPs. rows: of the manager, or NULL without one. Pure. */
 void nr_doctor_links(GPtrArray *findings, const GPtrArray *links, GVariant *rows);
 
@@ -18,8 +18,8 @@ void nr_doctor_links(GPtrArray *findings, const GPtrArray *links, GVariant *rows
 void nr_doctor_hook(GPtrArray *findings, const char *uri);
 /* The runtime directory of that user's manager. */
 void nr_doctor_runtime_dir(GPtrArray *findings, uid_t uid);
-/* Whether libvirtd is confined, and may not run this program from its hook. root: "", or where
- * /proc and /run are to be looked for. */
-void nr_doctor_apparmor(GPtrArray *findings, const char *root, const char *program);
+/* Whether libvirtd is confined, and may not run the program that our hook calls. root: "", or where
+ * all of that is to be looked for. */
+void nr_doctor_apparmor(GPtrArray *findings, const char *root);
 
 #endif

@@ -19,18 +19,38 @@ GPtrArray *nr_findings_new(void)
     return g_ptr_array_new_with_free_func(finding_free);
 }
 
+/* Takes the text. */
+static NrFinding *finding_new(const char *kind, const char *about, const char *cure, char *text)
+{
+    NrFinding *finding = g_new0(NrFinding, 1);
+
+    finding->kind = kind;
+    finding->about = g_strdup(about);
+    finding->text = text;
+    finding->cure = g_strdup(cure ? cure : "");
+    return finding;
+}
+
 void nr_findings_add(GPtrArray *findings, const char *kind, const char *about, const char *cure,
                      const char *format, ...)
 {
-    NrFinding *finding = g_new0(NrFinding, 1);
     va_list args;
 
     va_start(args, format);
-    finding->text = g_strdup_vprintf(format, args);
+    g_ptr_array_add(findings, finding_new(kind, about, cure, g_strdup_vprintf(format, args)));
     va_end(args);
-    finding->kind = kind;
-    finding->about = g_strdup(about);
-    finding->cure = g_strdup(cure ? cure : "");
+}
+
+void nr_findings_note(GPtrArray *findings, const char *kind, const char *about, const char *cure,
+                      const char *format, ...)
+{
+    NrFinding *finding;
+    va_list args;
+
+    va_start(args, format);
+    finding = finding_new(kind, about, cure, g_strdup_vprintf(format, args));
+    va_end(args);
+    finding->notice = TRUE;
     g_ptr_array_add(findings, finding);
 }
 

@@ -15,12 +15,13 @@ static void put_text(GVariantBuilder *dict, const char *key, const char *text)
                           g_variant_new_take_string(g_utf8_make_valid(text, -1)));
 }
 
-static void add(GVariantBuilder *findings, const char *kind, const char *about, const char *text,
-                const char *cure)
+static void add(GVariantBuilder *findings, const char *level, const char *kind, const char *about,
+                const char *text, const char *cure)
 {
     GVariantBuilder dict;
 
     g_variant_builder_init(&dict, G_VARIANT_TYPE_VARDICT);
+    put_text(&dict, "level", level);
     put_text(&dict, "kind", kind);
     put_text(&dict, "about", about);
     put_text(&dict, "text", text);
@@ -30,21 +31,26 @@ static void add(GVariantBuilder *findings, const char *kind, const char *about, 
 
 /* Two definitions with one address */
 
+/* Two NICs of one guest: it cannot start. Of two guests: they may be meant to run in turn. */
 static void add_clash(GVariantBuilder *findings, const Claim *first, const Claim *second)
 {
+    const char *name = second->guest->name;
     g_autofree char *address = nr_address_format(&second->nic->theirs);
     g_autofree char *one = nr_nic_label(first->nic), *other = nr_nic_label(second->nic);
-    g_autofree char *text =
-        first->guest == second->guest
-            ? g_strdup_printf("guest %s is to listen on %s with two NICs, %s and %s, so it cannot "
-                              "start",
-                              second->guest->name, address, one, other)
-            : g_strdup_printf("guests %s (NIC %s) and %s (NIC %s) are both to listen on %s, so "
-                              "only one of them can run",
-                              first->guest->name, one, second->guest->name, other, address);
+    g_autofree char *text = NULL;
 
-    add(findings, "port-conflict", second->guest->name, text,
-        "give one of the two another address");
+    if (first->guest == second->guest) {
+        text = g_strdup_printf("guest %s is to listen on %s with two NICs, %s and %s, so it cannot "
+                               "start",
+                               name, address, one, other);
+        add(findings, "fault", "port-conflict", name, text, "give one of the two another address");
+        return;
+    }
+    text = g_strdup_printf("guests %s (NIC %s) and %s (NIC %s) are both to listen on %s, so one of "
+                           "them can run at a time",
+                           first->guest->name, one, name, other, address);
+    add(findings, "notice", "port-conflict", name, text,
+        "give one of them another address, and they can run together");
 }
 
 /* Each one that comes too late for its address is told of once, with the first that has it. */
@@ -98,7 +104,7 @@ static void look_at_hook(GVariantBuilder *findings, const NrExamined *examined)
     text = g_strdup_printf("guest %s started, and libvirt did not call its hook %s: a libvirtd "
                            "that found no hook when it started does not look again",
                            (const char *)examined->unannounced->pdata[0], examined->hook);
-    add(findings, "hook-unread", examined->hook, text,
+    add(findings, "fault", "hook-unread", examined->hook, text,
         examined->system ? "systemctl reload libvirtd, or send it SIGHUP"
                          : "send SIGHUP to your libvirtd");
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What is wrong and stands in no row of the status, for netrelayctl's doctor. Pure. */
+/* What is wrong, or good to know, and stands in no row of the status: for netrelayctl's doctor.
+ * Pure. */
 #ifndef NR_DAEMON_EXAMINE_H
 #define NR_DAEMON_EXAMINE_H
 
@@ -13,7 +14,7 @@ typedef struct {
     gboolean system;              /* root's manager */
 } NrExamined;
 
-/* aa{sv}, floating: kind s, about s, text s and cure s, as netrelayctl(1) describes a finding. */
+/* aa{sv}, floating: findings with level, kind, about, text and cure, all s, of netrelayctl(1). */
 GVariant *nr_examine(const NrExamined *examined);
 
 #endif

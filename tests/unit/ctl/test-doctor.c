@@ -3,6 +3,7 @@
 
 #include <glib/gstdio.h>
 #include <string.h>
+#include "daemon/hooked.h"
 
 static GVariant *parse(const char *type, const char *text)
 {
@@ -109,17 +110,24 @@ static void test_summary(void)
     g_assert_cmpstr(text, ==, "libvirt ; file ; file ");
 }
 
-static void test_note(void)
+static void test_open_nics(void)
 {
     g_autoptr(GVariant) none = parse("aa{sv}", "[{" VM1 ", 'guest_state': <'running'>}]");
     g_autoptr(GVariant) udp =
         parse("aa{sv}", "[{'guest': <'a'>, 'kind': <'udp'>, 'guest_state': <'defined'>},"
                         " {'guest': <'b'>, 'kind': <'udp'>, 'guest_state': <'running'>},"
                         " {'network': <'n'>, 'guest': <''>, 'kind': <'udp'>}]");
-    g_autofree char *note = nr_doctor_note(udp);
+    g_autoptr(GPtrArray) findings = nr_findings_new();
+    const NrFinding *finding;
 
-    g_assert_null(nr_doctor_note(none));
-    g_assert_true(g_str_has_prefix(note, "guest b, NIC : "));
+    nr_doctor_open_nics(findings, none);
+    g_assert_cmpuint(findings->len, ==, 0);
+    nr_doctor_open_nics(findings, udp);
+    g_assert_cmpuint(findings->len, ==, 1);
+    finding = findings->pdata[0];
+    g_assert_cmpstr(finding->about, ==, "b");
+    g_assert_true(finding->notice);
+    g_assert_true(g_str_has_prefix(finding->text, "guest b, NIC : "));
 }
 
 /* Devices */
@@ -225,25 +233,32 @@ static void remove_tree(const char *root)
                                          "/proc",
                                          "/run/libvirtd.pid",
                                          "/run",
-                                         "" };
+                                         NULL };
 
-    for (guint i = 0; i < G_N_ELEMENTS(paths); i++) {
+    g_autofree char *hook = g_strconcat(root, nr_hook_path(), NULL);
+
+    for (guint i = 0; paths[i]; i++) {
         g_autofree char *path = g_strconcat(root, paths[i], NULL);
 
         g_assert_cmpint(g_remove(path), ==, 0);
+    }
+    while (strlen(hook) >= strlen(root)) {
+        g_assert_cmpint(g_remove(hook), ==, 0);
+        *strrchr(hook, '/') = '\0';
     }
 }
 
 static void test_apparmor(void)
 {
     static const struct {
-        const char *label, *program, *said;
+        const char *label, *hook, *said;
     } cases[] = {
-        { "libvirtd (enforce)\n", "/usr/local/bin/netrelayctl",
+        { "libvirtd (enforce)\n", "#!/bin/sh\nctl=/usr/local/bin/netrelayctl\n",
           "apparmor /usr/local/bin/netrelayctl" },
-        { "libvirtd (enforce)\n", "/usr/bin/netrelayctl", "" },
-        { "libvirtd (complain)\n", "/usr/local/bin/netrelayctl", "" },
-        { "unconfined\n", "/usr/local/bin/netrelayctl", "" },
+        { "libvirtd (enforce)\n", "#!/bin/sh\nctl=/usr/bin/netrelayctl\n", "" },
+        { "libvirtd (enforce)\n", "#!/bin/sh\n", "" },
+        { "libvirtd (complain)\n", "ctl=/usr/local/bin/netrelayctl\n", "" },
+        { "unconfined\n", "ctl=/usr/local/bin/netrelayctl\n", "" },
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -253,7 +268,8 @@ static void test_apparmor(void)
 
         write_file(root, "/run/libvirtd.pid", "4242\n");
         write_file(root, "/proc/4242/attr/current", cases[i].label);
-        nr_doctor_apparmor(findings, root, cases[i].program);
+        write_file(root, nr_hook_path(), cases[i].hook);
+        nr_doctor_apparmor(findings, root);
         text = said(findings);
         g_assert_cmpstr(text, ==, cases[i].said);
         remove_tree(root);
@@ -281,7 +297,7 @@ int main(int argc, char **argv)
     g_test_add_func("/doctor/rows", test_rows);
     g_test_add_func("/doctor/cure-of-a-reason", test_cure_of_a_reason);
     g_test_add_func("/doctor/summary", test_summary);
-    g_test_add_func("/doctor/note", test_note);
+    g_test_add_func("/doctor/open-nics", test_open_nics);
     g_test_add_func("/doctor/links", test_links);
     g_test_add_func("/doctor/apparmor", test_apparmor);
     g_test_add_func("/doctor/shell-words", test_shell_words);
