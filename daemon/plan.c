@@ -34,25 +34,10 @@ typedef struct {
     NrPlaceIndex *udp;
 } Plan;
 
-static void action_free(gpointer data)
-{
-    NrAction *action = data;
-
-    g_free(action->network);
-    g_free(action->endpoint);
-    g_free(action->label);
-    g_free(action->admit);
-    g_free(action->detail);
-    g_free(action);
-}
-
 static NrAction *add_action(Plan *plan, NrActionKind kind, const char *network)
 {
-    NrAction *action = g_new0(NrAction, 1);
+    NrAction *action = nr_action_new(kind, network);
 
-    action->kind = kind;
-    action->network = g_strdup(network);
-    action->newest_id = -1;
     g_ptr_array_add(plan->actions, action);
     return action;
 }
@@ -405,7 +390,7 @@ static void stop_unused(Plan *plan, GHashTable *stopped)
 static void plan_init(Plan *plan, const NrDesired *desired, const NrActual *actual)
 {
     *plan = (Plan){ .desired = desired, .actual = actual };
-    plan->actions = g_ptr_array_new_with_free_func(action_free);
+    plan->actions = g_ptr_array_new_with_free_func(nr_action_free);
     plan->wanted = g_hash_table_new(g_str_hash, g_str_equal);
     plan->present = g_hash_table_new(g_str_hash, g_str_equal);
     plan->as_is = g_hash_table_new(NULL, NULL);
@@ -462,81 +447,4 @@ GPtrArray *nr_plan_new(const NrDesired *desired, const NrActual *actual)
     detach_stale(&plan);
     stop_unused(&plan, stopped);
     return plan_done(&plan);
-}
-
-/* --- for people */
-
-static char *format_attach(const struct endpoint *endpoint, const char *local, const char *remote)
-{
-    switch (endpoint->kind) {
-    case ENDPOINT_LISTEN:
-        return g_strdup_printf("listen on %s", local);
-    case ENDPOINT_TCP:
-        return g_strdup_printf("dial %s", remote);
-    case ENDPOINT_UDP:
-        return g_strdup_printf("bind udp %s for %s", local, remote);
-    case ENDPOINT_BRIDGE:
-        return g_strdup_printf("put a TAP into the bridge %s", endpoint->ifname);
-    default:
-        return NULL;
-    }
-}
-
-static char *format_detach(const struct endpoint *endpoint, const char *local, const char *remote)
-{
-    switch (endpoint->kind) {
-    case ENDPOINT_LISTEN:
-        return g_strdup_printf("stop listening on %s", local);
-    case ENDPOINT_TCP:
-        return g_strdup_printf("hang up on %s", remote);
-    case ENDPOINT_UDP:
-        return g_strdup_printf("give up udp %s for %s", local, remote);
-    case ENDPOINT_BRIDGE:
-        return g_strdup_printf("take the TAP out of the bridge %s", endpoint->ifname);
-    default:
-        return NULL;
-    }
-}
-
-static char *format_endpoint(const NrAction *action)
-{
-    char local[ENDPOINT_TEXT_MAX], remote[ENDPOINT_TEXT_MAX];
-    gboolean attach = action->kind == NR_ACTION_ATTACH;
-    struct endpoint endpoint;
-    const char *expected;
-    char *text = NULL;
-
-    if (endpoint_parse(&endpoint, action->endpoint, &expected) == 0) {
-        endpoint_address_format(&endpoint.local, local);
-        endpoint_address_format(&endpoint.remote, remote);
-        text = attach ? format_attach(&endpoint, local, remote)
-                      : format_detach(&endpoint, local, remote);
-    }
-    return text ? text : g_strdup_printf("%s %s", attach ? "attach" : "detach", action->endpoint);
-}
-
-char *nr_action_format(const NrAction *action)
-{
-    g_autofree char *what = NULL, *whole = NULL;
-
-    switch (action->kind) {
-    case NR_ACTION_SPAWN:
-        what = g_strdup("start a relay");
-        break;
-    case NR_ACTION_STOP:
-        what = g_strdup("stop the relay");
-        break;
-    case NR_ACTION_SET_OPTIONS:
-        what = g_strdup_printf("limit port %u (%s): %s", action->port_id, action->endpoint,
-                               *action->detail ? action->detail + 1 : "nothing");
-        break;
-    case NR_ACTION_ENSLAVE:
-        what = g_strdup_printf("put the TAP %s back into its place, %s", action->detail,
-                               action->endpoint);
-        break;
-    default:
-        what = format_endpoint(action);
-    }
-    whole = g_strdup_printf("%s: %s", action->network, what);
-    return nr_printable(whole);
 }

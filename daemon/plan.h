@@ -3,30 +3,9 @@
 #ifndef NR_DAEMON_PLAN_H
 #define NR_DAEMON_PLAN_H
 
+#include "daemon/action.h"
 #include "daemon/actual.h"
 #include "daemon/desired.h"
-
-typedef enum {
-    NR_ACTION_DETACH,      /* endpoint_id of network */
-    NR_ACTION_SPAWN,       /* a relay for network */
-    NR_ACTION_ATTACH,      /* endpoint to network */
-    NR_ACTION_ENSLAVE,     /* the TAP `detail` of endpoint (a bridge) back into its bridge */
-    NR_ACTION_SET_OPTIONS, /* `detail` to the port of a guest */
-    NR_ACTION_STOP,        /* the network's relay */
-} NrActionKind;
-
-typedef struct {
-    NrActionKind kind;
-    char *network;
-    char *endpoint;      /* canonical text, or NULL; SET_OPTIONS: the port's label */
-    guint32 endpoint_id; /* DETACH, ENSLAVE */
-    guint32 port_id;     /* SET_OPTIONS */
-    char *label;         /* ATTACH */
-    char *admit;         /* ATTACH: of NrDesiredEndpoint */
-    char *detail;        /* ENSLAVE: the TAP's name; SET_OPTIONS: the options */
-    gboolean named;      /* ATTACH, SPAWN: of NrDesiredEndpoint */
-    int newest_id;       /* ATTACH */
-} NrAction;
 
 /*
  * Order: detach what holds an address that another network needs (the whole relay is stopped where
@@ -34,7 +13,5 @@ typedef struct {
  * networks never hold one address. A second plan after a whole pass is empty.
  */
 GPtrArray *nr_plan_new(const NrDesired *desired, const NrActual *actual); /* NrAction */
-/* One line for a person: "lab: listen on 127.0.0.1:12345". New string. */
-char *nr_action_format(const NrAction *action);
 
 #endif

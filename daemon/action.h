@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One step from what exists to what should, as plain data. */
+#ifndef NR_DAEMON_ACTION_H
+#define NR_DAEMON_ACTION_H
+
+#include <glib.h>
+
+typedef enum {
+    NR_ACTION_DETACH,      /* endpoint_id of network */
+    NR_ACTION_SPAWN,       /* a relay for network */
+    NR_ACTION_ATTACH,      /* endpoint to network */
+    NR_ACTION_ENSLAVE,     /* the TAP `detail` of endpoint (a bridge) back into its bridge */
+    NR_ACTION_SET_OPTIONS, /* `detail` to the port of a guest */
+    NR_ACTION_STOP,        /* the network's relay */
+} NrActionKind;
+
+typedef struct {
+    NrActionKind kind;
+    char *network;
+    char *endpoint;      /* canonical text, or NULL; SET_OPTIONS: the port's label */
+    guint32 endpoint_id; /* DETACH, ENSLAVE */
+    guint32 port_id;     /* SET_OPTIONS */
+    char *label;         /* ATTACH */
+    char *admit;         /* ATTACH: of NrDesiredEndpoint */
+    char *detail;        /* ENSLAVE: the TAP's name; SET_OPTIONS: the options */
+    gboolean named;      /* ATTACH, SPAWN: of NrDesiredEndpoint */
+    int newest_id;       /* ATTACH */
+} NrAction;
+
+NrAction *nr_action_new(NrActionKind kind, const char *network);
+void nr_action_free(gpointer action); /* not NULL */
+/* One line for a person: "lab: listen on 127.0.0.1:12345". New string. */
+char *nr_action_format(const NrAction *action);
+
+#endif
