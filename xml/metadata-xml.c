@@ -6,6 +6,7 @@
 #include "xml/value.h"
 #include "xml/xml-reader.h"
 
+const char *const nr_metadata_keys[] = { "mac", "alias", "dev", NULL };
 static const char *const no_attributes[] = { NULL };
 static const char *const nic_attributes[] = { "mac",  "alias",  "dev", "network", "bridge",
                                               "peer", "ignore", "pin", NULL };
@@ -74,56 +75,62 @@ static const char *one_of(Reading *reading, const char *const names[], const cha
     return found;
 }
 
-static gboolean check_key(Reading *reading, const char *key, const char *value, struct mac *ret_mac)
+char *nr_metadata_key_fault(const char *key, const char *value)
 {
     g_autofree char *quoted = nr_value_quote(value);
+    struct mac mac;
 
-    if (strcmp(key, "mac") == 0 && mac_parse(ret_mac, value) < 0) {
-        set_fault(reading, "mac %s is not a MAC address such as 52:54:00:12:34:56", quoted);
-        return FALSE;
-    }
-    if (strcmp(key, "alias") == 0 && !g_str_has_prefix(value, "ua-")) {
-        set_fault(reading,
-                  "alias %s is libvirt's own, made anew at each start; mac, dev, or an alias that "
-                  "begins with ua- was expected",
-                  quoted);
-        return FALSE;
-    }
-    return TRUE;
+    if (strcmp(key, "mac") == 0 && mac_parse(&mac, value) < 0)
+        return g_strdup_printf("mac %s is not a MAC address such as 52:54:00:12:34:56", quoted);
+    if (strcmp(key, "alias") == 0 && !g_str_has_prefix(value, "ua-"))
+        return g_strdup_printf("alias %s is libvirt's own, made anew at each start; mac, dev, or "
+                               "an alias that begins with ua- was expected",
+                               quoted);
+    return NULL;
 }
 
-static gboolean is_named(const NrNic *nic, const char *key, const char *value, struct mac mac)
+static gboolean is_named(const NrNic *nic, const char *key, const char *value)
 {
+    struct mac mac;
+
     if (strcmp(key, "mac") == 0)
-        return !mac_is_zero(nic->mac) && mac_equal(nic->mac, mac);
+        return mac_parse(&mac, value) == 0 && !mac_is_zero(mac) && mac_equal(nic->mac, mac);
     return g_strcmp0(strcmp(key, "alias") == 0 ? nic->alias : nic->target_dev, value) == 0;
+}
+
+char *nr_metadata_find_nic(const NrGuest *guest, const char *key, const char *value, int *ret)
+{
+    g_autofree char *quoted = nr_value_quote(value);
+    char *fault = nr_metadata_key_fault(key, value);
+
+    *ret = -1;
+    for (guint i = 0; !fault && i < guest->nics->len; i++) {
+        if (!is_named(g_ptr_array_index(guest->nics, i), key, value))
+            continue;
+        if (*ret >= 0)
+            fault = g_strdup_printf("two interfaces of this guest have %s %s", key, quoted);
+        *ret = (int)i;
+    }
+    if (!fault && *ret < 0)
+        fault = g_strdup_printf("no interface of this guest has %s %s", key, quoted);
+    return fault;
 }
 
 /* The index of the one NIC that is meant, or -1. */
 static int find_nic(Reading *reading)
 {
-    static const char *const keys[] = { "mac", "alias", "dev", NULL };
     g_autofree char *value = NULL;
-    g_autofree char *quoted = NULL;
-    const char *key = one_of(reading, keys, "which interface is meant", &value);
-    struct mac mac = { 0 };
-    int found = -1;
+    g_autofree char *fault = NULL;
+    const char *key = one_of(reading, nr_metadata_keys, "which interface is meant", &value);
+    int found;
 
-    if (!key || !check_key(reading, key, value, &mac))
+    if (!key)
         return -1;
-    quoted = nr_value_quote(value);
-    for (guint i = 0; i < reading->guest->nics->len; i++) {
-        if (!is_named(g_ptr_array_index(reading->guest->nics, i), key, value, mac))
-            continue;
-        if (found >= 0) {
-            set_fault(reading, "two interfaces of this guest have %s %s", key, quoted);
-            return -1;
-        }
-        found = (int)i;
-    }
-    if (found < 0)
-        set_fault(reading, "no interface of this guest has %s %s", key, quoted);
-    return found;
+    fault = nr_metadata_find_nic(reading->guest, key, value, &found);
+    if (!fault)
+        return found;
+    set_fault(reading, "%s", fault);
+    return -1;
 }
 
 /* NULL, or what was expected. */

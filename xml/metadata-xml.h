@@ -25,4 +25,11 @@
  * (line, element, what was expected) and no wish at all. */
 void nr_metadata_xml_apply(NrGuest *guest, xmlNode *element);
 
+/* The attributes that name a NIC; NULL-terminated. */
+extern const char *const nr_metadata_keys[];
+/* What is wrong with such a name itself (new string), or NULL. */
+char *nr_metadata_key_fault(const char *key, const char *value);
+/* The index of the one NIC that is so named; or what is wrong (new string). */
+char *nr_metadata_find_nic(const NrGuest *guest, const char *key, const char *value, int *ret);
+
 #endif
