@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "common/paths.h"
 #include "common/scope.h"
+#include "ctl/refused.h"
 
 #define CONNECT_TIMEOUT_MS 5000
 #define OBJECT_PATH        "/org/netrelay/Manager1"
@@ -119,9 +120,7 @@ static void explain(const NrCall *call, GError *error, NrSilence *ret)
         ret->text = g_strdup_printf("netrelayd does not answer in %s", dir);
         ret->cure = g_strdup(nr_manager_cure(call->uid, TRUE));
     } else if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED)) {
-        ret->text = g_strdup_printf("the sockets in %s are not for this user", dir);
-        ret->cure =
-            g_strdup_printf("call netrelayctl as %s", call->uid == 0 ? "root" : "their owner");
+        nr_refused_explain(dir, ret);
     } else if (told) {
         ret->text = g_strdup(error->message); /* the manager's own sentence */
     } else {

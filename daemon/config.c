@@ -82,6 +82,18 @@ static gboolean read_user(NrConfig *config, const char *value, GError **error)
     return TRUE;
 }
 
+static gboolean read_control_group(NrConfig *config, const char *value, GError **error)
+{
+    if (strpbrk(value, " ,;:")) {
+        g_set_error(error, G_KEY_FILE_ERROR, G_KEY_FILE_ERROR_INVALID_VALUE,
+                    "expected the name of one group, or nothing, not \"%s\"", value);
+        return FALSE;
+    }
+    g_free(config->control_group);
+    config->control_group = g_strdup(value);
+    return TRUE;
+}
+
 /* Defaults have the form that they have in the file: there is one place for both. */
 static const struct {
     NrSetting setting;
@@ -91,6 +103,7 @@ static const struct {
     { { "policy", "bridges", "", "" }, read_bridges },
     { { "libvirt", "uri", "qemu:///system", "qemu:///session" }, read_uri },
     { { "relay", "user", "netrelay", NULL }, read_user },
+    { { "control", "group", "libvirt", NULL }, read_control_group },
 };
 
 const NrSetting *nr_config_setting(guint index)
@@ -190,5 +203,6 @@ void nr_config_free(NrConfig *config)
     g_free(config->policy.config);
     g_free(config->uri);
     g_free(config->relay_user);
+    g_free(config->control_group);
     g_free(config);
 }

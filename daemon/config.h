@@ -7,9 +7,10 @@
 #include "daemon/desired.h"
 
 typedef struct {
-    NrPolicy policy;  /* [policy] implicit=safe|all|no, bridges=br0;lab-*; */
-    char *uri;        /* [libvirt] uri=: default qemu:///system for root, else qemu:///session */
-    char *relay_user; /* [relay] user=: system mode, default netrelay */
+    NrPolicy policy;     /* [policy] implicit=safe|all|no, bridges=br0;lab-*; */
+    char *uri;           /* [libvirt] uri=: default qemu:///system for root, else qemu:///session */
+    char *relay_user;    /* [relay] user=: system mode, default netrelay */
+    char *control_group; /* [control] group=: system mode, default libvirt; "": none */
 } NrConfig;
 
 /* A default is NULL where the setting means nothing in that mode. */

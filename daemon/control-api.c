@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "common/paths.h"
+#include "daemon/callers.h"
 #include "daemon/control-networks.h"
 #include "daemon/manager-dbus.h" /* generated */
 #include "daemon/examine.h"
@@ -24,6 +25,7 @@ struct NrControlApi {
     NrDbusManager1 *manager;
     GPtrArray *connections; /* GDBusConnection */
     int dir_fd;
+    gint *group; /* a gid_t: whose members may ask, or NR_NO_GROUP; GDBus's threads read it */
 };
 
 /* A request that is answered when something has happened, or has not for too long. */
@@ -259,12 +261,23 @@ static gboolean on_allow_mechanism(GDBusAuthObserver *observer, const char *mech
     return g_str_equal(mechanism, "EXTERNAL");
 }
 
+static void group_release(gpointer group, GClosure *closure)
+{
+    g_atomic_rc_box_release(group);
+}
+
+static gboolean may_ask(const gint *group, GIOStream *stream)
+{
+    GSocket *sock = g_socket_connection_get_socket(G_SOCKET_CONNECTION(stream));
+
+    return nr_callers_may(g_socket_get_fd(sock), (gid_t)g_atomic_int_get(group));
+}
+
+/* In a thread of GDBus's, before it has read a message; the API may be gone meanwhile. */
 static gboolean on_authorize(GDBusAuthObserver *observer, GIOStream *stream,
                              GCredentials *credentials, gpointer data)
 {
-    uid_t uid = credentials ? g_credentials_get_unix_user(credentials, NULL) : (uid_t)-1;
-
-    return uid == 0 || uid == geteuid();
+    return may_ask(data, stream);
 }
 
 static void on_closed(GDBusConnection *connection, gboolean by_peer, GError *error, gpointer data)
@@ -281,8 +294,10 @@ static gboolean on_connection(GDBusServer *server, GDBusConnection *connection, 
 {
     NrControlApi *api = data;
 
-    if (api->connections->len >= CONNECTIONS_MAX)
-        return FALSE; /* it is closed: there is one too many */
+    /* FALSE: it is closed. It was let in some time ago, and by now it may be another group. */
+    if (api->connections->len >= CONNECTIONS_MAX ||
+        !may_ask(api->group, g_dbus_connection_get_stream(connection)))
+        return FALSE;
     if (!g_dbus_interface_skeleton_export(G_DBUS_INTERFACE_SKELETON(api->manager), connection,
                                           OBJECT_PATH, NULL))
         return FALSE;
@@ -301,11 +316,14 @@ NrControlApi *nr_control_api_new(int dir_fd, const NrControlParts *parts, GError
 
     api->parts = parts;
     api->dir_fd = dir_fd;
+    api->group = g_atomic_rc_box_new(gint);
+    *api->group = (gint)NR_NO_GROUP;
     api->connections = g_ptr_array_new_with_free_func(g_object_unref);
     api->manager = nr_dbus_manager1_skeleton_new();
     (void)unlinkat(dir_fd, PATHS_CONTROL_SOCKET, 0);
     g_signal_connect(observer, "allow-mechanism", G_CALLBACK(on_allow_mechanism), NULL);
-    g_signal_connect(observer, "authorize-authenticated-peer", G_CALLBACK(on_authorize), NULL);
+    g_signal_connect_data(observer, "authorize-authenticated-peer", G_CALLBACK(on_authorize),
+                          g_atomic_rc_box_acquire(api->group), group_release, 0);
     api->server =
         g_dbus_server_new_sync(address, G_DBUS_SERVER_FLAGS_NONE, guid, observer, NULL, error);
     if (!api->server) {
@@ -325,6 +343,19 @@ NrControlApi *nr_control_api_new(int dir_fd, const NrControlParts *parts, GError
     return api;
 }
 
+void nr_control_api_admit(NrControlApi *api, gid_t group)
+{
+    int r = nr_callers_let(api->dir_fd, PATHS_CONTROL_SOCKET, group);
+
+    if (r < 0)
+        nr_log(NR_LOG_WARNING, "the control socket is for %s only: its group cannot be set: %s",
+               geteuid() == 0 ? "root" : "its owner", g_strerror(-r));
+    g_atomic_int_set(api->group, (gint)(r < 0 ? NR_NO_GROUP : group));
+    for (guint i = 0; i < api->connections->len; i++)
+        if (!may_ask(api->group, g_dbus_connection_get_stream(api->connections->pdata[i])))
+            g_dbus_connection_close(api->connections->pdata[i], NULL, NULL, NULL);
+}
+
 void nr_control_api_free(NrControlApi *api)
 {
     if (!api)
@@ -340,5 +371,6 @@ void nr_control_api_free(NrControlApi *api)
         g_dbus_interface_skeleton_unexport(G_DBUS_INTERFACE_SKELETON(api->manager));
     g_object_unref(api->manager);
     g_ptr_array_unref(api->connections);
+    g_atomic_rc_box_release(api->group);
     g_free(api);
 }

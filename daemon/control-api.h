@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The D-Bus interface of manager-dbus.xml on a socket of our own: for our user and root only. */
+/* The D-Bus interface of manager-dbus.xml on a socket of our own: for whom callers.h says. */
 #ifndef NR_DAEMON_CONTROL_API_H
 #define NR_DAEMON_CONTROL_API_H
 
@@ -22,6 +22,8 @@ typedef struct {
 
 /* dir_fd: the runtime directory. */
 NrControlApi *nr_control_api_new(int dir_fd, const NrControlParts *parts, GError **error);
+/* The group whose members may ask as well; NR_NO_GROUP: none. Counts for who is connected, too. */
+void nr_control_api_admit(NrControlApi *api, gid_t group);
 void nr_control_api_free(NrControlApi *api);
 
 #endif

@@ -16,6 +16,7 @@
 #include "common/hook-proto.h"
 #include "common/scope.h"
 #include "daemon/barrier.h"
+#include "daemon/callers.h"
 #include "daemon/log.h"
 #include "xml/domain-xml.h"
 
@@ -296,15 +297,6 @@ static gboolean on_silent(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
-static gboolean is_entitled(int sock)
-{
-    struct ucred credentials;
-    socklen_t size = sizeof(credentials);
-
-    return getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0 &&
-           (credentials.uid == 0 || credentials.uid == geteuid());
-}
-
 static gboolean on_rested(gpointer data)
 {
     NrHookSocket *hooks = data;
@@ -327,7 +319,7 @@ static gboolean on_connection(gint sock, GIOCondition condition, gpointer data)
     }
     if (fd < 0)
         return G_SOURCE_CONTINUE;
-    if (!is_entitled(fd)) {
+    if (!nr_callers_may(fd, NR_NO_GROUP)) { /* libvirt runs hooks as its own user */
         close(fd);
         return G_SOURCE_CONTINUE;
     }

@@ -19,6 +19,7 @@
 #include "common/paths.h"
 #include "common/scope.h"
 #include "daemon/admission.h"
+#include "daemon/callers.h"
 #include "daemon/config.h"
 #include "daemon/control-api.h"
 #include "daemon/guest-source.h"
@@ -180,6 +181,14 @@ static void load_networks(Manager *manager)
         nr_log(NR_LOG_WARNING, "%s", (char *)manager->world.networks->faults->pdata[i]);
 }
 
+/* A user's manager is that user's, and root's. */
+static void admit_callers(Manager *manager)
+{
+    const char *group = geteuid() == 0 ? manager->config->control_group : NULL;
+
+    nr_control_api_admit(manager->control, nr_callers_group(group, manager->config_file));
+}
+
 static void reload(gpointer data)
 {
     g_autoptr(GError) error = NULL;
@@ -191,6 +200,7 @@ static void reload(gpointer data)
             g_strdup_printf("%s; the settings stay as they were", error->message);
         nr_log(NR_LOG_WARNING, "%s", manager->world.settings_fault);
     }
+    admit_callers(manager);
     load_networks(manager);
     nr_guest_source_resync(manager->source);
     nr_reconcile_request(manager->reconcile);
@@ -322,7 +332,10 @@ static gboolean open_control(Manager *manager, GError **error)
         .data = manager,
     };
     manager->control = nr_control_api_new(manager->runtime->fd, &manager->control_parts, error);
-    return manager->control != NULL;
+    if (!manager->control)
+        return FALSE;
+    admit_callers(manager);
+    return TRUE;
 }
 
 static void watch_links(Manager *manager)

@@ -34,15 +34,18 @@ static void test_defaults(void)
     g_assert_null(root->policy.bridges[0]);
     g_assert_cmpstr(root->uri, ==, "qemu:///system");
     g_assert_cmpstr(root->relay_user, ==, "netrelay");
+    g_assert_cmpstr(root->control_group, ==, "libvirt");
     g_assert_false(user->policy.system);
     g_assert_cmpstr(user->uri, ==, "qemu:///session");
     g_assert_null(user->relay_user);
+    g_assert_null(user->control_group);
 }
 
 static void test_everything(void)
 {
     g_autoptr(NrConfig) config = load("[policy]\nimplicit = all\nbridges=br0; lab-*;,virbr?\n"
-                                      "[libvirt]\nuri=test:///default\n[relay]\nuser=relay\n",
+                                      "[libvirt]\nuri=test:///default\n[relay]\nuser=relay\n"
+                                      "[control]\ngroup=\n",
                                       0, NULL);
     g_autofree char *bridges = g_strjoinv(" ", config->policy.bridges);
 
@@ -50,6 +53,7 @@ static void test_everything(void)
     g_assert_cmpstr(bridges, ==, "br0 lab-* virbr?");
     g_assert_cmpstr(config->uri, ==, "test:///default");
     g_assert_cmpstr(config->relay_user, ==, "relay");
+    g_assert_cmpstr(config->control_group, ==, "");
 }
 
 static char *all_settings(void)
@@ -103,6 +107,7 @@ static const struct {
     { "key of another group", "[relay]\nuri=qemu:///system\n", "[relay]|uri" },
     { "no uri", "[libvirt]\nuri=\n", "[libvirt]|uri" },
     { "bad user", "[relay]\nuser=a b\n", "[relay]|user" },
+    { "two groups", "[control]\ngroup=wheel, adm\n", "[control]|group|one group|wheel, adm" },
     { "no key file", "implicit=safe\n", "netrelayd.conf" },
     { "not text", "[policy]\nimplicit=\xff\xfe\n", "netrelayd.conf" },
 };
