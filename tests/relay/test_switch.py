@@ -2,14 +2,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """`netrelay -l`: who hears whom."""
 
+import os
+import signal
 import struct
 import time
 
 import kit
 from frames import BROADCAST, ETHERTYPE, FRAME_MAX, enclose, filling, frame, mac, numbered
 from peers import Server, UdpPeer, dial, exchange, introduce, meet
-from relayproc import Relay
+from relayproc import Relay, stat_of
 from traffic import Traffic, complete, unhurt
+from wait import eventually
 
 
 def switch(count, *arguments):
@@ -218,6 +221,27 @@ def test_F21_a_flood_beyond_what_others_can_read():
         assert not result["repeated"] and not result["corrupt"] and not result["closed"], result
         assert result["received"] > result["due"] / 4, f"starved: {result}"
         traffic.finish()
+
+
+def stop(pid):
+    """Back when it stands still."""
+    os.kill(pid, signal.SIGSTOP)
+    eventually(lambda: stat_of(pid)[:1] == ["T"], 5, "it is stopped")
+
+
+def test_F21_who_has_little_to_say_is_read_first():
+    """of what gathered while the forwarder stood still, one frame goes before a thousand older"""
+    relay, one, other, flooder = switch(3)
+    thousand = [numbered(BROADCAST, mac(3), number) for number in range(1000)]
+    with relay:
+        introduce(one, other, flooder)
+        for said in ([], [frame(BROADCAST, mac(1), b"a word", size=60)]):
+            stop(relay.forwarder())
+            flooder.send(*thousand)         # the first time it gets to be known for that
+            one.send(*said)
+            os.kill(relay.forwarder(), signal.SIGCONT)
+            other.expect(*said, *thousand)
+            one.expect(*thousand)
 
 
 def test_wire_and_switch_kinds_mix():
