@@ -461,6 +461,63 @@ static void test_bad_length(void)
     close(fd);
 }
 
+/* A port's input grows by one frame between stations, who are named by a number. */
+static void say(uint8_t from, uint8_t dst, uint8_t src)
+{
+    struct played *played = &world->port[from];
+    uint8_t data[FRAME_MIN] = { [0] = 0x52, [5] = dst, [6] = 0x52, [11] = src };
+
+    framing_put_length(played->in + played->in_len, sizeof(data));
+    memcpy(played->in + played->in_len + FRAMING_HEADER, data, sizeof(data));
+    played->in_len += FRAMING_HEADER + sizeof(data);
+}
+
+/* "DST<SRC" of each frame that ever came out of a port. */
+static void assert_heard(uint8_t to, const char *expected)
+{
+    const struct played *played = &world->port[to];
+    g_autoptr(GString) text = g_string_new(NULL);
+    struct frame frame;
+
+    for (size_t at = 0; framing_next(played->out + at, played->out_len - at, &frame) == 0;
+         at += FRAMING_HEADER + frame.len)
+        g_string_append_printf(text, "%s%u<%u", at ? " " : "", frame.data[5], frame.data[11]);
+    g_assert_cmpstr(text->str, ==, expected);
+}
+
+/* Frames go the way of the one before them only where both of their addresses are its own: with
+ * another receiver they go elsewhere, with another sender there is somebody to learn. */
+static void test_runs(void)
+{
+    static const uint64_t key[2] = { 1, 2 };
+    int fd = shared_create(BOUND);
+    struct batch *batch;
+
+    memset(world, 0, sizeof(*world));
+    world->fuse = -1;
+    batch = batch_open(fd);
+    batch->vswitch->mode = VSWITCH_SWITCH;
+    vswitch_init(batch->vswitch, &batch->shared->extra->fdb, 1, key);
+    for (uint8_t slot = 0; slot < N_PORTS; ++slot)
+        world->port[slot].capacity = BYTES;
+    say(1, 10, 20);
+    say(2, 10, 30);
+    say(0, 20, 10);
+    say(0, 20, 10);
+    say(0, 30, 10);
+    say(0, 30, 11);
+    say(0, 30, 11);
+    for (uint8_t turn = 0; turn < N_PORTS; ++turn)
+        batch_run(batch, batch->ports[(turn + 1) % N_PORTS], SHARED_READ);
+    say(1, 11, 20);
+    batch_run(batch, batch->ports[1], SHARED_READ);
+    assert_heard(0, "10<20 10<30 11<20");
+    assert_heard(1, "10<30 20<10 20<10");
+    assert_heard(2, "10<20 30<10 30<11 30<11");
+    batch_close(batch);
+    close(fd);
+}
+
 int main(int argc, char **argv)
 {
     static const struct load quick = { SHARED_READ, BYTES }, slow = { SHARED_READ, 30000 },
@@ -477,5 +534,6 @@ int main(int argc, char **argv)
     g_test_add_func("/batch/given-up", test_given_up);
     g_test_add_func("/batch/bound", test_bound);
     g_test_add_func("/batch/bad-length", test_bad_length);
+    g_test_add_func("/batch/runs", test_runs);
     return g_test_run();
 }
