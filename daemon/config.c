@@ -37,7 +37,18 @@ static gboolean is_bridge_glob(const char *glob)
     return TRUE;
 }
 
-static gboolean read_bridges(NrConfig *config, const char *value, GError **error)
+/* Of "HOST:PORT": one without a colon would fit nothing, unless it fits all. */
+static gboolean is_peer_glob(const char *glob)
+{
+    for (const char *c = glob; *c; c++)
+        if (!g_ascii_isgraph(*c) || *c == '/')
+            return FALSE;
+    return strchr(glob, ':') || g_str_equal(glob, "*");
+}
+
+/* NULL: an error. */
+static char **read_globs(const char *value, gboolean (*is_good)(const char *), const char *expected,
+                         GError **error)
 {
     g_auto(GStrv) words = g_strsplit_set(value, "; ,\t", -1);
     g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
@@ -45,16 +56,38 @@ static gboolean read_bridges(NrConfig *config, const char *value, GError **error
     for (char **word = words; *word; word++) {
         if (!**word)
             continue;
-        if (!is_bridge_glob(*word)) {
+        if (!is_good(*word)) {
             g_set_error(error, G_KEY_FILE_ERROR, G_KEY_FILE_ERROR_INVALID_VALUE,
-                        "expected names or patterns of bridges, separated by ';', not \"%s\"",
-                        *word);
-            return FALSE;
+                        "expected %s, separated by ';', not \"%s\"", expected, *word);
+            return NULL;
         }
         g_strv_builder_add(builder, *word);
     }
+    return g_strv_builder_end(builder);
+}
+
+static gboolean read_bridges(NrConfig *config, const char *value, GError **error)
+{
+    char **globs = read_globs(value, is_bridge_glob, "names or patterns of bridges", error);
+
+    if (!globs)
+        return FALSE;
     g_strfreev(config->policy.bridges);
-    config->policy.bridges = g_strv_builder_end(builder);
+    config->policy.bridges = globs;
+    return TRUE;
+}
+
+/* Names of hosts are compared in lower case. */
+static gboolean read_peers(NrConfig *config, const char *value, GError **error)
+{
+    g_autofree char *lower = g_ascii_strdown(value, -1);
+    char **globs =
+        read_globs(lower, is_peer_glob, "peers as HOST:PORT, or patterns of such", error);
+
+    if (!globs)
+        return FALSE;
+    g_strfreev(config->policy.peers);
+    config->policy.peers = globs;
     return TRUE;
 }
 
@@ -101,6 +134,7 @@ static const struct {
 } settings[] = {
     { { "policy", "implicit", "safe", "safe" }, read_implicit },
     { { "policy", "bridges", "", "" }, read_bridges },
+    { { "policy", "peers", "", "" }, read_peers },
     { { "libvirt", "uri", "qemu:///system", "qemu:///session" }, read_uri },
     { { "relay", "user", "netrelay", NULL }, read_user },
     { { "control", "group", "libvirt", NULL }, read_control_group },
@@ -200,6 +234,7 @@ void nr_config_free(NrConfig *config)
     if (!config)
         return;
     g_strfreev(config->policy.bridges);
+    g_strfreev(config->policy.peers);
     g_free(config->policy.config);
     g_free(config->uri);
     g_free(config->relay_user);

@@ -7,7 +7,8 @@
 #include "daemon/desired.h"
 
 typedef struct {
-    NrPolicy policy;     /* [policy] implicit=safe|all|no, bridges=br0;lab-*; */
+    NrPolicy policy;     /* [policy] implicit=safe|all|no, bridges=br0;lab-*;
+                            peers=hostb.example:*; */
     char *uri;           /* [libvirt] uri=: default qemu:///system for root, else qemu:///session */
     char *relay_user;    /* [relay] user=: system mode, default netrelay */
     char *control_group; /* [control] group=: system mode, default libvirt; "": none */

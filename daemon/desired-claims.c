@@ -122,34 +122,72 @@ static NrClaimKind claim_network(NrDecision *d, NrCase *c, char **ret_reason)
     return NR_CLAIM_REFUSED;
 }
 
-static gboolean bridge_allowed(const NrPolicy *policy, const char *bridge)
+static gboolean is_allowed(const NrPolicy *policy, char **globs, const char *name)
 {
     if (!policy->system)
         return TRUE;
-    for (char **glob = policy->bridges; glob && *glob; glob++)
-        if (g_pattern_match_simple(*glob, bridge))
+    for (char **glob = globs; glob && *glob; glob++)
+        if (g_pattern_match_simple(*glob, name))
             return TRUE;
     return FALSE;
+}
+
+/* Names the line as it has to be: what it allows already stays. */
+static char *format_not_allowed(const NrPolicy *policy, const char *what, char **globs,
+                                const char *name)
+{
+    g_autofree char *before = globs && *globs ? g_strjoinv(";", globs) : NULL;
+    g_autofree char *shown = nr_printable(name);
+
+    return g_strdup_printf("its metadata names the %s %s, which is not allowed; the line "
+                           "%ss=%s%s%s under [policy] in %s allows it",
+                           what, shown, what, before ? before : "", before ? ";" : "", shown,
+                           policy->config ? policy->config : "netrelayd.conf");
 }
 
 static NrClaimKind claim_bridge(NrDecision *d, NrCase *c, char **ret_reason)
 {
     const NrPolicy *policy = d->input->policy;
-    g_autofree char *bridge = nr_printable(c->nic->wish.bridge);
-    g_autofree char *name = g_strconcat("bridge:", c->nic->wish.bridge, NULL);
-    g_autofree char *before = NULL;
+    const char *bridge = c->nic->wish.bridge;
+    g_autofree char *name = g_strconcat("bridge:", bridge, NULL);
 
-    if (bridge_allowed(policy, c->nic->wish.bridge)) {
-        c->claim = nr_decision_segment(d, name, NR_ORIGIN_METADATA);
-        return NR_CLAIM_NETWORK;
+    if (!is_allowed(policy, policy->bridges, bridge)) {
+        *ret_reason = format_not_allowed(policy, "bridge", policy->bridges, bridge);
+        return NR_CLAIM_REFUSED;
     }
-    /* The line as it has to be: what it allows already stays. */
-    before = policy->bridges && *policy->bridges ? g_strjoinv(";", policy->bridges) : NULL;
-    *ret_reason = g_strdup_printf("its metadata names the bridge %s, which is not allowed; "
-                                  "the line bridges=%s%s%s under [policy] in %s allows it",
-                                  bridge, before ? before : "", before ? ";" : "", bridge,
-                                  policy->config ? policy->config : "netrelayd.conf");
-    return NR_CLAIM_REFUSED;
+    c->claim = nr_decision_segment(d, name, NR_ORIGIN_METADATA);
+    if (!c->claim->uplink)
+        c->claim->uplink = g_steal_pointer(&name);
+    return NR_CLAIM_NETWORK;
+}
+
+/* Named after the NIC and not after the peer: who dials another one stays where it is. So nobody
+ * else may come in by an address that is the same. */
+static NrClaimKind claim_peer(NrDecision *d, NrCase *c, char **ret_reason)
+{
+    const NrPolicy *policy = d->input->policy;
+    const char *peer = c->nic->wish.peer;
+    char mac[MAC_TEXT_MAX];
+    g_autofree char *name = g_strconcat("peer:", mac_format(c->nic->mac, mac), NULL);
+    NrSegment *segment;
+
+    if (!is_allowed(policy, policy->peers, peer)) {
+        *ret_reason = format_not_allowed(policy, "peer", policy->peers, peer);
+        return NR_CLAIM_REFUSED;
+    }
+    segment = nr_decision_segment(d, name, NR_ORIGIN_METADATA);
+    if (segment->tenant) {
+        g_autofree char *guest = nr_printable(segment->tenant->guest->name);
+
+        *ret_reason = g_strdup_printf("a NIC of the guest %s has the address %s too, and a tunnel "
+                                      "of its own; give one of them another <mac>",
+                                      guest, mac);
+        return NR_CLAIM_REFUSED;
+    }
+    segment->tenant = c;
+    segment->uplink = g_strconcat("tcp:", peer, NULL);
+    c->claim = segment;
+    return NR_CLAIM_NETWORK;
 }
 
 static NrSegment *find_address(const NrPlaceIndex *files, const NrPlace *place)
@@ -226,6 +264,8 @@ static NrClaimKind claim_named(NrDecision *d, NrCase *c, char **ret_reason)
         return claim_network(d, c, ret_reason);
     if (c->nic->wish.bridge)
         return claim_bridge(d, c, ret_reason);
+    if (c->nic->wish.peer)
+        return claim_peer(d, c, ret_reason);
     return claim_by_file(d, c);
 }
 

@@ -158,8 +158,8 @@ static void want_served(NrDecision *d, NrCase *c)
         if (c->active)
             want_for_nic(segment, c->binding->endpoint, c);
     }
-    if (segment->network->origin == NR_ORIGIN_METADATA && c->active)
-        want(segment, segment->network->name, TRUE, c);
+    if (segment->uplink && c->active)
+        want(segment, segment->uplink, TRUE, c);
 }
 
 static void want_listens_of_file(NrDecision *d, NrSegment *segment)
@@ -184,6 +184,17 @@ static void want_listens_of_file(NrDecision *d, NrSegment *segment)
     }
 }
 
+static void want_peers_of_file(NrSegment *segment)
+{
+    for (guint i = 0; i < segment->file->peers->len; i++) {
+        const NrAddress *peer = g_ptr_array_index(segment->file->peers, i);
+        g_autofree char *address = nr_address_format(peer);
+        g_autofree char *text = g_strconcat("tcp:", address, NULL);
+
+        want(segment, text, TRUE, NULL);
+    }
+}
+
 static void want_of_files(NrDecision *d)
 {
     for (guint i = 0; i < d->input->networks->len; i++) {
@@ -193,6 +204,7 @@ static void want_of_files(NrDecision *d)
         if (file->stopped)
             continue;
         want_listens_of_file(d, segment);
+        want_peers_of_file(segment);
         for (guint k = 0; k < file->groups->len; k++) {
             g_autofree char *text = mcast_text(g_ptr_array_index(file->groups, k));
 

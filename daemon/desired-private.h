@@ -14,12 +14,14 @@
 typedef struct {
     NrDesiredNetwork *network;
     const NrNetwork *file; /* or NULL */
+    char *uplink;          /* of metadata's: the endpoint that it is there for; or NULL */
+    struct NrCase *tenant; /* whose own it is, or NULL */
     GHashTable *endpoints; /* text -> NrDesiredEndpoint, borrowed */
     gboolean held;         /* a running guest's connection is in it, whatever endpoints it has */
 } NrSegment;
 
 /* One NIC under decision. */
-typedef struct {
+typedef struct NrCase {
     NrGuest *guest;     /* borrowed */
     NrNic *nic;         /* borrowed */
     NrBinding *binding; /* borrowed; what is decided */

@@ -335,11 +335,11 @@ static void decide_group(NrDecision *d, NrCase *c)
     g_autofree char *line = format_line(c);
 
     if (c->nic->fault) {
-        decide_faulty(c, wish->network || wish->bridge);
-    } else if (segment && !wish->bridge &&
+        decide_faulty(c, nr_wish_has_place(wish));
+    } else if (segment && !wish->bridge && !wish->peer &&
                (!wish->network || g_str_equal(wish->network, segment->network->name))) {
         serve_group(c, segment);
-    } else if (wish->network || wish->bridge) {
+    } else if (nr_wish_has_place(wish)) {
         refuse(c, TRUE,
                "its metadata names a network, but a NIC of a multicast group is in the one whose "
                "file has %s, and in no other; write that line there, or take it from the metadata",

@@ -84,6 +84,7 @@ static void segment_free(gpointer data)
 
     if (segment->network)
         network_free(segment->network);
+    g_free(segment->uplink);
     g_hash_table_unref(segment->endpoints);
     g_free(segment);
 }

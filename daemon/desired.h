@@ -16,8 +16,9 @@ typedef enum {
 
 typedef struct {
     NrImplicit implicit;
-    gboolean system; /* root's manager: metadata may name only allowed bridges */
+    gboolean system; /* root's manager: metadata may name only what these allow */
     char **bridges;  /* [policy] bridges=: glob patterns, NULL-terminated; or NULL */
+    char **peers;    /* [policy] peers=: the same, of "HOST:PORT" */
     gboolean hooked; /* a hook serves this connection: defined guests need no listener */
     char *config;    /* path of the configuration file, for messages */
 } NrPolicy;
@@ -70,8 +71,9 @@ typedef struct {
 typedef enum { NR_ORIGIN_FILE, NR_ORIGIN_METADATA, NR_ORIGIN_IMPLICIT } NrOrigin;
 
 typedef struct {
-    char *name; /* of the file; "bridge:br0" for metadata; implicit: "127.0.0.1:12345",
-                   or "udp:127.0.0.1:5601", whose ports are not those of TCP */
+    char *name; /* of the file; for metadata "bridge:br0", or "peer:52:54:00:12:34:56", which is
+                   that one NIC's; implicit: "127.0.0.1:12345", or "udp:127.0.0.1:5601", whose
+                   ports are not those of TCP */
     NrOrigin origin;
     GPtrArray *endpoints; /* NrDesiredEndpoint, in a stable order */
 } NrDesiredNetwork;

@@ -61,9 +61,11 @@ static NrNetwork *network_copy(const NrNetwork *network)
     copy->name = g_strdup(network->name);
     copy->file = g_strdup(network->file);
     copy->bridge = g_strdup(network->bridge);
+    copy->pin = network->pin;
     copy->stopped = network->stopped;
     copy_addresses(copy->listens, network->listens);
     copy_addresses(copy->udps, network->udps);
+    copy_addresses(copy->peers, network->peers);
     for (guint i = 0; i < network->groups->len; i++) {
         const NrGroup *group = g_ptr_array_index(network->groups, i);
         NrGroup *twin = g_new0(NrGroup, 1);

@@ -205,6 +205,24 @@ static gboolean read_udp(Reading *reading)
            add_address(reading, reading->network->udps, g_steal_pointer(&host), l4_port);
 }
 
+/* Only the relay resolves its name, again for each attempt: here it stays as it is written. */
+static gboolean read_peer(Reading *reading)
+{
+    g_autofree char *text = nr_xml_attribute(reading->node, "address");
+    g_autofree char *quoted = text ? nr_value_quote(text) : NULL;
+    g_autofree char *host = NULL;
+    guint16 l4_port;
+
+    if (!text)
+        return refuse(reading, "no address; " NR_PEER_HOST_EXPECTED " was expected");
+    if (!read_host(reading, text, TRUE, &host))
+        return FALSE;
+    if (!nr_value_is_one_host(host))
+        return refuse(reading, "address %s: " NR_PEER_HOST_EXPECTED " was expected", quoted);
+    return read_l4_port(reading, &l4_port) &&
+           add_address(reading, reading->network->peers, g_steal_pointer(&host), l4_port);
+}
+
 static gboolean read_group_host(Reading *reading, char **ret_host)
 {
     g_autofree char *text = nr_xml_attribute(reading->node, "address");
@@ -325,6 +343,7 @@ static const Element elements[] = {
     { "listen", { listen_attributes, "address, port and admit are" }, read_listen },
     { "udp", { address_attributes, "address and port are" }, read_udp },
     { "bridge", { bridge_attributes, "name is" }, read_bridge },
+    { "peer", { address_attributes, "address and port are" }, read_peer },
     { "multicast", { multicast_attributes, "address, port and dev are" }, read_multicast },
     { "match", { match_attributes, "domain, type, address, port and pin are" }, read_match },
 };
@@ -337,8 +356,9 @@ static gboolean read_element(Reading *reading)
         if (nr_xml_is(reading->node, NULL, element->name))
             return check_shape(reading, &element->shape) && element->read(reading);
     }
-    return refuse(reading,
-                  "not known here; name, listen, udp, bridge, multicast or match was expected");
+    return refuse(
+        reading,
+        "not known here; name, listen, udp, bridge, peer, multicast or match was expected");
 }
 
 static gboolean read_network(Reading *reading, const xmlNode *root)

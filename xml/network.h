@@ -27,6 +27,7 @@ typedef struct {
     GPtrArray *listens; /* NrAddress, heap */
     GPtrArray *udps;    /* NrAddress, heap: <udp>: our side of udp NICs */
     char *bridge;       /* existing kernel bridge, or NULL */
+    GPtrArray *peers;   /* NrAddress, heap: <peer>: relays of other hosts, to be dialled */
     GPtrArray *groups;  /* NrGroup: <multicast> */
     GPtrArray *matches; /* NrMatch */
     NrPin pin;          /* for all that do not say otherwise */

@@ -59,6 +59,8 @@ static void append_nic(GString *xml, GString *metadata, const char *text, const 
         g_string_append_printf(metadata, "<n:interface mac='%s' ignore='yes'/>", mac);
     else if (wish && g_str_has_prefix(wish, "bridge:"))
         g_string_append_printf(metadata, "<n:interface mac='%s' bridge='%s'/>", mac, wish + 7);
+    else if (wish && g_str_has_prefix(wish, "peer:"))
+        g_string_append_printf(metadata, "<n:interface mac='%s' peer='%s'/>", mac, wish + 5);
     else if (wish)
         g_string_append_printf(metadata, "<n:interface mac='%s' network='%s'/>", mac, wish);
 

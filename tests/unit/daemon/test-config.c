@@ -32,6 +32,7 @@ static void test_defaults(void)
     g_assert_cmpint(root->policy.implicit, ==, NR_IMPLICIT_SAFE);
     g_assert_true(root->policy.system);
     g_assert_null(root->policy.bridges[0]);
+    g_assert_null(root->policy.peers[0]);
     g_assert_cmpstr(root->uri, ==, "qemu:///system");
     g_assert_cmpstr(root->relay_user, ==, "netrelay");
     g_assert_cmpstr(root->control_group, ==, "libvirt");
@@ -44,13 +45,16 @@ static void test_defaults(void)
 static void test_everything(void)
 {
     g_autoptr(NrConfig) config = load("[policy]\nimplicit = all\nbridges=br0; lab-*;,virbr?\n"
+                                      "peers=HostB.example:12345; [2001:db8::*]:*\n"
                                       "[libvirt]\nuri=test:///default\n[relay]\nuser=relay\n"
                                       "[control]\ngroup=\n",
                                       0, NULL);
     g_autofree char *bridges = g_strjoinv(" ", config->policy.bridges);
+    g_autofree char *peers = g_strjoinv(" ", config->policy.peers);
 
     g_assert_cmpint(config->policy.implicit, ==, NR_IMPLICIT_ALL);
     g_assert_cmpstr(bridges, ==, "br0 lab-* virbr?");
+    g_assert_cmpstr(peers, ==, "hostb.example:12345 [2001:db8::*]:*");
     g_assert_cmpstr(config->uri, ==, "test:///default");
     g_assert_cmpstr(config->relay_user, ==, "relay");
     g_assert_cmpstr(config->control_group, ==, "");
@@ -102,6 +106,7 @@ static const struct {
     { "empty value", "[policy]\nimplicit=\n", "[policy]|implicit" },
     { "bridge with a slash", "[policy]\nbridges=br0;../x\n", "[policy]|bridges|../x" },
     { "long bridge", "[policy]\nbridges=a234567890123456\n", "bridges|a234567890123456" },
+    { "peer without a port", "[policy]\npeers=hostb:1;hostc\n", "[policy]|peers|HOST:PORT|hostc" },
     { "unknown key", "[policy]\nbridge=br0\n", "[policy]|bridge|no such setting" },
     { "unknown group", "[polices]\nbridges=br0\n", "[polices]|no such group" },
     { "key of another group", "[relay]\nuri=qemu:///system\n", "[relay]|uri" },

@@ -17,6 +17,7 @@ typedef struct {
     gboolean unhooked;
     gboolean session;
     const char *bridges;
+    const char *peers;
 } Row;
 
 #define LAB "<name>lab</name>"
@@ -474,6 +475,57 @@ static const Row named[] = {
       "a.0 served named bridge:br0\n"
       "[bridge:br0] udp:127.0.0.1:5601:127.0.0.1:5602! bridge:br0!\n",
       .session = TRUE },
+    { "a file's peers are dialled for nobody too, by name", "",
+      "[lab] tcp:hostb.example:12345! tcp:[2001:db8::2]:12345!\n",
+      .files = { LAB "<peer address='HostB.example' port='12345'/>"
+                     "<peer address='2001:db8::2' port='12345'/>" } },
+    { "a peer may be another network's, and nobody's address is taken by it",
+      "announced 1 a: client 127.0.0.1:12345, server 127.0.0.1:12346\n",
+      "a.0 served 127.0.0.1:12345\n"
+      "a.1 unconnected\n"
+      "[127.0.0.1:12345] listen:127.0.0.1:12345\n"
+      "[lab] tcp:127.0.0.1:12345! tcp:127.0.0.1:12346!\n"
+      "[two] tcp:127.0.0.1:12345!\n",
+      .files = { LAB "<peer address='127.0.0.1' port='12345'/>"
+                     "<peer address='127.0.0.1' port='12346'/>",
+                 "<name>two</name><peer address='127.0.0.1' port='12345'/>" } },
+    { "a stopped network dials nobody", "", "",
+      .files = { "!" LAB "<peer address='hostb' port='12345'/>" } },
+    { "metadata names a peer that is not allowed",
+      "announced 1 a: client 127.0.0.1:12345 @peer:hostb:12345\n", "a.0 refused named\n",
+      "a.0: guest a|peer hostb:12345|peers=hostb:12345|/etc/netrelay/netrelayd.conf|[policy]" },
+    { "metadata names a peer beside those that are allowed",
+      "announced 1 a: client 127.0.0.1:12345 @peer:hostb:12345\n", "a.0 refused named\n",
+      "a.0: peers=hostb:12346;hostb:12345", .peers = "hostb:12346" },
+    { "metadata names allowed peers: a tunnel is one NIC's own, and lives while its guest does",
+      "running 1 a: client 127.0.0.1:12345 @peer:hostb:12345, "
+      "udp 127.0.0.1:5601>127.0.0.1:5602 @peer:HostB:12345\n"
+      "running 2 b: server 127.0.0.1:23456 @peer:[::2]:12345\n"
+      "announced 3 c: server 127.0.0.1:23457 @peer:hostb:12345\n"
+      "defined - d: client 127.0.0.1:12346 @peer:hostb:12345\n",
+      "a.0 served named peer:52:54:00:01:00:00\n"
+      "a.1 served named peer:52:54:00:01:00:01\n"
+      "b.0 served named peer:52:54:00:02:00:00\n"
+      "c.0 served named peer:52:54:00:03:00:00\n"
+      "d.0 served named peer:52:54:00:04:00:00\n"
+      "[peer:52:54:00:01:00:00] listen:127.0.0.1:12345! tcp:hostb:12345!\n"
+      "[peer:52:54:00:01:00:01] udp:127.0.0.1:5601:127.0.0.1:5602! tcp:hostb:12345!\n"
+      "[peer:52:54:00:02:00:00] tcp:127.0.0.1:23456! tcp:[::2]:12345!\n"
+      "[peer:52:54:00:03:00:00] tcp:hostb:12345!\n",
+      .peers = "*:12345" },
+    { "two tunnels for one address of ours: the earlier guest's",
+      "running 5 a: client 127.0.0.1:12345 @peer:hostb:1\n"
+      "running 4 b: client 127.0.0.1:12345 @peer:hostb:1\n",
+      "a.0 refused named\n"
+      "b.0 served named peer:52:54:00:02:00:00\n"
+      "[peer:52:54:00:02:00:00] listen:127.0.0.1:12345! tcp:hostb:1!\n",
+      "a.0: network peer:52:54:00:01:00:00|network peer:52:54:00:02:00:00", .session = TRUE },
+    { "metadata names a peer for a NIC of a group",
+      "announced 1 a: mcast 230.0.0.1:1234 @peer:hostb:1\n",
+      "a.0 refused named\n"
+      "[lab] mcast:230.0.0.1:1234!\n",
+      "a.0: <multicast address='230.0.0.1' port='1234'/>",
+      .files = { LAB "<multicast address='230.0.0.1' port='1234'/>" }, .session = TRUE },
     { "a named client's address is another host's",
       "announced 1 a: client 192.0.2.1:12345 @lab, udp 192.0.2.1:5601>10.0.0.1:5602\n",
       "a.0 refused named\n"
@@ -667,8 +719,13 @@ static void test_row(gconstpointer data)
 {
     const Row *row = data;
     char *bridges[] = { (char *)row->bridges, NULL };
-    NrPolicy policy = { row->implicit, !row->session, row->bridges ? bridges : NULL, !row->unhooked,
-                        (char *)"/etc/netrelay/netrelayd.conf" };
+    char *peers[] = { (char *)row->peers, NULL };
+    NrPolicy policy = { .implicit = row->implicit,
+                        .system = !row->session,
+                        .bridges = row->bridges ? bridges : NULL,
+                        .peers = row->peers ? peers : NULL,
+                        .hooked = !row->unhooked,
+                        .config = (char *)"/etc/netrelay/netrelayd.conf" };
     g_autoptr(GPtrArray) guests = fixture_guests(row->guests);
     g_autoptr(GPtrArray) networks = fixture_networks(row->files);
     g_autoptr(NrDesired) desired = fixture_decide(guests, networks, &policy);
@@ -684,6 +741,29 @@ static void test_row(gconstpointer data)
 /* --- what no table shows */
 
 static const NrPolicy plain = { .system = TRUE, .hooked = TRUE };
+
+/* What one user has in a tunnel nobody gets into by taking over its NIC's address. */
+static void test_tunnel_of_one(void)
+{
+    static const NrPolicy session = { .hooked = TRUE };
+    g_autoptr(GPtrArray) guests = fixture_guests("defined - a: client 127.0.0.1:1 @peer:hostb:1\n"
+                                                 "running 1 b: client 127.0.0.1:2 @peer:hostc:1\n");
+    g_autoptr(GPtrArray) networks = fixture_networks(NULL);
+    g_autoptr(NrDesired) desired = NULL;
+    g_autofree char *shown = NULL;
+    NrNic *nics[2];
+
+    for (guint i = 0; i < 2; i++)
+        nics[i] = g_ptr_array_index(((NrGuest *)g_ptr_array_index(guests, i))->nics, 0);
+    nics[0]->mac = nics[1]->mac;
+    desired = fixture_decide(guests, networks, &session);
+    shown = fixture_show(desired);
+    g_assert_cmpstr(shown, ==,
+                    "a.0 refused named\n"
+                    "b.0 served named peer:52:54:00:02:00:00\n"
+                    "[peer:52:54:00:02:00:00] listen:127.0.0.1:2! tcp:hostc:1!\n");
+    check_words(desired, "a.0: guest a|guest b|52:54:00:02:00:00|<mac>");
+}
 
 static void test_metadata_fault(void)
 {
@@ -792,6 +872,7 @@ int main(int argc, char **argv)
     add_rows("F generators", generators, G_N_ELEMENTS(generators));
     add_rows("F interpretation", interpretation, G_N_ELEMENTS(interpretation));
     add_rows("named", named, G_N_ELEMENTS(named));
+    g_test_add_func("/desired/a tunnel is one guest's", test_tunnel_of_one);
     g_test_add_func("/desired/metadata fault", test_metadata_fault);
     g_test_add_func("/desired/names are data", test_names_are_data);
     g_test_add_func("/desired/endpoints tell whom they are for", test_endpoints_tell);

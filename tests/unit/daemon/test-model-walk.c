@@ -20,6 +20,8 @@ static const char *const nics[] = {
     "client 127.0.0.1:1 @two",
     "client 127.0.0.1:2 @bridge:br0",
     "client 127.0.0.1:2 @ignore",
+    "client 127.0.0.1:1 @peer:192.0.2.1:1",
+    "server 127.0.0.1:3 @peer:192.0.2.1:2",
     "client 192.0.2.1:1",
     "server 127.0.0.1:1",
     "server :1",
@@ -44,6 +46,7 @@ static const char *const files[] = {
     "<name>two</name><match domain='g1'/><match domain='g2' type='udp'/>",
     "<name>two</name><listen address='127.0.0.1' port='2'/><match type='client'/>",
     "<name>two</name><udp address='127.0.0.1' port='3'/>",
+    "<name>two</name><peer address='192.0.2.1' port='3'/>",
 };
 
 typedef struct {
@@ -317,10 +320,10 @@ static void check_step(World *world)
 
 static void test_walk(void)
 {
-    char *bridges[] = { (char *)"br*", NULL };
+    char *bridges[] = { (char *)"br*", NULL }, *peers[] = { (char *)"*", NULL };
     World world = { .next_id = 1, .actual = nr_actual_new() };
 
-    world.policy = (NrPolicy){ NR_IMPLICIT_SAFE, TRUE, bridges, TRUE, NULL };
+    world.policy = (NrPolicy){ .system = TRUE, .bridges = bridges, .peers = peers, .hooked = TRUE };
     for (guint i = 0; i < GUESTS; i++)
         world.guests[i] = (Guest){ NR_GUEST_DEFINED, -1, { nics[i], nics[GUESTS + i] } };
     for (guint i = 0; i < STEPS; i++) {

@@ -111,9 +111,11 @@ static void test_previous_kept(World *world, gconstpointer data)
 {
     const NrNetwork *lab;
 
-    write_network(world, "lab.xml", "lab",
-                  "<listen address='127.0.0.1' port='1'/><udp address='127.0.0.1' port='2'/>"
-                  "<bridge name='br0'/><match domain='web-*' address='127.0.0.1' port='3-4'/>");
+    write_file(world, "lab.xml",
+               "<network pin='yes'><name>lab</name>"
+               "<listen address='127.0.0.1' port='1'/><udp address='127.0.0.1' port='2'/>"
+               "<bridge name='br0'/><peer address='hostb' port='5'/>"
+               "<match domain='web-*' address='127.0.0.1' port='3-4'/></network>");
     expect(world, "lab", "");
     write_file(world, "lab.xml", "<network><name>lab</name><broken></network>");
     expect(world, "lab", "lab.xml|stays as it was");
@@ -121,6 +123,8 @@ static void test_previous_kept(World *world, gconstpointer data)
     lab = g_ptr_array_index(world->networks->networks, 0);
     g_assert_cmpint(((NrAddress *)g_ptr_array_index(lab->listens, 0))->l4_port, ==, 1);
     g_assert_cmpint(((NrAddress *)g_ptr_array_index(lab->udps, 0))->l4_port, ==, 2);
+    g_assert_cmpint(((NrAddress *)g_ptr_array_index(lab->peers, 0))->l4_port, ==, 5);
+    g_assert_cmpint(lab->pin, ==, NR_PIN_YES);
     g_assert_cmpstr(((NrMatch *)g_ptr_array_index(lab->matches, 0))->domain, ==, "web-*");
     g_assert_cmpint(((NrMatch *)g_ptr_array_index(lab->matches, 0))->port_high, ==, 4);
     g_assert_cmpstr(lab->bridge, ==, "br0");

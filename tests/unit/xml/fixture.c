@@ -234,6 +234,10 @@ char *fixture_dump_network(const NrNetwork *network)
     }
     if (network->bridge)
         g_string_append_printf(out, "  bridge '%s'\n", network->bridge);
+    for (guint i = 0; i < network->peers->len; i++) {
+        dump_address(out, "  peer", g_ptr_array_index(network->peers, i));
+        g_string_append_c(out, '\n');
+    }
     for (guint i = 0; i < network->groups->len; i++) {
         const NrGroup *group = g_ptr_array_index(network->groups, i);
 

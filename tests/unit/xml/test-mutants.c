@@ -142,12 +142,15 @@ static xmlNode *metadata_root(const xmlDoc *doc)
     return find_ours(xmlDocGetRootElement(doc));
 }
 
-static const char *const network_beyond[] = {
-    "an IP address or a host name was expected", "is given twice",
-    "a group from 224.0.0.0 to 239.255.255.255", "the lower number was expected first",
-    "two as in 5000-5099, was expected",         "address 0.0.0.0: ",
-    "one with a prefix length such as",          NULL
-};
+static const char *const network_beyond[] = { "an IP address or a host name was expected",
+                                              "is given twice",
+                                              "a group from 224.0.0.0 to 239.255.255.255",
+                                              "the lower number was expected first",
+                                              "two as in 5000-5099, was expected",
+                                              "address 0.0.0.0: ",
+                                              "one with a prefix length such as",
+                                              "an address or name of another host",
+                                              NULL };
 static const char *const metadata_beyond[] = {
     "interfaces of this guest have",       "no interface of this guest has",
     "the same interface was named before", "one of type client, server or udp",
