@@ -16,7 +16,8 @@
  *   client: DETACH (endpoint id)         relay: REPLY   ports a listener accepted stay
  *   client: CLOSE_PORT (port id)         relay: REPLY   once every holder has closed it
  *   client: LABEL_PORT (port id, label)  relay: REPLY
- *   client: ADMIT_PORT (port id, label)  relay: REPLY   a held one takes part from here on
+ *   client: ADMIT_PORT (port id, label, options)  relay: REPLY  a held one takes part from here on,
+ *                                                  with these options from its first frame on
  *   client: SET_OPTIONS (port id, options) relay: REPLY  they are these and no others
  *   client: STOP                         relay: REPLY, then it ends; end of file means it is gone
  *   client: CAPTURE (snaplen; ids of ports, of endpoints, each as often as wanted; a label: ports

@@ -278,7 +278,7 @@ static void give_label(NrAdmission *admission, const Unknown *unknown, const NrB
     if (old) /* a new connection of the same NIC replaces the old one */
         nr_relays_close_port(relays, unknown->network, old->id);
     if (unknown->held)
-        nr_relays_admit_port(relays, unknown->network, unknown->port, label);
+        nr_relays_admit_port(relays, unknown->network, unknown->port, label, binding->options);
     else
         nr_relays_label_port(relays, unknown->network, unknown->port, label);
     g_hash_table_remove(admission->unknown, key);
@@ -410,7 +410,7 @@ static void admit_unknown(NrAdmission *admission, Unknown *unknown)
         return;
     nr_log(NR_LOG_DEBUG, "network %s: port %u is admitted, and whose it is not known",
            unknown->network, unknown->port);
-    nr_relays_admit_port(admission->world->relays, unknown->network, unknown->port, NULL);
+    nr_relays_admit_port(admission->world->relays, unknown->network, unknown->port, NULL, NULL);
     unknown->held = FALSE;
 }
 

@@ -346,7 +346,8 @@ static void enslave_astray(Plan *plan)
     }
 }
 
-/* A port is a guest's as soon as it is labelled, and from then on as that guest has it. */
+/* A port is a guest's as soon as it is labelled, and from then on as that guest has it. What is
+ * still held is about to be admitted with its options. */
 static void set_options(Plan *plan, const NrActualNetwork *network)
 {
     for (guint i = 0; i < network->ports->len; i++) {
@@ -354,7 +355,7 @@ static void set_options(Plan *plan, const NrActualNetwork *network)
         const char *wanted = port->label ? g_hash_table_lookup(plan->options, port->label) : NULL;
         NrAction *action;
 
-        if (!wanted || port->state == CTL_PORT_CLOSING ||
+        if (!wanted || port->state == CTL_PORT_CLOSING || port->state == CTL_PORT_HELD ||
             g_str_equal(wanted, port->options ? port->options : ""))
             continue;
         action = add_action(plan, NR_ACTION_SET_OPTIONS, network->name);

@@ -461,7 +461,7 @@ void nr_relay_link_close_port(NrRelayLink *link, guint32 port_id, NrReply reply,
 }
 
 static void name_port(NrRelayLink *link, enum ctl_type type, guint32 port_id, const char *label,
-                      NrReply reply, gpointer data)
+                      const char *options, NrReply reply, gpointer data)
 {
     Request *request = request_new(link, type, reply, data);
     struct ctl_msg msg;
@@ -474,19 +474,20 @@ static void name_port(NrRelayLink *link, enum ctl_type type, guint32 port_id, co
     ctl_msg_begin(&msg, type, request->serial);
     ctl_put_u32(&msg, CTL_A_PORT_ID, port_id);
     ctl_put_str(&msg, CTL_A_LABEL, label);
+    ctl_put_str(&msg, CTL_A_OPTIONS, options);
     link_send(link, &msg, -1);
 }
 
 void nr_relay_link_label_port(NrRelayLink *link, guint32 port_id, const char *label, NrReply reply,
                               gpointer data)
 {
-    name_port(link, CTL_LABEL_PORT, port_id, label, reply, data);
+    name_port(link, CTL_LABEL_PORT, port_id, label, NULL, reply, data);
 }
 
-void nr_relay_link_admit_port(NrRelayLink *link, guint32 port_id, const char *label, NrReply reply,
-                              gpointer data)
+void nr_relay_link_admit_port(NrRelayLink *link, guint32 port_id, const char *label,
+                              const char *options, NrReply reply, gpointer data)
 {
-    name_port(link, CTL_ADMIT_PORT, port_id, label, reply, data);
+    name_port(link, CTL_ADMIT_PORT, port_id, label, options, reply, data);
 }
 
 void nr_relay_link_set_options(NrRelayLink *link, guint32 port_id, const char *options,

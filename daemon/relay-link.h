@@ -48,9 +48,10 @@ void nr_relay_link_detach(NrRelayLink *link, guint32 endpoint_id, NrReply reply,
 void nr_relay_link_close_port(NrRelayLink *link, guint32 port_id, NrReply reply, gpointer data);
 void nr_relay_link_label_port(NrRelayLink *link, guint32 port_id, const char *label, NrReply reply,
                               gpointer data);
-/* A held one takes part from here on; label: NULL is none yet. */
-void nr_relay_link_admit_port(NrRelayLink *link, guint32 port_id, const char *label, NrReply reply,
-                              gpointer data);
+/* A held one takes part from here on, with these options; NULL: no label yet, its listener's
+ * options. */
+void nr_relay_link_admit_port(NrRelayLink *link, guint32 port_id, const char *label,
+                              const char *options, NrReply reply, gpointer data);
 void nr_relay_link_set_options(NrRelayLink *link, guint32 port_id, const char *options,
                                NrReply reply, gpointer data);
 void nr_relay_link_stop(NrRelayLink *link, NrReply reply, gpointer data);

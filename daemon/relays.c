@@ -517,13 +517,14 @@ void nr_relays_label_port(NrRelays *relays, const char *network, guint32 port_id
         nr_relay_link_label_port(link, port_id, label, on_answered, asked);
 }
 
-void nr_relays_admit_port(NrRelays *relays, const char *network, guint32 port_id, const char *label)
+void nr_relays_admit_port(NrRelays *relays, const char *network, guint32 port_id, const char *label,
+                          const char *options)
 {
     Asked *asked;
     NrRelayLink *link = link_to_ask(relays, network, NULL, NULL, &asked);
 
     if (link)
-        nr_relay_link_admit_port(link, port_id, label, on_answered, asked);
+        nr_relay_link_admit_port(link, port_id, label, options, on_answered, asked);
 }
 
 void nr_relays_set_options(NrRelays *relays, const char *network, guint32 port_id,

@@ -43,9 +43,9 @@ void nr_relays_detach(NrRelays *relays, const char *network, guint32 endpoint_id
                       gpointer data);
 void nr_relays_label_port(NrRelays *relays, const char *network, guint32 port_id,
                           const char *label);
-/* label: NULL is none yet. */
-void nr_relays_admit_port(NrRelays *relays, const char *network, guint32 port_id,
-                          const char *label);
+/* NULL: no label yet, its listener's options. */
+void nr_relays_admit_port(NrRelays *relays, const char *network, guint32 port_id, const char *label,
+                          const char *options);
 void nr_relays_set_options(NrRelays *relays, const char *network, guint32 port_id,
                            const char *options, NrReply reply, gpointer data);
 void nr_relays_close_port(NrRelays *relays, const char *network, guint32 port_id);

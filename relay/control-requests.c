@@ -198,10 +198,33 @@ static void handle_close_port(struct control_client *client, const struct ctl_ms
         client_reply(client, ctl_msg_serial(msg), 0, NULL, 0);
 }
 
+/* False: they are none, and it has been said. */
+static bool read_options(struct control_client *client, const struct ctl_msg *msg, const char *text,
+                         struct port_options *ret)
+{
+    char error[512], shown[160];
+    const char *expected = port_options_parse(ret, text);
+
+    if (!expected)
+        return true;
+    snprintf(error, sizeof(error), "'%s' are not options: expected %s",
+             log_printable(text, shown, sizeof(shown)), expected);
+    refuse(client, msg, -EINVAL, error);
+    return false;
+}
+
+static void set_options(struct holding *holding, const struct port_options *options)
+{
+    holding->options = *options;
+    holding->options_changed = true;
+}
+
 static void handle_admit_port(struct control_client *client, const struct ctl_msg *msg, int *fd)
 {
     struct holding *holding = named_port(client, msg);
-    char label[CTL_LABEL_MAX + 1] = "";
+    char label[CTL_LABEL_MAX + 1] = "", text[CTL_MSG_MAX];
+    struct port_options options;
+    bool limits;
 
     if (!holding)
         return;
@@ -209,6 +232,11 @@ static void handle_admit_port(struct control_client *client, const struct ctl_ms
         refuse(client, msg, -EINVAL, "a label is not text");
         return;
     }
+    limits = ctl_get_str(msg, CTL_A_OPTIONS, text, sizeof(text));
+    if (limits && !read_options(client, msg, text, &options))
+        return;
+    if (limits)
+        set_options(holding, &options);
     if (*label)
         keeper_label_port(client->control->keeper, holding, label);
     if (holding->state == HOLDING_HELD)
@@ -237,9 +265,8 @@ static void handle_label_port(struct control_client *client, const struct ctl_ms
 static void handle_set_options(struct control_client *client, const struct ctl_msg *msg, int *fd)
 {
     struct holding *holding = named_port(client, msg);
-    char text[PORT_OPTIONS_TEXT_MAX], error[PORT_OPTIONS_TEXT_MAX + 256], shown[160];
+    char text[PORT_OPTIONS_TEXT_MAX];
     struct port_options options;
-    const char *expected;
 
     if (!holding)
         return;
@@ -247,15 +274,9 @@ static void handle_set_options(struct control_client *client, const struct ctl_m
         refuse(client, msg, -EINVAL, "options are missing or too long");
         return;
     }
-    expected = port_options_parse(&options, text);
-    if (expected) {
-        snprintf(error, sizeof(error), "'%s' are not options: expected %s",
-                 log_printable(text, shown, sizeof(shown)), expected);
-        refuse(client, msg, -EINVAL, error);
+    if (!read_options(client, msg, text, &options))
         return;
-    }
-    holding->options = options;
-    holding->options_changed = true;
+    set_options(holding, &options);
     client->control->keeper->forwarder.dirty = true;
     client_reply(client, ctl_msg_serial(msg), 0, NULL, 0);
     control_port_changed(client->control, holding);

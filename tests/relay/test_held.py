@@ -18,6 +18,7 @@ LISTEN = "listen:127.0.0.1:12345"
 ME, NOBODY_HERE = os.geteuid(), 4711
 HELD_MAX = 64               # of relay/held.h
 WORD = frame(BROADCAST, mac(7), b"let me in")
+PINNED = mac(7).hex(":")
 
 
 @contextlib.contextmanager
@@ -77,6 +78,31 @@ def test_held_takes_no_part():
         port = control.ports()[number]
         assert (port["state"], port["label"]) == (PORT_UP, "guest/nic"), port
         assert control.request("ADMIT_PORT", port_id=number)["error"] == 0, "twice is once"
+
+
+def test_held_obeys_from_its_first_frame():
+    """B7: what a port may is said with its admission, and counts for what waits there already"""
+    with judged() as (relay, control, _):
+        one = admitted(control)
+        for kills in (False, True):
+            other = dial(12345)
+            number = held(control)[0]
+            other.send(frame(BROADCAST, mac(8), b"as somebody else"), WORD)
+            if kills:
+                relay.kill_forwarder()
+            control.must("ADMIT_PORT", port_id=number, label="guest/nic",
+                         options=f",pin={PINNED},ingress=1000")
+            one.expect(WORD)
+            port = control.ports()[number]
+            assert port["options"] == f",pin={PINNED},ingress=1000", port
+            assert (port["drop_filter"], port["rx_frames"]) == (1, 1), port
+            other.close()
+        other = dial(12345)
+        number = held(control)[0]
+        for options, word in ((",ingress=0", "KiB"), ("," + "x" * 1000, "not options")):
+            answer = control.request("ADMIT_PORT", port_id=number, options=options)
+            assert answer["error"] and word in answer["error_text"], answer
+            assert held(control) == [number], "admitted without what it may"
 
 
 def test_held_through_the_forwarders_death():
@@ -199,7 +225,7 @@ def test_a_flood_of_strangers():
         ours = "127.0.0.1:%d" % guest.sock.getsockname()[1]
         for _ in range(3):
             for number in held(control, HELD_MAX):
-                assert descriptors(relay.keeper) <= before + HELD_MAX
+                assert descriptors(relay.keeper) <= before + HELD_MAX + 1  # one asks the kernel
                 control.must("CLOSE_PORT", port_id=number)
         number = held(control)[0]
         assert control.ports()[number]["peer"] == ours

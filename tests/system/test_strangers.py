@@ -125,10 +125,11 @@ def test_strangers_of_a_session(host):
 
 @tap.timeout(120)
 def test_guests_are_admitted_by_name(host):
-    """F1: a guest's connections are held until its NICs are known, and no longer"""
+    """F1: a guest's connections are held until its NICs are known, and what they may, no longer"""
     host.libvirtd()
     host.netrelayd()
-    guest = host.guest("vm1", [client_nic(PORT, mac(n)) for n in (1, 2)],
+    slow = "<bandwidth><outbound average='400'/></bandwidth>"
+    guest = host.guest("vm1", [client_nic(PORT, mac(n), tail=slow) for n in (1, 2)],
                        addresses=[f"{lab.address(n)}/24" for n in (1, 2)])
     witness = lab.numbered(host, 3, client_nic(PORT, mac(3)))
     witness.boot()
@@ -138,6 +139,7 @@ def test_guests_are_admitted_by_name(host):
             held = control.event("EVENT_PORT", 20, state=PORT_HELD)
             up = control.event("EVENT_PORT", 2, port_id=held["port_id"], state=PORT_UP)
             assert up["label"].rsplit("/", 1)[1] in (mac(1), mac(2)), up
+            assert up["options"] == ",ingress=400", up
 
 
 @tap.timeout(60)

@@ -84,11 +84,16 @@ static void accept_port(NrActual *actual, guint32 id, const char *label)
 static void test_options(void)
 {
     g_autoptr(NrActual) actual = nr_actual_new();
+    NrActualPort *port;
 
     pass(actual, "running 1 a: client 127.0.0.1:1 sends=1000\n", NULL,
          "127.0.0.1:1: start a relay\n127.0.0.1:1: listen on 127.0.0.1:1\n");
     accept_port(actual, 1, NULL);
     accept_port(actual, 2, FIRST_NIC);
+    port = nr_actual_find(actual, "127.0.0.1:1")->ports->pdata[1];
+    port->state = CTL_PORT_HELD; /* it is being admitted, and its options with it */
+    pass(actual, "running 1 a: client 127.0.0.1:1 sends=1000\n", NULL, "");
+    port->state = CTL_PORT_UP;
     pass(actual, "running 1 a: client 127.0.0.1:1 sends=1000\n", NULL,
          "127.0.0.1:1: limit port 2 (" FIRST_NIC "): ingress=1000\n");
     pass(actual, "running 1 a: client 127.0.0.1:1 sends=1000 gets=20\n", NULL,
