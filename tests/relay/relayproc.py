@@ -67,6 +67,13 @@ class Relay:
                    f"binds UDP {l4_ports}")
         return self
 
+    def connected(self, *l4_ports, deadline=DEADLINE):
+        """Waits until UDP sockets with these ports have their peers; one that is only bound may for
+        a moment have this machine's every address."""
+        eventually(lambda: self.alive() and set(l4_ports) <= table("udp", ("01",)), deadline,
+                   f"connects UDP {l4_ports}")
+        return self
+
     def forwarder(self, deadline=15):
         """The pid of its sandboxed half, once it is sandboxed.
 

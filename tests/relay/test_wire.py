@@ -70,7 +70,7 @@ class Forms:
 
     @staticmethod
     def udp(argument, ours, host, theirs):
-        return argument, lambda relay: relay.bound(ours) and UdpPeer(
+        return argument, lambda relay: relay.connected(ours) and UdpPeer(
             (host, theirs), ("::1" if ":" in host else "127.0.0.1", ours))
 
     def on_bridge(self):
