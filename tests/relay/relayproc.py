@@ -42,8 +42,7 @@ class Relay:
             print(f"-- log of netrelay {' '.join(self.arguments)}\n{self.text()[-4000:]}")
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGCONT)
-            self.process.kill()
-        self.process.wait(DEADLINE)
+            self.kill()             # the next one may want its addresses
 
     def text(self):
         """All that it wrote to standard error."""
@@ -143,7 +142,7 @@ class Relay:
         processes = self.processes()
         self.process.kill()
         self.process.wait(DEADLINE)
-        self.gone(processes)
+        self.gone(processes, DEADLINE)
 
     @staticmethod
     def gone(processes, deadline=2):
