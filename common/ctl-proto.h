@@ -100,6 +100,9 @@ enum ctl_attr {
     CTL_A_LOOKS,         /* u: 1: this client will only look */
 };
 
+/* The detail of a dialer that gets through and is hung up on, by one that does not admit us. */
+#define CTL_DETAIL_HUNG_UP "it ends each connection at once"
+
 enum ctl_endpoint_state {
     CTL_ENDPOINT_LISTENING,
     CTL_ENDPOINT_DIALLING, /* with back-off, for ever */

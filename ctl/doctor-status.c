@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ctl/doctor.h"
 
+#include <errno.h>
+#include <netdb.h>
 #include <string.h>
+#include "common/ctl-proto.h"
 #include "ctl/row.h"
 
 /* Where a row's own words say all: "what is wrong; what to do". */
@@ -63,27 +66,74 @@ static void look_at_waiting(GPtrArray *findings, GVariant *rows, GVariant *row)
         guest, nr_row_text(row, "nic"), nr_row_text(row, "address"));
 }
 
+/* What cures a tunnel, by the relay's words on why it is not there. New string. */
+static char *cure_of_tunnel(const char *reason, const char *l4_port)
+{
+    static const int ways[] = { EHOSTUNREACH, ENETUNREACH, ETIMEDOUT, EHOSTDOWN };
+    static const int names[] = { EAI_NONAME, EAI_NODATA, EAI_AGAIN, EAI_FAIL };
+
+    if (g_str_equal(reason, g_strerror(ECONNREFUSED)))
+        return g_strdup_printf("nobody listens there: write <listen port='%s' admit='ADDRESS'/> "
+                               "into the network's file on that host, with this host's address, or "
+                               "correct the port",
+                               l4_port);
+    if (g_str_equal(reason, CTL_DETAIL_HUNG_UP))
+        return g_strdup_printf("have it admit this host: <listen port='%s' admit='ADDRESS'/> in "
+                               "the network's file there, with this host's address",
+                               l4_port);
+    for (guint i = 0; i < G_N_ELEMENTS(ways); i++)
+        if (g_str_equal(reason, g_strerror(ways[i])))
+            return g_strdup("start that host, open the way to it, or correct the address");
+    for (guint i = 0; i < G_N_ELEMENTS(names); i++)
+        if (g_str_equal(reason, gai_strerror(names[i])))
+            return g_strdup("correct the name, or make it known to this host");
+    return g_strdup("see to the relay on that host, or correct the address");
+}
+
+static void look_at_tunnel(GPtrArray *findings, GVariant *row)
+{
+    const char *address = nr_row_text(row, "address"), *reason = nr_row_text(row, "reason");
+    const char *network = nr_row_text(row, "network"), *colon = strrchr(address, ':');
+    gint64 since = (gint64)nr_row_number(row, "since");
+    g_autoptr(GDateTime) time = since ? g_date_time_new_from_unix_local(since) : NULL;
+    g_autofree char *when = time ? g_date_time_format(time, " since %F %T") : NULL;
+    g_autofree char *cure = cure_of_tunnel(reason, colon ? colon + 1 : "");
+
+    nr_findings_add(findings, "tunnel", network, cure,
+                    "network %s: its tunnel to %s leads nowhere%s: %s", network, address,
+                    when ? when : "", reason);
+}
+
 static void look_at_dialling(GPtrArray *findings, GVariant *row)
 {
     const char *address = nr_row_text(row, "address"), *reason = nr_row_text(row, "reason");
     const char *guest = nr_row_text(row, "guest");
-    g_autofree char *cure = NULL;
 
     if (!*reason) /* it has only just begun */
         return;
-    if (*guest) {
-        if (has(row, "guest_state", "running"))
-            nr_findings_add(findings, "unreachable", guest,
-                            "see who else has connected to that address: QEMU serves one",
-                            "guest %s, NIC %s: it listens on %s, and cannot be reached: %s", guest,
-                            nr_row_text(row, "nic"), address, reason);
-        return;
-    }
-    cure = g_strdup_printf("start the relay at %s, open the way to it, or correct the address",
-                           address);
-    nr_findings_add(findings, "tunnel", nr_row_text(row, "network"), cure,
-                    "network %s: its tunnel to %s leads nowhere: %s", nr_row_text(row, "network"),
-                    address, reason);
+    if (!*guest)
+        look_at_tunnel(findings, row);
+    else if (has(row, "guest_state", "running"))
+        nr_findings_add(findings, "unreachable", guest,
+                        "see who else has connected to that address: QEMU serves one",
+                        "guest %s, NIC %s: it listens on %s, and cannot be reached: %s", guest,
+                        nr_row_text(row, "nic"), address, reason);
+}
+
+static void look_at_loop(GPtrArray *findings, GVariant *row, const char *who)
+{
+    if (has(row, "kind", "peer"))
+        nr_findings_add(findings, "loop", about(row),
+                        "nothing, where it is a spare; else take the <peer> out of the file of one "
+                        "of the two hosts",
+                        "%s: its tunnel to %s leads where another way leads already, so no frame "
+                        "passes it as long as that one is there",
+                        who, nr_row_text(row, "address"));
+    else
+        nr_findings_add(findings, "loop", about(row),
+                        "take away one of the two ways between the same networks",
+                        "%s: port %" G_GUINT64_FORMAT " closes a loop, so no frame passes it", who,
+                        nr_row_number(row, "port"));
 }
 
 static void look_at_told(GPtrArray *findings, GVariant *row)
@@ -100,10 +150,7 @@ static void look_at_told(GPtrArray *findings, GVariant *row)
             nr_findings_add(findings, told[i].kind, about(row), cure ? cure + 2 : "", "%s: %.*s",
                             who, (int)length, reason);
         else if (g_str_equal(told[i].kind, "loop"))
-            nr_findings_add(findings, told[i].kind, about(row),
-                            "take away one of the two ways between the same networks",
-                            "%s: port %" G_GUINT64_FORMAT " closes a loop, so no frame passes it",
-                            who, nr_row_number(row, "port"));
+            look_at_loop(findings, row, who);
     }
 }
 

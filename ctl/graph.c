@@ -146,6 +146,8 @@ static void add_end(NrGraph *graph, GVariant *row)
         edge_add(graph, network, node_get(graph, NODE_BRIDGE, peer), address, row);
     else if (g_str_equal(nr_row_text(row, "state"), "listening"))
         return; /* for whoever comes */
+    else if (g_str_equal(nr_row_text(row, "kind"), "peer"))
+        edge_add(graph, network, node_get(graph, NODE_FAR, address), "", row);
     else
         edge_add(graph, network, node_get(graph, NODE_FAR, *peer ? peer : address), "", row);
 }

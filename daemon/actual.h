@@ -15,6 +15,7 @@ typedef struct {
     enum ctl_endpoint_state state;
     char *admit;     /* a listener's: other hosts, a blank between; NULL is none */
     char *detail;    /* a TAP's name; why a dialer is not through */
+    guint64 since;   /* of the state, in seconds since the epoch */
     gboolean astray; /* a TAP of ours that is not in its bridge, or not up */
 } NrActualEndpoint;
 

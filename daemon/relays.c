@@ -329,6 +329,7 @@ static NrActualEndpoint *endpoint_copy(const NrActualEndpoint *from)
     to->state = from->state;
     to->admit = g_strdup(from->admit);
     to->detail = g_strdup(from->detail);
+    to->since = from->since;
     to->astray = tap_is_astray(from);
     return to;
 }

@@ -8,6 +8,7 @@ typedef struct {
     const char *network;
     guint32 relay_pid;
     const NrActualPort *port; /* or NULL */
+    guint64 since;            /* of the state, where there is no port */
     const NrGuest *guest;     /* or NULL */
     const NrNic *nic;
     const char *kind, *address, *peer, *state, *reason;
@@ -49,11 +50,11 @@ static void put_u64(GVariantBuilder *dict, const char *key, guint64 value)
     g_variant_builder_add(dict, "{sv}", key, g_variant_new_uint64(value));
 }
 
-static void put_counters(GVariantBuilder *dict, const NrActualPort *port)
+static void put_counters(GVariantBuilder *dict, const Row *row)
 {
-    static const NrActualPort none = { 0 };
+    const NrActualPort none = { .since = row->since };
+    const NrActualPort *port = row->port ? row->port : &none;
 
-    port = port ? port : &none;
     g_variant_builder_add(dict, "{sv}", "port", g_variant_new_uint32(port->id));
     put_u64(dict, "rx_frames", port->rx_frames);
     put_u64(dict, "rx_bytes", port->rx_bytes);
@@ -88,7 +89,7 @@ static void row_add(Status *status, const Row *row)
         put_text(&dict, "link", "down");
     if (row->port && row->port->options)
         put_text(&dict, "options", row->port->options + 1); /* without its first comma */
-    put_counters(&dict, row->port);
+    put_counters(&dict, row);
     g_variant_builder_add(&dict, "{sv}", "relay_pid", g_variant_new_uint32(row->relay_pid));
     g_variant_builder_add_value(&status->rows, g_variant_builder_end(&dict));
     if (row->port)
@@ -172,6 +173,7 @@ static void served_state(const Status *status, const NrBinding *binding, Row *ro
     } else if (binding->nic->kind == NR_NIC_LISTENS && endpoint) {
         row->state = "dialling";
         row->reason = endpoint->detail;
+        row->since = endpoint->since;
     } else if (binding->nic->kind == NR_NIC_DIALS && endpoint &&
                !nr_guest_is_active(binding->guest)) {
         row->state = "listening";
@@ -257,11 +259,13 @@ static void add_binding(Status *status, const NrBinding *binding)
 
 /* Endpoints and ports without a NIC */
 
-static const char *kind_of(const char *text)
+/* What is dialled and is no guest's is another relay. */
+static const char *kind_of(const char *text, const char *label)
 {
-    static const char *const schemes[][2] = {
-        { "listen:", "client" }, { "tcp:", "server" }, { "udp:", "udp" },
-        { "bridge:", "tap" },    { "tap:", "tap" },    { "mcast:", "mcast" },
+    const char *const schemes[][2] = {
+        { "listen:", "client" }, { "tcp:", label ? "server" : "peer" },
+        { "udp:", "udp" },       { "bridge:", "tap" },
+        { "tap:", "tap" },       { "mcast:", "mcast" },
     };
 
     for (guint i = 0; text && i < G_N_ELEMENTS(schemes); i++)
@@ -282,7 +286,7 @@ static void add_port(Status *status, const NrActualNetwork *network, const NrAct
     Row row = { .network = network->name,
                 .relay_pid = (guint32)network->pid,
                 .port = port,
-                .kind = kind_of(text),
+                .kind = kind_of(text, endpoint ? endpoint->label : NULL),
                 .address = port->local,
                 .peer = port->peer,
                 .state = state_of(port) };
@@ -292,6 +296,8 @@ static void add_port(Status *status, const NrActualNetwork *network, const NrAct
     if (g_str_equal(row.kind, "tap")) {
         row.address = endpoint->detail ? endpoint->detail : port->detail;
         row.peer = after_colon(text);
+    } else if (g_str_equal(row.kind, "peer")) {
+        row.address = after_colon(text); /* as its file has it; `peer` is what has come of it */
     }
     row_add(status, &row);
 }
@@ -305,7 +311,7 @@ static void add_endpoint(Status *status, const NrDesiredNetwork *network,
     g_autofree char *key = listener_key(network->name, wanted->text);
     Row row = { .network = network->name,
                 .relay_pid = actual ? (guint32)actual->pid : 0,
-                .kind = kind_of(wanted->text),
+                .kind = kind_of(wanted->text, wanted->label),
                 .address = after_colon(wanted->text),
                 .state = "waiting" };
 
@@ -325,6 +331,7 @@ static void add_endpoint(Status *status, const NrDesiredNetwork *network,
     } else if (endpoint && endpoint->state == CTL_ENDPOINT_DIALLING) {
         row.state = "dialling";
         row.reason = endpoint->detail;
+        row.since = endpoint->since;
     }
     row_add(status, &row);
 }

@@ -207,6 +207,7 @@ void attachment_connected(struct attachment *attachment)
         log_limited(LOG_LEVEL_NOTICE, "%s is connected", attachment->text);
     else
         log_limited(LOG_LEVEL_INFO, "%s is connected", attachment->text);
+    attachment->missing_since_s = attachment->since_s;
     change_state(attachment, CTL_ENDPOINT_UP, "");
 }
 
@@ -229,12 +230,25 @@ static void tell_waiting(struct attachment *attachment, const char *why)
     }
 }
 
-void attachment_retry_later(struct attachment *attachment, const char *why)
+static void retry(struct attachment *attachment, const char *why)
 {
-    tell_waiting(attachment, why);
     change_state(attachment, CTL_ENDPOINT_DIALLING, why);
     loop_timer_in(&attachment->keeper->loop, &attachment->timer, attachment->retry_ms);
     attachment->retry_ms *= 2;
     if (attachment->retry_ms > ATTACHMENT_RETRY_MAX)
         attachment->retry_ms = ATTACHMENT_RETRY_MAX;
+}
+
+void attachment_retry_later(struct attachment *attachment, const char *why)
+{
+    tell_waiting(attachment, why);
+    retry(attachment, why);
+}
+
+void attachment_retry_as_before(struct attachment *attachment, const char *why)
+{
+    tell_waiting(attachment, why);
+    attachment->state = CTL_ENDPOINT_DIALLING;
+    attachment->since_s = attachment->missing_since_s;
+    retry(attachment, why);
 }

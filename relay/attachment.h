@@ -60,6 +60,7 @@ struct attachment {
     enum ctl_endpoint_state state;
     char detail[128]; /* why it is not through, or a TAP's name */
     uint64_t since_s;
+    uint64_t missing_since_s; /* of the state before it was connected last */
     unsigned n_ports;
     struct held_rules *rules; /* whom its listener admits; NULL: everybody */
     unsigned n_held;          /* of its ports: those not yet admitted */
@@ -119,5 +120,7 @@ void attachment_started(struct attachment *attachment, int r, const char *error)
 void attachment_child_ended(struct keeper *keeper, pid_t pid, int status);
 /* Sets the timer, farther each time until a port has been up for a while. */
 void attachment_retry_later(struct attachment *attachment, const char *why);
+/* The same where its port hardly was one: it is not through for as long as before that. */
+void attachment_retry_as_before(struct attachment *attachment, const char *why);
 
 #endif

@@ -267,8 +267,11 @@ static void dialer_stop(struct attachment *a)
 
 static void dialer_port_gone(struct attachment *a)
 {
-    if (a->keeper->loop.now_ms - a->up_ms >= ATTACHMENT_STEADY_MS)
-        a->retry_ms = ATTACHMENT_RETRY_MIN;
+    if (a->keeper->loop.now_ms - a->up_ms < ATTACHMENT_STEADY_MS) {
+        attachment_retry_as_before(a, CTL_DETAIL_HUNG_UP);
+        return;
+    }
+    a->retry_ms = ATTACHMENT_RETRY_MIN;
     attachment_retry_later(a, "its connection has ended");
 }
 

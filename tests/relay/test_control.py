@@ -223,6 +223,21 @@ def test_detach_of_a_dialled_target_ends_its_port():
         raise AssertionError("it dials after its detach")
 
 
+def test_a_far_end_that_hangs_up_at_once():
+    """as one does that does not admit us: said, dialled less and less, missed since the start"""
+    with managed() as (relay, control):
+        server = Server(2001)
+        began = time.monotonic()
+        endpoint = control.attach("tcp:127.0.0.1:2001")
+        since = set()
+        for _ in range(6):
+            server.accept().close()
+            since.add(control.event("EVENT_ENDPOINT", endpoint_id=endpoint,
+                                    detail="it ends each connection at once")["since"])
+        assert time.monotonic() - began >= 1.5, "that was too often"
+        assert len(since) == 1, since
+
+
 def test_detach_frees_a_udp_address():
     """twenty times: bound by somebody else at once, and had back"""
     with managed() as (relay, control):

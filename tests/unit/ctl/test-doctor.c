@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "common/ctl-proto.h"
 #include "ctl/doctor.h"
 
 #include <glib/gstdio.h>
@@ -59,10 +60,12 @@ static void test_rows(void)
         { "[{" VM1 ", 'state': <'unconnected'>, 'reason': <'write a line'>}]", "" },
         { "[{'network': <'lab'>, 'kind': <'tap'>, 'state': <'failed'>, 'reason': <'no br0'>}]",
           "failed lab" },
-        { "[{'network': <'lab'>, 'kind': <'server'>, 'address': <'b:1'>,"
+        { "[{'network': <'lab'>, 'kind': <'peer'>, 'address': <'b:1'>,"
           "  'state': <'dialling'>, 'reason': <'connection refused'>}]",
           "tunnel lab" },
-        { "[{'network': <'lab'>, 'kind': <'server'>, 'address': <'b:1'>,"
+        { "[{'network': <'lab'>, 'kind': <'peer'>, 'address': <'b:1'>, 'state': <'blocked'>}]",
+          "loop lab" },
+        { "[{'network': <'lab'>, 'kind': <'peer'>, 'address': <'b:1'>,"
           "  'state': <'dialling'>}]",
           "" },
         { "[{'network': <'lab'>, 'guest': <'s'>, 'guest_state': <'running'>,"
@@ -95,6 +98,41 @@ static void test_cure_of_a_reason(void)
     finding = findings->pdata[0];
     g_assert_cmpstr(finding->text, ==, "guest vm1, NIC m1: nc has it");
     g_assert_cmpstr(finding->cure, ==, "end it");
+}
+
+/* Since when, why, and a cure that fits. */
+static void test_tunnel(void)
+{
+    static const struct {
+        const char *reason, *cure;
+    } cases[] = {
+        { "Connection refused", "<listen port='12345' admit='ADDRESS'/>" },
+        { CTL_DETAIL_HUNG_UP, "admit this host" },
+        { "No route to host", "open the way" },
+        { "Connection timed out", "open the way" },
+        { "Name or service not known", "the name" },
+        { "Too many open files", "the relay on that host" },
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GPtrArray) findings = nr_findings_new();
+        g_autofree char *text =
+            g_strdup_printf("[{'network': <'lab'>, 'kind': <'peer'>, 'address': <'hostb:12345'>,"
+                            "  'state': <'dialling'>, 'reason': <'%s'>, 'since': <uint64 %u>}]",
+                            cases[i].reason, 1000000000 + i);
+        g_autofree char *reason = g_strconcat(": ", cases[i].reason, NULL);
+        g_autoptr(GVariant) rows = parse("aa{sv}", text);
+        g_autoptr(GVariant) summary = parse("a{sv}", HEALTHY);
+        const NrFinding *finding;
+
+        nr_doctor_status(findings, rows, summary);
+        g_assert_cmpuint(findings->len, ==, 1);
+        finding = findings->pdata[0];
+        g_assert_nonnull(
+            strstr(finding->text, "tunnel to hostb:12345 leads nowhere since 2001-09-"));
+        g_assert_true(g_str_has_suffix(finding->text, reason));
+        g_assert_nonnull(strstr(finding->cure, cases[i].cure));
+    }
 }
 
 static void test_summary(void)
@@ -296,6 +334,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/doctor/rows", test_rows);
     g_test_add_func("/doctor/cure-of-a-reason", test_cure_of_a_reason);
+    g_test_add_func("/doctor/tunnel", test_tunnel);
     g_test_add_func("/doctor/summary", test_summary);
     g_test_add_func("/doctor/open-nics", test_open_nics);
     g_test_add_func("/doctor/links", test_links);

@@ -62,7 +62,8 @@ static void test_ends(void)
           "network lab -- bridge br0: tap0/ connected\n" },
         { "[{'network': <'lab'>, 'kind': <'server'>, 'address': <'10.0.0.1:4000'>,"
           "  'peer': <'10.0.0.2:12345'>, 'state': <'connected'>},"
-          " {'network': <'lab'>, 'kind': <'server'>, 'address': <'hostb:12345'>, 'peer': <''>,"
+          " {'network': <'lab'>, 'kind': <'peer'>, 'address': <'hostb:12345'>, 'peer': "
+          "<'192.0.2.9:12345'>,"
           "  'state': <'dialling'>},"
           " {'network': <'lab'>, 'kind': <'client'>, 'address': <'127.0.0.1:1'>,"
           "  'state': <'listening'>}]",

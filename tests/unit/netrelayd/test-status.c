@@ -187,6 +187,40 @@ static void test_bridge_missing(void)
     world_expect(&world, TRUE, "tap   br0 failed\n");
 }
 
+/* As it is written, with what it is connected to; or since when it is not. */
+static void test_peer(void)
+{
+    World world = world_of("", "<name>lab</name><peer address='hostb' port='12345'/>");
+    NrActualEndpoint *endpoint = nr_actual_endpoint_new(2, "tcp:hostb:12345");
+
+    g_ptr_array_set_size(world.network->endpoints, 0);
+    endpoint->state = CTL_ENDPOINT_UP;
+    g_ptr_array_add(world.network->endpoints, endpoint);
+    add_port(&world, 2, NULL);
+    world_expect(&world, TRUE, "peer  hostb:12345 127.0.0.1:50000 connected\n");
+}
+
+static void test_peer_missing(void)
+{
+    World world = world_of("", "<name>lab</name><peer address='hostb' port='12345'/>");
+    NrActualEndpoint *endpoint = nr_actual_endpoint_new(2, "tcp:hostb:12345");
+    g_autoptr(GVariant) rows = NULL;
+    g_autoptr(GVariant) row = NULL;
+    guint64 since = 0;
+
+    g_ptr_array_set_size(world.network->endpoints, 0);
+    endpoint->state = CTL_ENDPOINT_DIALLING;
+    endpoint->detail = g_strdup("no");
+    endpoint->since = 1000000000;
+    g_ptr_array_add(world.network->endpoints, endpoint);
+    rows = g_variant_ref_sink(nr_status_rows(world.desired, world.actual, world.attempts, TRUE));
+    row = g_variant_get_child_value(rows, 0);
+    g_assert_cmpstr(text_of(row, "reason"), ==, "no");
+    g_assert_true(g_variant_lookup(row, "since", "t", &since));
+    g_assert_cmpuint(since, ==, 1000000000);
+    world_expect(&world, TRUE, "peer  hostb:12345  dialling\n");
+}
+
 static void test_direct(void)
 {
     World world = world_of("running 1 web: udp 127.0.0.1:5601>127.0.0.1:5602\n"
@@ -211,6 +245,8 @@ int main(int argc, char **argv)
     g_test_add_func("/status/file-without-guests", test_file_without_guests);
     g_test_add_func("/status/bridge", test_bridge);
     g_test_add_func("/status/bridge-missing", test_bridge_missing);
+    g_test_add_func("/status/peer", test_peer);
+    g_test_add_func("/status/peer-missing", test_peer_missing);
     g_test_add_func("/status/direct", test_direct);
     return g_test_run();
 }
