@@ -231,6 +231,29 @@ static gboolean is_stopped(const NrReconcile *reconcile, const char *name)
     return FALSE;
 }
 
+/* What is there again at once, changed, is not taken away: a listener that admits other hosts. */
+static gboolean is_replaced(const NrReconcile *reconcile, const GPtrArray *actions,
+                            const NrAction *detach)
+{
+    for (guint i = 0; i < actions->len; i++) {
+        const NrAction *action = actions->pdata[i];
+
+        if (action->kind == NR_ACTION_ATTACH && detach->kind == NR_ACTION_DETACH &&
+            g_str_equal(action->network, detach->network) &&
+            g_str_equal(action->endpoint, detach->endpoint))
+            return nr_attempts_allow(reconcile->attempts, action, now_ms());
+    }
+    return FALSE;
+}
+
+/* As long as it is not known which guests run, each of them may need what is there. */
+static gboolean may_take(const NrReconcile *reconcile, const GPtrArray *actions,
+                         const NrAction *action)
+{
+    return reconcile->guests_known || is_stopped(reconcile, action->network) ||
+           is_replaced(reconcile, actions, action);
+}
+
 /* What is not to be done now is left out. */
 static void hold_back(const NrReconcile *reconcile, GPtrArray *actions)
 {
@@ -240,7 +263,7 @@ static void hold_back(const NrReconcile *reconcile, GPtrArray *actions)
         const NrAction *action = actions->pdata[i];
         gboolean takes = action->kind == NR_ACTION_DETACH || action->kind == NR_ACTION_STOP;
 
-        if ((takes && !reconcile->guests_known && !is_stopped(reconcile, action->network)) ||
+        if ((takes && !may_take(reconcile, actions, action)) ||
             !nr_attempts_allow(reconcile->attempts, action, now))
             g_ptr_array_remove_index(actions, i);
         else

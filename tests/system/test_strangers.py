@@ -142,14 +142,9 @@ def test_guests_are_admitted_by_name(host):
             assert up["options"] == ",ingress=400", up
 
 
-@tap.timeout(60)
-def test_other_hosts(host):
-    """E6: a listener admits the hosts of its admit=, which may change, and no more"""
+def admits_as_its_file_says(host, daemon):
     far = Stack()
     cable(None, far, "lan0", ("10.9.9.1/24", "10.9.9.2/24"))
-    host.libvirtd()                     # without its list nothing that stands is taken away
-    daemon = host.netrelayd()
-    eventually(lambda: "connected to libvirt" in daemon.text(), 10, "the list of guests")
 
     def admitted():
         """The last of the listener's hosts, which the relay tells; False: nobody listens."""
@@ -176,6 +171,26 @@ def test_other_hosts(host):
     write("10.8.0.0/16")
     dial_from_there().closed(2)
     talk(one, other)
+
+
+@tap.timeout(60)
+def test_other_hosts(host):
+    """E6: a listener admits the hosts of its admit=, which may change, and no more"""
+    host.libvirtd()
+    daemon = host.netrelayd()
+    eventually(lambda: "connected to libvirt" in daemon.text(), 10, "the list of guests")
+    admits_as_its_file_says(host, daemon)
+
+
+@tap.timeout(60)
+def test_other_hosts_while_libvirt_is_away(host):
+    """E6: nothing that stands is taken away without libvirt's list, but admit= changes at once"""
+    admits_as_its_file_says(host, host.netrelayd())
+    host.write_network("lab", "<network><name>lab</name></network>")
+    host.netrelayctl("reload")
+    with contextlib.closing(relay_of(host)) as control:
+        listeners = [row["endpoint"] for row in control.dump()[0].values()]
+    assert listeners == [f"listen:10.9.9.1:{PORT}"], listeners
 
 
 if __name__ == "__main__":
