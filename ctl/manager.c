@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gio/gio.h>
+#include <gio/gunixfdlist.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "common/paths.h"
@@ -11,6 +12,7 @@
 #include "ctl/refused.h"
 
 #define CONNECT_TIMEOUT_MS 5000
+#define OPEN_TIMEOUT_MS    5000
 #define OBJECT_PATH        "/org/netrelay/Manager1"
 #define INTERFACE          "org.netrelay.Manager1"
 
@@ -186,4 +188,27 @@ GVariant *nr_manager_call(const NrCall *call, const char *method, const char *re
                           int timeout_ms, gboolean quiet, NrExit *ret_code)
 {
     return nr_manager_call_with(call, method, NULL, reply_type, timeout_ms, quiet, ret_code);
+}
+
+int nr_manager_open_relay(const NrCall *call, const char *network, NrSilence *ret_silence)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GDBusConnection) connection = connect_to(call, &error);
+    g_autoptr(GUnixFDList) list = NULL;
+    g_autoptr(GVariant) reply = NULL;
+    int sock = -1;
+
+    *ret_silence = (NrSilence){ .code = NR_EXIT_DONE };
+    if (connection)
+        reply = g_dbus_connection_call_with_unix_fd_list_sync(
+            connection, NULL, OBJECT_PATH, INTERFACE, "OpenRelay", g_variant_new("(s)", network),
+            G_VARIANT_TYPE("(h)"), G_DBUS_CALL_FLAGS_NONE, OPEN_TIMEOUT_MS, NULL, &list, NULL,
+            &error);
+    if (reply && list)
+        sock = g_unix_fd_list_get(list, 0, &error);
+    else if (reply)
+        g_set_error_literal(&error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, "a descriptor is missing");
+    if (sock < 0)
+        explain(call, error, ret_silence);
+    return sock;
 }

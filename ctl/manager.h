@@ -34,4 +34,8 @@ GVariant *nr_manager_call_with(const NrCall *call, const char *method, GVariant 
 GVariant *nr_manager_call(const NrCall *call, const char *method, const char *reply_type,
                           int timeout_ms, gboolean quiet, NrExit *ret_code);
 
+/* A connection to the relay of this network that looks and changes nothing: a descriptor. -1:
+ * *ret_silence says why. */
+int nr_manager_open_relay(const NrCall *call, const char *network, NrSilence *ret_silence);
+
 #endif

@@ -116,16 +116,23 @@ static void take_welcome(const struct ctl_msg *msg, gpointer data)
 
 NrRelayClient *nr_relay_client_new(const NrCall *call, gboolean quiet, NrExit *ret_code)
 {
+    int sock = is_path(call->relay) ? connect_path(call->relay) : connect_network(call);
+
+    if (sock < 0) {
+        *ret_code = explain_connect(call, sock, quiet);
+        return NULL;
+    }
+    return nr_relay_client_new_over(sock, quiet ? NULL : call->relay, ret_code);
+}
+
+NrRelayClient *nr_relay_client_new_over(int sock, const char *place, NrExit *ret_code)
+{
     g_autoptr(NrRelayClient) client = g_new0(NrRelayClient, 1);
     struct ctl_msg hello;
 
+    client->sock = sock;
+    client->place = g_strdup(place);
     client->network = g_strdup("");
-    client->sock = is_path(call->relay) ? connect_path(call->relay) : connect_network(call);
-    if (client->sock < 0) {
-        *ret_code = explain_connect(call, client->sock, quiet);
-        return NULL;
-    }
-    client->place = quiet ? NULL : g_strdup(call->relay);
     nr_relay_request_begin(client, &hello, CTL_HELLO);
     ctl_put_u32(&hello, CTL_A_VERSION, CTL_VERSION);
     *ret_code = nr_relay_request(client, &hello, -1, take_welcome, client);

@@ -13,7 +13,7 @@ typedef void (*NrRelayMessage)(const struct ctl_msg *msg, gpointer data);
 
 typedef struct {
     int sock;
-    char *place;   /* as it was named on the command line */
+    char *place;   /* what it is called in complaints; NULL: there are none */
     char *network; /* "" for one that was started by hand */
     guint32 pid;
     guint32 serial;          /* of the newest request */
@@ -24,6 +24,8 @@ typedef struct {
 /* The relay of --relay, greeted. NULL after it has said why, and *ret_code is the exit code then;
  * quiet says nothing (for completion). */
 NrRelayClient *nr_relay_client_new(const NrCall *call, gboolean quiet, NrExit *ret_code);
+/* Over a connection that somebody made, which is the client's from here on. */
+NrRelayClient *nr_relay_client_new_over(int sock, const char *place, NrExit *ret_code);
 void nr_relay_client_free(NrRelayClient *client);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(NrRelayClient, nr_relay_client_free)
 

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/control-api.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <gio/gio.h>
+#include <gio/gunixfdlist.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "common/paths.h"
+#include "common/scope.h"
 #include "daemon/callers.h"
 #include "daemon/control-networks.h"
 #include "daemon/manager-dbus.h" /* generated */
@@ -228,6 +231,25 @@ static gboolean on_examine(NrDbusManager1 *manager, GDBusMethodInvocation *invoc
     return TRUE;
 }
 
+static gboolean on_open_relay(NrDbusManager1 *manager, GDBusMethodInvocation *invocation,
+                              GUnixFDList *unused, const char *network, gpointer data)
+{
+    const NrWorld *world = ((NrControlApi *)data)->parts->world;
+    _cleanup_(closep) int sock = nr_relays_look(world->relays, network);
+    g_autoptr(GUnixFDList) list = NULL;
+
+    if (sock < 0) {
+        g_dbus_method_invocation_return_error(
+            invocation, G_IO_ERROR, G_IO_ERROR_FAILED, "network %s has no relay that answers: %s",
+            network, sock == -ENOENT ? "it is not running" : g_strerror(-sock));
+        return TRUE;
+    }
+    list = g_unix_fd_list_new_from_array(&sock, 1); /* the list's from here on */
+    sock = -1;
+    nr_dbus_manager1_complete_open_relay(manager, invocation, list, g_variant_new_handle(0));
+    return TRUE;
+}
+
 /* The API may be gone when a guest is back: the invocation holds what it needs. */
 static void on_revived(const char *failure, gpointer data)
 {
@@ -335,6 +357,7 @@ NrControlApi *nr_control_api_new(int dir_fd, const NrControlParts *parts, GError
     g_signal_connect(api->manager, "handle-reload", G_CALLBACK(on_reload), api);
     g_signal_connect(api->manager, "handle-networks", G_CALLBACK(on_networks), api);
     g_signal_connect(api->manager, "handle-examine", G_CALLBACK(on_examine), api);
+    g_signal_connect(api->manager, "handle-open-relay", G_CALLBACK(on_open_relay), api);
     g_signal_connect(api->manager, "handle-revive", G_CALLBACK(on_revive), api);
     g_signal_connect(api->manager, "handle-start-network", G_CALLBACK(on_start_network), api);
     g_signal_connect(api->manager, "handle-stop-network", G_CALLBACK(on_stop_network), api);

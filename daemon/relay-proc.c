@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "common/ctl-io.h"
 #include "common/scope.h"
 #include "daemon/child.h"
 #include "daemon/log.h"
@@ -125,6 +126,24 @@ static void on_probed(int error, const char *text, gpointer data)
 
     if (error == 0 && relay->state == NR_RELAY_MUTE)
         relay_set_state(relay, NR_RELAY_READY);
+}
+
+/* What it may is settled before anybody has the descriptor. The answer to this greeting carries a
+ * serial that is nobody's request. */
+int nr_relay_look(const NrRelay *relay)
+{
+    _cleanup_(closep) int sock = nr_runtime_connect(relay->settings->relays_fd, relay->socket_name);
+    struct ctl_msg hello;
+    int r;
+
+    if (sock < 0)
+        return sock;
+    ctl_msg_begin(&hello, CTL_HELLO, G_MAXUINT32);
+    ctl_put_u32(&hello, CTL_A_VERSION, CTL_VERSION);
+    ctl_put_u32(&hello, CTL_A_LOOKS, 1);
+    ctl_msg_end(&hello);
+    r = ctl_io_send(sock, &hello, -1);
+    return r < 0 ? r : steal_fd(&sock);
 }
 
 void nr_relay_mark_mute(NrRelay *relay)

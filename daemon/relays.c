@@ -396,6 +396,13 @@ const NrActualNetwork *nr_relays_network(const NrRelays *relays, const char *net
     return relay && has_model(relay) ? nr_relay_link_network(nr_relay_link(relay)) : NULL;
 }
 
+int nr_relays_look(const NrRelays *relays, const char *network)
+{
+    const NrRelay *relay = relay_find(relays, network);
+
+    return relay ? nr_relay_look(relay) : -ENOENT;
+}
+
 guint nr_relays_count(const NrRelays *relays)
 {
     return g_hash_table_size(relays->by_socket);

@@ -31,6 +31,8 @@ void nr_relays_stop_all(NrRelays *relays, void (*done)(gpointer data), gpointer 
 NrActual *nr_relays_snapshot(const NrRelays *relays);
 /* Borrowed, live; NULL where there is none. */
 const NrActualNetwork *nr_relays_network(const NrRelays *relays, const char *network);
+/* See nr_relay_look(); -ENOENT where there is none. */
+int nr_relays_look(const NrRelays *relays, const char *network);
 guint nr_relays_count(const NrRelays *relays);
 
 void nr_relays_spawn(NrRelays *relays, const char *network, NrReply reply, gpointer data);
