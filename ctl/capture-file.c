@@ -10,16 +10,15 @@ typedef struct {
     guint64 frames, missed;
 } Interface;
 
-NrCaptureFile *nr_capture_file_new(const NrCaptureBounds *bounds, NrCaptureNames names,
-                                   gpointer data)
+NrCaptureFile *nr_capture_file_new(const NrCaptureBounds *bounds, NrCaptureNames names)
 {
     NrCaptureFile *file = g_new0(NrCaptureFile, 1);
 
     file->bounds = *bounds;
     file->names = names;
-    file->names_data = data;
     file->pending = g_byte_array_new();
-    file->interfaces = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+    file->interfaces = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    file->ports = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
     nr_pcapng_begin(file->pending, "netrelayctl " NR_VERSION);
     file->size = file->pending->len;
     return file;
@@ -30,101 +29,144 @@ void nr_capture_file_free(NrCaptureFile *file)
     if (!file)
         return;
     g_byte_array_unref(file->pending);
+    g_hash_table_unref(file->ports);
     g_hash_table_unref(file->interfaces);
     g_free(file);
 }
 
-static Interface *interface_of(const NrCaptureFile *file, guint32 port_id)
+static gint64 port_key(const NrCaptureStream *stream, guint32 port_id)
 {
-    return g_hash_table_lookup(file->interfaces, GUINT_TO_POINTER(port_id));
+    return (gint64)((guint64)stream->number << 32 | port_id);
 }
 
-static Interface *interface_new(NrCaptureFile *file, guint32 port_id)
+static Interface *interface_of(const NrCaptureFile *file, const NrCaptureStream *stream,
+                               guint32 port_id)
+{
+    gint64 key = port_key(stream, port_id);
+
+    return g_hash_table_lookup(file->ports, &key);
+}
+
+static void interface_set(NrCaptureFile *file, const NrCaptureStream *stream, guint32 port_id,
+                          Interface *interface)
+{
+    gint64 *key = g_new(gint64, 1);
+
+    *key = port_key(stream, port_id);
+    g_hash_table_insert(file->ports, key, interface);
+}
+
+/* A port that is met for the first time may go on with an interface of its name: then *ret_name is
+ * NULL, and else the name of one that is to be made. */
+static Interface *interface_met(NrCaptureFile *file, const NrCaptureStream *stream, guint32 port_id,
+                                char **ret_name, char **ret_description)
+{
+    Interface *interface;
+
+    file->names(port_id, ret_name, ret_description, stream->data);
+    interface = g_hash_table_lookup(file->interfaces, *ret_name);
+    if (interface) {
+        interface_set(file, stream, port_id, interface);
+        g_clear_pointer(ret_name, g_free);
+    }
+    return interface;
+}
+
+static Interface *interface_new(NrCaptureFile *file, char *name)
 {
     Interface *interface = g_new0(Interface, 1);
 
     interface->index = g_hash_table_size(file->interfaces);
-    g_hash_table_insert(file->interfaces, GUINT_TO_POINTER(port_id), interface);
+    g_hash_table_insert(file->interfaces, name, interface);
     return interface;
-}
-
-static void put_interface(const NrCaptureFile *file, GByteArray *out, guint32 port_id)
-{
-    g_autofree char *name = NULL;
-    g_autofree char *description = NULL;
-
-    file->names(port_id, &name, &description, file->names_data);
-    nr_pcapng_interface(out, name, description, file->bounds.snaplen);
 }
 
 /* The frame, and its interface before it where that is new: both fit into the bounds, or neither
  * is written. Room for the blocks at the end is counted in. */
-static gboolean take_frame(NrCaptureFile *file, const struct capture_record *record,
-                           const guint8 *bytes)
+static gboolean take_frame(NrCaptureFile *file, NrCaptureStream *stream,
+                           const struct capture_record *record, const guint8 *bytes)
 {
     g_autoptr(GByteArray) blocks = g_byte_array_new();
-    Interface *interface = interface_of(file, record->port_id);
-    guint interfaces = g_hash_table_size(file->interfaces) + !interface;
+    g_autofree char *name = NULL;
+    g_autofree char *description = NULL;
+    Interface *interface = interface_of(file, stream, record->port_id);
     NrPcapngFrame frame = {
-        .interface = interface ? interface->index : interfaces - 1,
         .time_ns = record->time_ns,
         .direction = record->kind == CAPTURE_IN ? NR_PCAPNG_INBOUND : NR_PCAPNG_OUTBOUND,
         .length = record->length,
         .captured = record->captured,
         .bytes = bytes,
     };
+    guint interfaces = g_hash_table_size(file->interfaces);
 
     if (file->frames >= file->bounds.packets || record->time_ns > file->bounds.end_ns)
         return FALSE;
     if (!interface)
-        put_interface(file, blocks, record->port_id);
+        interface = interface_met(file, stream, record->port_id, &name, &description);
+    frame.interface = interface ? interface->index : interfaces;
+    if (!interface)
+        nr_pcapng_interface(blocks, name, description, file->bounds.snaplen);
     nr_pcapng_frame(blocks, &frame);
-    if (file->size + blocks->len + (guint64)interfaces * NR_PCAPNG_STATISTICS_SIZE >
+    if (file->size + blocks->len + (guint64)(interfaces + !interface) * NR_PCAPNG_STATISTICS_SIZE >
         file->bounds.size)
         return FALSE;
-    if (!interface)
-        interface = interface_new(file, record->port_id);
+    if (!interface) {
+        interface = interface_new(file, g_steal_pointer(&name));
+        interface_set(file, stream, record->port_id, interface);
+    }
     g_byte_array_append(file->pending, blocks->data, blocks->len);
     file->size += blocks->len;
     interface->frames++;
+    stream->frames++;
     return ++file->frames < file->bounds.packets;
 }
 
-/* Of a port that no frame is there of, the file has no interface to tell it of. */
-static void take_missed(NrCaptureFile *file, const struct capture_record *record)
+static void count_missed(NrCaptureFile *file, NrCaptureStream *stream, guint64 frames)
 {
-    Interface *interface = interface_of(file, record->port_id);
+    stream->missed += frames;
+    file->missed += frames;
+}
+
+/* Of a port that no frame is there of, the file has no interface to tell it of. */
+static void take_missed(NrCaptureFile *file, NrCaptureStream *stream,
+                        const struct capture_record *record)
+{
+    Interface *interface = interface_of(file, stream, record->port_id);
 
     if (interface)
         interface->missed += record->length;
-    file->missed += record->length;
+    count_missed(file, stream, record->length);
 }
 
 /* What there was is counted in 32 bits. */
-static void take_begun(NrCaptureFile *file, const struct capture_record *record)
+static void take_begun(NrCaptureFile *file, NrCaptureStream *stream,
+                       const struct capture_record *record)
 {
-    guint32 lost = record->length - (guint32)(file->frames + file->missed);
+    guint32 lost = record->length - (guint32)(stream->frames + stream->missed);
 
     if (lost <= G_MAXINT32)
-        file->missed += lost;
+        count_missed(file, stream, lost);
+    if (!stream->begin_ns)
+        stream->begin_ns = record->time_ns;
     if (!file->begin_ns)
         file->begin_ns = record->time_ns;
 }
 
-static gboolean take_record(NrCaptureFile *file, const struct capture_record *record,
-                            const guint8 *bytes)
+static gboolean take_record(NrCaptureFile *file, NrCaptureStream *stream,
+                            const struct capture_record *record, const guint8 *bytes)
 {
     file->last_ns = MAX(file->last_ns, record->time_ns);
     if (record->kind == CAPTURE_IN || record->kind == CAPTURE_OUT)
-        return take_frame(file, record, bytes);
+        return take_frame(file, stream, record, bytes);
     if (record->kind == CAPTURE_MISSED)
-        take_missed(file, record);
+        take_missed(file, stream, record);
     else if (record->kind == CAPTURE_BEGUN)
-        take_begun(file, record);
+        take_begun(file, stream, record);
     return TRUE;
 }
 
-gboolean nr_capture_file_take(NrCaptureFile *file, const guint8 *packet, gsize length)
+gboolean nr_capture_file_take(NrCaptureFile *file, NrCaptureStream *stream, const guint8 *packet,
+                              gsize length)
 {
     struct capture_record record;
 
@@ -133,7 +175,7 @@ gboolean nr_capture_file_take(NrCaptureFile *file, const guint8 *packet, gsize l
         packet += sizeof(record);
         length -= sizeof(record);
         if (record.captured > CAPTURE_SNAPLEN_MAX || CAPTURE_PAD(record.captured) > length ||
-            !take_record(file, &record, packet))
+            !take_record(file, stream, &record, packet))
             return FALSE;
         packet += CAPTURE_PAD(record.captured);
         length -= CAPTURE_PAD(record.captured);

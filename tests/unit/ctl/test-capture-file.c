@@ -86,8 +86,9 @@ static void test_blocks(void)
 
 static void test_a_file(void)
 {
-    g_autoptr(NrCaptureFile) file = nr_capture_file_new(&no_bounds, name_port, NULL);
+    g_autoptr(NrCaptureFile) file = nr_capture_file_new(&no_bounds, name_port);
     g_autoptr(GByteArray) packet = g_byte_array_new();
+    NrCaptureStream stream = { 0 };
 
     add(packet, CAPTURE_BEGUN, 0, 5, 0);
     add(packet, CAPTURE_IN, 7, 10, 60);
@@ -95,7 +96,7 @@ static void test_a_file(void)
     add(packet, CAPTURE_MISSED, 7, 11, 12);
     add(packet, CAPTURE_MISSED, 0, 11, 30);
     add(packet, CAPTURE_IN, 7, 12, 62);
-    g_assert_true(nr_capture_file_take(file, packet->data, packet->len));
+    g_assert_true(nr_capture_file_take(file, &stream, packet->data, packet->len));
     nr_capture_file_end(file);
     g_assert_cmpuint(file->begin_ns, ==, 5);
     g_assert_cmpuint(file->frames, ==, 3);
@@ -108,8 +109,9 @@ static void test_a_file(void)
 /* Another forwarder begins: what neither came nor was told of is missed, once. */
 static void test_successors(void)
 {
-    g_autoptr(NrCaptureFile) file = nr_capture_file_new(&no_bounds, name_port, NULL);
+    g_autoptr(NrCaptureFile) file = nr_capture_file_new(&no_bounds, name_port);
     g_autoptr(GByteArray) packet = g_byte_array_new();
+    NrCaptureStream stream = { 0 };
 
     add(packet, CAPTURE_BEGUN, 0, 5, 0);
     add(packet, CAPTURE_IN, 7, 10, 60);
@@ -118,23 +120,57 @@ static void test_successors(void)
     add(packet, CAPTURE_IN, 7, 13, 60);
     add(packet, CAPTURE_BEGUN, 0, 14, 21);
     add(packet, CAPTURE_BEGUN, 0, 15, 0); /* a relay that does not say */
-    g_assert_true(nr_capture_file_take(file, packet->data, packet->len));
+    g_assert_true(nr_capture_file_take(file, &stream, packet->data, packet->len));
     g_assert_cmpuint(file->begin_ns, ==, 5);
     g_assert_cmpuint(file->frames, ==, 2);
     g_assert_cmpuint(file->missed, ==, 12 + 7);
+}
+
+static void name_alike(guint32 port_id, char **ret_name, char **ret_description, gpointer data)
+{
+    *ret_name = g_strdup(port_id == 2 ? "guest/b" : "guest/a");
+    *ret_description = g_strdup("");
+}
+
+/* Two relays: ports are told apart by both, joined by name, and what is missed is each one's own. */
+static void test_streams(void)
+{
+    g_autoptr(NrCaptureFile) file = nr_capture_file_new(&no_bounds, name_alike);
+    g_autoptr(GByteArray) packet = g_byte_array_new();
+    NrCaptureStream one = { .number = 1 }, other = { .number = 2 };
+
+    add(packet, CAPTURE_BEGUN, 0, 5, 0);
+    add(packet, CAPTURE_IN, 1, 10, 60);
+    add(packet, CAPTURE_IN, 2, 10, 60);
+    add(packet, CAPTURE_IN, 3, 10, 60);
+    g_assert_true(nr_capture_file_take(file, &one, packet->data, packet->len));
+    g_assert_cmpuint(count_blocks(file->pending, 1), ==, 2);
+    g_byte_array_set_size(packet, 0);
+    add(packet, CAPTURE_BEGUN, 0, 15, 0);
+    add(packet, CAPTURE_IN, 2, 16, 60);
+    add(packet, CAPTURE_BEGUN, 0, 17, 2); /* one of them went with the forwarder */
+    g_assert_true(nr_capture_file_take(file, &other, packet->data, packet->len));
+    g_assert_cmpuint(count_blocks(file->pending, 1), ==, 2);
+    g_assert_cmpuint(file->begin_ns, ==, 5);
+    g_assert_cmpuint(other.begin_ns, ==, 15);
+    g_assert_cmpuint(file->frames, ==, 4);
+    g_assert_cmpuint(file->missed, ==, 1);
+    g_assert_cmpuint(other.missed, ==, 1);
+    g_assert_cmpuint(one.missed, ==, 0);
 }
 
 static void test_bounds(void)
 {
     for (gsize size = 1024; size < 1400; size++) {
         NrCaptureBounds bounds = { size, G_MAXUINT64, G_MAXUINT64, 69632 };
-        g_autoptr(NrCaptureFile) file = nr_capture_file_new(&bounds, name_port, NULL);
+        g_autoptr(NrCaptureFile) file = nr_capture_file_new(&bounds, name_port);
         g_autoptr(GByteArray) packet = g_byte_array_new();
+        NrCaptureStream stream = { 0 };
         guint ports;
 
         for (guint i = 0; i < 50; i++)
             add(packet, CAPTURE_IN, i / 3 + 1, 10, 60 + i);
-        g_assert_false(nr_capture_file_take(file, packet->data, packet->len));
+        g_assert_false(nr_capture_file_take(file, &stream, packet->data, packet->len));
         ports = count_blocks(file->pending, 1);
         g_assert_cmpuint(count_blocks(file->pending, 6), ==, file->frames);
         nr_capture_file_end(file);
@@ -150,12 +186,13 @@ static void test_bounds(void)
 /* What was missed is told even where no frame is there. */
 static void test_no_frame(void)
 {
-    g_autoptr(NrCaptureFile) file = nr_capture_file_new(&no_bounds, name_port, NULL);
+    g_autoptr(NrCaptureFile) file = nr_capture_file_new(&no_bounds, name_port);
     g_autoptr(GByteArray) packet = g_byte_array_new();
+    NrCaptureStream stream = { 0 };
 
     add(packet, CAPTURE_BEGUN, 0, 5, 0);
     add(packet, CAPTURE_MISSED, 7, 11, 12);
-    g_assert_true(nr_capture_file_take(file, packet->data, packet->len));
+    g_assert_true(nr_capture_file_take(file, &stream, packet->data, packet->len));
     nr_capture_file_end(file);
     g_assert_cmpuint(file->missed, ==, 12);
     g_assert_cmpuint(count_blocks(file->pending, 1), ==, 1);
@@ -166,30 +203,32 @@ static void test_no_frame(void)
 static void test_times(void)
 {
     NrCaptureBounds bounds = { G_MAXUINT64, G_MAXUINT64, 20, 69632 };
-    g_autoptr(NrCaptureFile) file = nr_capture_file_new(&bounds, name_port, NULL);
+    g_autoptr(NrCaptureFile) file = nr_capture_file_new(&bounds, name_port);
     g_autoptr(GByteArray) packet = g_byte_array_new();
+    NrCaptureStream stream = { 0 };
 
     add(packet, CAPTURE_IN, 1, 20, 60);
     add(packet, CAPTURE_IN, 1, 21, 60);
-    g_assert_false(nr_capture_file_take(file, packet->data, packet->len));
+    g_assert_false(nr_capture_file_take(file, &stream, packet->data, packet->len));
     g_assert_cmpuint(file->frames, ==, 1);
 }
 
 /* A relay is trusted; its bytes are not read beyond their end all the same. */
 static void test_malformed(void)
 {
-    g_autoptr(NrCaptureFile) file = nr_capture_file_new(&no_bounds, name_port, NULL);
+    g_autoptr(NrCaptureFile) file = nr_capture_file_new(&no_bounds, name_port);
     g_autoptr(GByteArray) packet = g_byte_array_new();
+    NrCaptureStream stream = { 0 };
 
     add(packet, CAPTURE_IN, 1, 20, 60);
     for (guint length = 0; length < packet->len; length++) {
         g_autofree guint8 *copy = g_memdup2(packet->data, length);
 
-        nr_capture_file_take(file, copy, length);
+        nr_capture_file_take(file, &stream, copy, length);
     }
     g_assert_cmpuint(file->frames, ==, 0);
     ((struct capture_record *)(void *)packet->data)->captured = G_MAXUINT32;
-    g_assert_false(nr_capture_file_take(file, packet->data, packet->len));
+    g_assert_false(nr_capture_file_take(file, &stream, packet->data, packet->len));
 }
 
 int main(int argc, char **argv)
@@ -199,6 +238,7 @@ int main(int argc, char **argv)
     g_test_add_func("/capture-file/a-file", test_a_file);
     g_test_add_func("/capture-file/no-frame", test_no_frame);
     g_test_add_func("/capture-file/successors", test_successors);
+    g_test_add_func("/capture-file/streams", test_streams);
     g_test_add_func("/capture-file/bounds", test_bounds);
     g_test_add_func("/capture-file/times", test_times);
     g_test_add_func("/capture-file/malformed", test_malformed);
