@@ -6,7 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/signalfd.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "common/capture-proto.h"
@@ -310,17 +310,28 @@ NrExit nr_capture_run(NrCapture *capture)
 
 /* Getting there */
 
+static int told_to_end = -1; /* eventfd */
+
+static void on_signal(int number)
+{
+    const guint64 one = 1;
+    int error = errno;
+
+    (void)!write(told_to_end, &one, sizeof(one));
+    errno = error;
+}
+
+/* A handler, where a signalfd would want all threads of GDBus to block the signals, too. */
 static int open_signals(void)
 {
-    sigset_t set;
+    static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
+    const struct sigaction action = { .sa_handler = on_signal };
 
+    told_to_end = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     signal(SIGPIPE, SIG_IGN);
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    for (guint i = 0; i < G_N_ELEMENTS(numbers); i++)
+        sigaction(numbers[i], &action, NULL);
+    return told_to_end;
 }
 
 gboolean nr_capture_open(NrCapture *capture)

@@ -32,7 +32,7 @@ struct NrCapture {
     const char *out_name;
     int out;
     gboolean out_is_file;
-    int signals; /* signalfd */
+    int signals; /* readable: told to end */
     gboolean begun;
     gboolean over;        /* no more records: told to end, the time is up, no source is left */
     gboolean full;        /* the file takes no more */

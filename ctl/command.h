@@ -73,6 +73,7 @@ NrExit nr_reload_run(const NrCall *call);
 NrExit nr_graph_run(const NrCall *call);
 NrExit nr_doctor_run(const NrCall *call);
 NrExit nr_revive_run(const NrCall *call);
+NrExit nr_capture_by_name_run(const NrCall *call);
 NrExit nr_hook_run(const NrCall *call);
 NrExit nr_net_list_run(const NrCall *call);
 NrExit nr_net_define_run(const NrCall *call);

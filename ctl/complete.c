@@ -70,8 +70,10 @@ static void offer_options(const NrCommand *command, const char *prefix)
     }
 }
 
-/* Guests that are there now, and networks where they can be meant. */
-static void offer_names(const NrCall *call, gboolean networks, const char *prefix)
+enum { OFFER_NETWORKS = 1, OFFER_GUESTS = 2, OFFER_NICS = 4 }; /* what a name can mean */
+
+/* Those that are there now. */
+static void offer_names(const NrCall *call, guint kinds, const char *prefix)
 {
     NrExit code;
     g_autoptr(GVariant) reply =
@@ -81,14 +83,15 @@ static void offer_names(const NrCall *call, gboolean networks, const char *prefi
 
     for (gsize i = 0; rows && i < g_variant_n_children(rows); i++) {
         g_autoptr(GVariant) row = g_variant_get_child_value(rows, i);
-        const char *network = "", *guest = "";
+        const char *network = nr_row_text(row, "network"), *guest = nr_row_text(row, "guest");
+        g_autofree char *nic = g_strdup_printf("%s/%s", guest, nr_row_text(row, "nic"));
 
-        g_variant_lookup(row, "network", "&s", &network);
-        g_variant_lookup(row, "guest", "&s", &guest);
-        if (networks && g_hash_table_add(seen, g_strdup(network)))
+        if (kinds & OFFER_NETWORKS && g_hash_table_add(seen, g_strdup(network)))
             offer(network, prefix);
-        if (g_hash_table_add(seen, g_strdup(guest)))
+        if (kinds & OFFER_GUESTS && g_hash_table_add(seen, g_strdup(guest)))
             offer(guest, prefix);
+        if (kinds & OFFER_NICS && *guest)
+            offer(nic, prefix);
     }
 }
 
@@ -129,6 +132,24 @@ static void offer_relay_ids(const NrCall *call, const NrCommand *command, const 
     offer_ids(command->run == nr_relay_detach_run ? rows->endpoints : rows->ports, prefix);
 }
 
+/* What the names in a command's operands are; 0: there are none of the manager's. */
+static guint names_of(const NrCommand *command)
+{
+    static const struct {
+        NrExit (*run)(const NrCall *call);
+        guint kinds;
+    } named[] = {
+        { nr_status_run, OFFER_NETWORKS | OFFER_GUESTS },
+        { nr_revive_run, OFFER_GUESTS },
+        { nr_capture_by_name_run, OFFER_NETWORKS | OFFER_GUESTS | OFFER_NICS },
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(named); i++)
+        if (named[i].run == command->run)
+            return named[i].kinds;
+    return 0;
+}
+
 static gboolean takes_network(const NrCommand *command)
 {
     return command->run == nr_net_undefine_run || command->run == nr_net_dumpxml_run ||
@@ -155,8 +176,8 @@ NrExit nr_complete_run(const NrCall *asked)
         offer_options(command, prefix);
     else if (!command)
         offer_commands(&call, prefix);
-    else if (command->run == nr_status_run || command->run == nr_revive_run)
-        offer_names(&call, command->run == nr_status_run, prefix);
+    else if (names_of(command))
+        offer_names(&call, names_of(command), prefix);
     else if (takes_network(command))
         offer_networks(&call, prefix);
     else if (takes_ports(command))

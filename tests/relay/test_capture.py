@@ -4,7 +4,6 @@
 
 import contextlib
 import os
-import re
 import select
 import signal
 import socket
@@ -14,6 +13,7 @@ import tempfile
 import time
 
 import kit
+import capturing
 from ctlproto import Control
 from frames import BROADCAST, FRAME_MAX, frame, mac, numbered
 from pcapng import IN, OUT, Capture
@@ -28,48 +28,12 @@ CAPTURE_PACKET_MAX = 96 * 1024              # common/capture-proto.h
 KIND_IN, KIND_OUT = 1, 2
 
 
-class Running:
-    """netrelayctl capture, begun."""
+class Running(capturing.Running):
+    """netrelayctl capture of a relay, begun."""
 
     def __init__(self, relay, *words, stdout=None):
-        self.file = tempfile.NamedTemporaryFile(prefix="netrelay-", suffix=".pcapng")
-        self.process = subprocess.Popen(
-            [kit.built("ctl/netrelayctl"), "--relay", relay.path, "capture", *map(str, words)],
-            bufsize=0, stdin=subprocess.DEVNULL, stdout=stdout or self.file,
-            stderr=subprocess.PIPE)
-        self.error = ""
-        self.wait_for("capturing")
-
-    def wait_for(self, word):
-        def said():
-            if select.select([self.process.stderr], [], [], 0.05)[0]:
-                self.error += os.read(self.process.stderr.fileno(), 4096).decode()
-            return word in self.error
-        eventually(said, 5, f"it says {word!r}, in place of {self.error!r}")
-
-    def ended(self, code=0, deadline=5):
-        """Waits until it ends by itself; what it captured."""
-        assert self.process.wait(deadline) == code, self.process.stderr.read()
-        self.error += self.process.stderr.read().decode()
-        return self.captured()
-
-    def captured(self):
-        with open(self.file.name, "rb") as file:
-            return Capture(file.read())
-
-    def has(self, frames):
-        """Waits until so many are in the file: a frame may arrive before it is captured."""
-        eventually(lambda: len(self.captured().frames) >= frames, 5, f"{frames} are captured")
-
-    def end(self):
-        """Ctrl-C; what it captured."""
-        self.process.send_signal(signal.SIGINT)
-        return self.ended()
-
-    def counted(self):
-        """(captured, missed), as it says at its end."""
-        return tuple(map(int, re.search(r"(\d+) frames captured, (\d+) missed", self.error)
-                         .groups()))
+        super().__init__([kit.built("ctl/netrelayctl"), "--relay", relay.path, "capture", *words],
+                         stdout)
 
 
 @contextlib.contextmanager

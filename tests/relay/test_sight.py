@@ -202,7 +202,7 @@ def test_what_is_not_a_relay():
                                 (stale, 3, "nobody listens there any more")):
             result = alone("-r", path)
             assert result.returncode == code and why in result.stderr, result
-    for name in ("attach", "capture", "watch"):
+    for name in ("attach", "close", "watch"):
         result = alone(name, "all")
         assert result.returncode == 2 and f"{name} needs --relay PATH" in result.stderr, result
 
