@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A capture under way: what its sources give goes into one file or pipe, until a bound is reached, a
- * signal says so, or nothing can come any more. It waits for whoever reads the pipe, and no relay
+ * A capture under way: what its sources give goes into one file or pipe, until a bound is reached,
+ * a signal says so, or nothing can come any more. It waits for whoever reads the pipe, and no relay
  * waits for it.
  */
 #ifndef NR_CTL_CAPTURE_H

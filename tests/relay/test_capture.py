@@ -183,7 +183,8 @@ def test_ports_by_how_their_label_begins():
             eventually(lambda: comes_through() or so_far().clear(), 5, "the frames of a/2")
             third.send(frame(mac(2), mac(3), b"the last", size=60))
             other.receive()
-            eventually(lambda: any(b"the last" in data for _, _, data in so_far()), 5, "it is there")
+            eventually(lambda: any(b"the last" in data for _, _, data in so_far()), 5,
+                       "it is there")
             assert not {1, 2} & {port for port, _, data in so_far() if mac(3) in data}, so_far()
 
 

@@ -130,7 +130,7 @@ class TestCapture:
 
 @tap.timeout(60)
 def test_nics_without_a_port(host):
-    """a pair that talks directly is refused with its reason; without a manager the exit code is 3"""
+    """a pair that talks directly is refused, with its reason; without a manager: code 3"""
     assert host.netrelayctl("capture", "one", check=False).returncode == 3
     host.libvirtd()
     host.netrelayd()
@@ -143,7 +143,7 @@ def test_nics_without_a_port(host):
 
 @tap.timeout(90)
 def test_the_manager_comes_and_goes(host):
-    """a capture does not need it; a network whose relay is killed is captured on by its successor"""
+    """a capture does not need it; a relay that is killed has a successor, which is captured"""
     host.libvirtd()
     links.add_bridge("br0", ["10.9.0.254/24"])
     host.write_network("lab", f"""<network><name>lab</name>

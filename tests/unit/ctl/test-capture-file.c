@@ -132,7 +132,7 @@ static void name_alike(guint32 port_id, char **ret_name, char **ret_description,
     *ret_description = g_strdup("");
 }
 
-/* Two relays: ports are told apart by both, joined by name, and what is missed is each one's own. */
+/* Two relays: ports are told apart by both, joined by name, and each one misses its own. */
 static void test_streams(void)
 {
     g_autoptr(NrCaptureFile) file = nr_capture_file_new(&no_bounds, name_alike);
