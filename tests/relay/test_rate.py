@@ -2,15 +2,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """How much a port lets in and out in a second: ingress= and egress=."""
 
+import errno
 import os
 import select
+import subprocess
 import tempfile
 import time
 
 import kit
+import links
 from ctlproto import ManagedRelay
 from frames import enclose, frame, mac
-from peers import DatagramPeer, Server, UdpPeer, UnixServer, dial, introduce, meet
+from peers import (GroupPeer, LinkPeer, PipePeer, Server, StreamPeer, UdpPeer, UnixPeer, UnixServer,
+                   dial, introduce, meet)
 from relayproc import Relay
 from wait import eventually
 
@@ -28,17 +32,23 @@ class Flow:
         self.frame = frame(mac(target), mac(source), size=SIZE)
         self.data = enclose(*[self.frame] * FRAMES)
         self.at = self.received = 0
-        sender.sock.setblocking(False)
+        self.out = sender.stdin if isinstance(sender, PipePeer) else sender.sock
+        os.set_blocking(self.out.fileno(), False)
 
     def push(self):
         try:
-            if isinstance(self.sender, DatagramPeer):
-                self.sender.send(self.frame)
-            else:
-                self.at += self.sender.sock.send(self.data[self.at:])
+            if isinstance(self.sender, (StreamPeer, PipePeer)):
+                self.at += os.write(self.out.fileno(), self.data[self.at:])
                 self.at %= len(self.data)
+            elif isinstance(self.sender, GroupPeer):    # which would wait for its echo
+                self.out.sendto(self.frame, self.sender.address)
+            else:
+                self.sender.send(self.frame)
         except BlockingIOError:
             pass
+        except OSError as error:
+            if error.errno != errno.ENOBUFS:        # a device's queue is full
+                raise
 
     def pull(self):
         self.receiver.gather(0)
@@ -48,11 +58,11 @@ class Flow:
 
 def pour(flows, done):
     while not done():
-        ready = select.select([f.receiver for f in flows], [f.sender for f in flows], [], 0.01)
+        ready = select.select([f.receiver for f in flows], [f.out for f in flows], [], 0.01)
         for flow in flows:
             if flow.receiver in ready[0]:
                 flow.pull()
-            if flow.sender in ready[1]:
+            if flow.out in ready[1]:
                 flow.push()
 
 
@@ -68,8 +78,8 @@ def rates(*flows, during=lambda: False, begin=200 * KIB):
     return [(f.received - was) / KIB / seconds for f, was in zip(flows, before)]
 
 
-def check(rate, wanted, text):
-    assert wanted * 0.85 < rate < wanted * 1.1, f"{text}: {rate:.0f} KiB/s in place of {wanted}"
+def check(rate, wanted, text, least=0.85):
+    assert wanted * least < rate < wanted * 1.1, f"{text}: {rate:.0f} KiB/s in place of {wanted}"
 
 
 def limited_peer(kind, directory):
@@ -96,6 +106,41 @@ def test_both_directions_of_each_kind():
                 check(found[0], 2000, f"into a {kind} port")
                 check(found[1], 1000, f"out of a {kind} port")
                 assert found[2] > 5000, f"beside it: {found[2]:.0f} KiB/s"
+
+
+def other_kinds(directory):
+    """kind -> its endpoint, and a guest behind it once the relay runs; of what does not connect"""
+    here, there = (os.path.join(directory, name) for name in ("here", "there"))
+    kinds = {"unix-dgram": (f"unix-dgram:{here}:{there}", lambda relay: UnixPeer(there, here)),
+             "mcast": ("mcast:239.1.2.3:1234@lo", lambda relay: GroupPeer("239.1.2.3", 1234)),
+             "pipe": ("-", lambda relay: PipePeer(relay.process))}
+    if os.access("/dev/net/tun", os.R_OK | os.W_OK):
+        kit.quiet_kernel()
+        links.ip("tuntap", "add", "dev", "t0", "mode", "tap")
+        links.ip("link", "set", "t0", "up")
+        kinds["tap"] = ("tap:t0", lambda relay: LinkPeer("t0"))
+    return kinds
+
+
+def test_datagrams_devices_and_pipes():
+    """each way, into all of them at once and then out of them: in a group all would hear both"""
+    with tempfile.TemporaryDirectory(prefix="netrelay-") as directory:
+        kinds = other_kinds(directory)
+        endpoints = [f"{endpoint},ingress=1000,egress=500" for endpoint, _ in kinds.values()]
+        with Relay("-l", "12345", "--", *endpoints, stdin=subprocess.PIPE,
+                   stdout=subprocess.PIPE).listening(12345) as relay:
+            guests = [accept(relay) for _, accept in kinds.values()]
+            others = [dial(12345) for _ in guests]
+            introduce(*others, *guests)
+            count = len(guests)
+            into = [Flow(guest, other, count + i, i)
+                    for i, (guest, other) in enumerate(zip(guests, others), 1)]
+            out = [Flow(other, guest, i, count + i)
+                   for i, (guest, other) in enumerate(zip(guests, others), 1)]
+            # Their queues are short: who gets no CPU for a moment loses what it might have had.
+            for flows, limit, way in ((into, 1000, "into"), (out, 500, "out of")):
+                for kind, rate in zip(kinds, rates(*flows)):
+                    check(rate, limit, f"{way} {kind}", least=0.4)
 
 
 def test_what_is_too_much_is_dropped_where_it_leaves():
