@@ -34,7 +34,7 @@ class SecondHost(Connection):
     """At the other end of a cable; as a connection it is that host's qemu:///system.
 
     Its files are the first one's but for /run and what libvirt keeps, so both read the same
-    network files."""
+    network files, unless it has_settings_of_its_own()."""
 
     def __init__(self, first):
         self.first = first
@@ -49,6 +49,14 @@ class SecondHost(Connection):
                          "/root", None)
         os.makedirs(self.root + self.directory, 0o755)
         self.cable()
+
+    def has_settings_of_its_own(self):
+        """From now on; there are none yet."""
+        run([*self.inside, "mount", "-t", "tmpfs", "-o", "mode=755", "settings", "/etc/netrelay"])
+
+    @property
+    def networks_directory(self):
+        return f"{self.root}/etc/netrelay/networks"
 
     def path(self, name):
         """Of a socket of its libvirt, as it is seen from the first host."""
