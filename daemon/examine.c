@@ -31,7 +31,7 @@ static void add(GVariantBuilder *findings, const char *level, const char *kind, 
 
 /* Two definitions with one address */
 
-/* Two NICs of one guest: it cannot start. Of two guests: they may be meant to run in turn. */
+/* Two NICs of one guest never get along. Two guests may be meant to run in turn. */
 static void add_clash(GVariantBuilder *findings, const Claim *first, const Claim *second)
 {
     const char *name = second->guest->name;
@@ -40,9 +40,11 @@ static void add_clash(GVariantBuilder *findings, const Claim *first, const Claim
     g_autofree char *text = NULL;
 
     if (first->guest == second->guest) {
-        text = g_strdup_printf("guest %s is to listen on %s with two NICs, %s and %s, so it cannot "
-                               "start",
-                               name, address, one, other);
+        text = g_strdup_printf("guest %s is to listen on %s with two NICs, %s and %s, so %s", name,
+                               address, one, other,
+                               second->nic->kind == NR_NIC_UDP
+                                   ? "all that comes there reaches one of them only"
+                                   : "it cannot start");
         add(findings, "fault", "port-conflict", name, text, "give one of the two another address");
         return;
     }
