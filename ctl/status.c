@@ -29,7 +29,7 @@ static const struct {
     { "failed", NR_TONE_BAD },        { "remote", NR_TONE_QUIET },
     { "unconnected", NR_TONE_QUIET }, { "ignored", NR_TONE_QUIET },
     { "faulty", NR_TONE_BAD },        { "blocked", NR_TONE_BAD },
-    { "held", NR_TONE_PENDING },
+    { "held", NR_TONE_PENDING },      { "joined", NR_TONE_GOOD },
 };
 
 static NrTone tone_of(const char *state)
