@@ -11,7 +11,7 @@ typedef struct {
     guint64 since;            /* of the state, where there is no port */
     const NrGuest *guest;     /* or NULL */
     const NrNic *nic;
-    const char *kind, *address, *peer, *state, *reason;
+    const char *kind, *address, *peer, *state, *reason, *endpoint;
 } Row;
 
 typedef struct {
@@ -85,6 +85,8 @@ static void row_add(Status *status, const Row *row)
     put_text(&dict, "state", row->state);
     if (row->reason)
         put_text(&dict, "reason", row->reason);
+    if (row->endpoint)
+        put_text(&dict, "endpoint", row->endpoint);
     if (row->nic && row->nic->link_down)
         put_text(&dict, "link", "down");
     if (row->port && row->port->options)
@@ -289,7 +291,8 @@ static void add_port(Status *status, const NrActualNetwork *network, const NrAct
                 .kind = kind_of(text, endpoint ? endpoint->label : NULL),
                 .address = port->local,
                 .peer = port->peer,
-                .state = state_of(port) };
+                .state = state_of(port),
+                .endpoint = text };
 
     if (g_hash_table_contains(status->shown, port) || port->state == CTL_PORT_CLOSING)
         return;
@@ -313,7 +316,8 @@ static void add_endpoint(Status *status, const NrDesiredNetwork *network,
                 .relay_pid = actual ? (guint32)actual->pid : 0,
                 .kind = kind_of(wanted->text, wanted->label),
                 .address = after_colon(wanted->text),
-                .state = "waiting" };
+                .state = "waiting",
+                .endpoint = wanted->text };
 
     if (g_hash_table_contains(status->listeners, key) || (endpoint && has_port(actual, endpoint)))
         return;
