@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/view.h"
+
+#include <string.h>
+
+/* A row's state that is a fault, and the doctor's word for it. */
+static const struct {
+    const char *state, *fault;
+    gboolean needs_reason; /* without one it is in order */
+} fault_states[] = {
+    { "foreign", "foreign", FALSE }, { "refused", "refused", FALSE },
+    { "faulty", "refused", FALSE },  { "failed", "failed", FALSE },
+    { "blocked", "loop", FALSE },    { "connected", "moved", TRUE },
+};
+
+typedef struct {
+    const NrViewInput *input;
+    const NrView *before;
+    NrView *view;
+    GHashTable *unknown; /* networks with a connection that nobody is known to be behind yet */
+} Build;
+
+static void fact_free(gpointer data)
+{
+    NrFact *fact = data;
+
+    g_free(fact->version);
+    g_variant_unref(fact->details);
+    g_free(fact);
+}
+
+/* Reading rows */
+
+static const char *text_of(GVariant *row, const char *key)
+{
+    const char *text = "";
+
+    g_variant_lookup(row, key, "&s", &text);
+    return text;
+}
+
+static guint32 number_of(GVariant *row, const char *key)
+{
+    guint32 number = 0;
+
+    g_variant_lookup(row, key, "u", &number);
+    return number;
+}
+
+static gboolean is(GVariant *row, const char *key, const char *text)
+{
+    return g_str_equal(text_of(row, key), text);
+}
+
+/* Details */
+
+static void put_text(GVariantDict *details, const char *key, const char *text)
+{
+    if (text && *text)
+        g_variant_dict_insert_value(details, key,
+                                    g_variant_new_take_string(g_utf8_make_valid(text, -1)));
+}
+
+static void copy_row(GVariantDict *details, GVariant *row)
+{
+    static const char *const texts[] = {
+        "network", "guest", "uuid", "nic", "mac", "address", "peer"
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
+        put_text(details, texts[i], text_of(row, texts[i]));
+    if (number_of(row, "port"))
+        g_variant_dict_insert(details, "port", "u", number_of(row, "port"));
+}
+
+/* "guest vm1, NIC net0", or "network lab". */
+static char *whose(GVariant *row)
+{
+    if (*text_of(row, "guest"))
+        return g_strdup_printf("guest %s, NIC %s", text_of(row, "guest"), text_of(row, "nic"));
+    return g_strdup_printf("network %s", text_of(row, "network"));
+}
+
+/* Takes the key; ends the details. The first fact of a key counts. */
+static void add(Build *build, NrFactKind kind, char *key, NrFactState state, const char *version,
+                GVariantDict *details)
+{
+    const NrFact *last = build->before ? g_hash_table_lookup(build->before->facts, key) : NULL;
+    NrFact *fact;
+
+    if (g_hash_table_contains(build->view->facts, key)) {
+        g_variant_dict_clear(details);
+        g_free(key);
+        return;
+    }
+    fact = g_new(NrFact, 1);
+    *fact = (NrFact){
+        .kind = kind,
+        .state = state,
+        .version = g_strdup(version ? version : ""),
+        .details = g_variant_ref_sink(g_variant_dict_end(details)),
+        .since_ms = last && last->state == state ? last->since_ms : build->input->now_ms,
+    };
+    g_hash_table_insert(build->view->facts, key, fact);
+}
+
+/* Faults */
+
+static void add_fault(Build *build, const char *fault, const char *about, NrFactState state,
+                      GVariant *row, const char *text)
+{
+    GVariantDict details;
+
+    g_variant_dict_init(&details, NULL);
+    if (row)
+        copy_row(&details, row);
+    put_text(&details, "fault", fault);
+    put_text(&details, "text", text);
+    add(build, NR_FACT_FAULT, g_strdup_printf("fault\n%s\n%s", fault, about), state, text,
+        &details);
+}
+
+/* What tells a row's fault from others of its kind. New string. */
+static char *place_of(GVariant *row)
+{
+    if (*text_of(row, "uuid"))
+        return g_strdup_printf("%s/%s", text_of(row, "uuid"), text_of(row, "mac"));
+    return g_strdup_printf("%s\n%s\n%s\n%u", text_of(row, "network"), text_of(row, "kind"),
+                           text_of(row, "endpoint"), number_of(row, "port"));
+}
+
+/* New string. */
+static char *fault_text(const char *fault, GVariant *row)
+{
+    const char *reason = text_of(row, "reason"), *address = text_of(row, "address");
+    g_autofree char *who = whose(row);
+
+    if (g_str_equal(fault, "tunnel"))
+        return g_strdup_printf("%s: its tunnel to %s leads nowhere: %s", who, address, reason);
+    if (g_str_equal(fault, "unreachable"))
+        return g_strdup_printf("%s: it listens on %s, and cannot be reached: %s", who, address,
+                               reason);
+    if (*reason)
+        return g_strdup_printf("%s: %s", who, reason);
+    return g_strdup_printf("%s: port %u closes a loop, so no frame passes it", who,
+                           number_of(row, "port"));
+}
+
+static void add_row_fault(Build *build, const char *fault, GVariant *row)
+{
+    g_autofree char *place = place_of(row);
+    g_autofree char *text = fault_text(fault, row);
+
+    add_fault(build, fault, place, NR_STATE_UP, row, text);
+}
+
+/* One that has not connected yet may be about to. */
+static void look_for_deaf(Build *build, GVariant *row)
+{
+    g_autofree char *place = place_of(row);
+    g_autofree char *key = g_strdup_printf("fault\ndeaf\n%s", place);
+    g_autofree char *who = whose(row);
+    g_autofree char *text = NULL;
+    const NrFact *last = build->before ? g_hash_table_lookup(build->before->facts, key) : NULL;
+    gboolean told =
+        !build->before || (last && (last->state == NR_STATE_UP ||
+                                    build->input->now_ms - last->since_ms >= NR_VIEW_DEAF_MS));
+
+    if (!is(row, "guest_state", "running") || !is(row, "kind", "client") ||
+        g_hash_table_contains(build->unknown, text_of(row, "network")))
+        return;
+    text =
+        g_strdup_printf("%s: it is deaf: it has no connection to %s, and QEMU does not try again",
+                        who, text_of(row, "address"));
+    add_fault(build, "deaf", place, told ? NR_STATE_UP : NR_STATE_PENDING, row, text);
+}
+
+static void look_at_dialling(Build *build, GVariant *row)
+{
+    if (!*text_of(row, "reason")) /* it has only just begun */
+        return;
+    if (!*text_of(row, "guest"))
+        add_row_fault(build, "tunnel", row);
+    else if (is(row, "guest_state", "running"))
+        add_row_fault(build, "unreachable", row);
+}
+
+static void look_for_fault(Build *build, GVariant *row)
+{
+    if (is(row, "state", "waiting"))
+        look_for_deaf(build, row);
+    if (is(row, "state", "dialling"))
+        look_at_dialling(build, row);
+    for (guint i = 0; i < G_N_ELEMENTS(fault_states); i++)
+        if (is(row, "state", fault_states[i].state) &&
+            (*text_of(row, "reason") || !fault_states[i].needs_reason))
+            add_row_fault(build, fault_states[i].fault, row);
+}
+
+static void add_findings(Build *build)
+{
+    gsize count = build->input->findings ? g_variant_n_children(build->input->findings) : 0;
+    g_autofree const char **files =
+        build->input->faults ? g_variant_get_strv(build->input->faults, NULL) : NULL;
+
+    for (gsize i = 0; i < count; i++) {
+        g_autoptr(GVariant) finding = g_variant_get_child_value(build->input->findings, i);
+
+        add_fault(build, text_of(finding, "kind"), text_of(finding, "about"), NR_STATE_UP, NULL,
+                  text_of(finding, "text"));
+    }
+    for (guint i = 0; files && files[i]; i++)
+        add_fault(build, "file", files[i], NR_STATE_UP, NULL, files[i]);
+}
+
+/* Guests and connections */
+
+static NrFactState guest_state(GVariant *row)
+{
+    if (is(row, "guest_state", "running"))
+        return NR_STATE_RUNNING;
+    return is(row, "guest_state", "announced") ? NR_STATE_ANNOUNCED : NR_STATE_DEFINED;
+}
+
+static void add_guest(Build *build, GVariant *row)
+{
+    g_autofree char *text = g_strdup_printf("guest %s", text_of(row, "guest"));
+    GVariantDict details;
+
+    if (!*text_of(row, "uuid"))
+        return;
+    g_variant_dict_init(&details, NULL);
+    put_text(&details, "guest", text_of(row, "guest"));
+    put_text(&details, "uuid", text_of(row, "uuid"));
+    put_text(&details, "text", text);
+    add(build, NR_FACT_GUEST, g_strdup_printf("guest\n%s", text_of(row, "uuid")), guest_state(row),
+        NULL, &details);
+}
+
+static NrFactKind kind_of(GVariant *row)
+{
+    if (is(row, "kind", "tap"))
+        return NR_FACT_BRIDGE;
+    if (is(row, "kind", "peer"))
+        return NR_FACT_TUNNEL;
+    return NR_FACT_NIC;
+}
+
+static char *connection_text(GVariant *row, NrFactKind kind)
+{
+    const char *network = text_of(row, "network"), *peer = text_of(row, "peer");
+
+    if (kind == NR_FACT_BRIDGE)
+        return g_strdup_printf("network %s: bridge %s, TAP %s", network, peer,
+                               text_of(row, "address"));
+    if (kind == NR_FACT_TUNNEL)
+        return g_strdup_printf("network %s: tunnel to %s", network, text_of(row, "address"));
+    if (*text_of(row, "guest"))
+        return g_strdup_printf("guest %s, NIC %s: network %s, port %u", text_of(row, "guest"),
+                               text_of(row, "nic"), network, number_of(row, "port"));
+    return g_strdup_printf("network %s: %s, port %u", network, *peer ? peer : "somebody",
+                           number_of(row, "port"));
+}
+
+/* New string. */
+static char *connection_key(GVariant *row, NrFactKind kind, const char *place)
+{
+    if (*text_of(row, "uuid"))
+        return g_strdup_printf("nic\n%s/%s", text_of(row, "uuid"), text_of(row, "mac"));
+    if (kind == NR_FACT_NIC || !*text_of(row, "endpoint"))
+        return g_strdup_printf("port\n%s", place);
+    return g_strdup_printf("endpoint\n%s\n%s", text_of(row, "network"), text_of(row, "endpoint"));
+}
+
+/* A guest may be forgotten before its connection has ended: whose it was is still known. */
+static const NrFact *known_before(const Build *build, const char *place, const char **ret_key)
+{
+    if (!build->before)
+        return NULL;
+    *ret_key = g_hash_table_lookup(build->before->places, place);
+    return *ret_key ? g_hash_table_lookup(build->before->facts, *ret_key) : NULL;
+}
+
+/* A port is there; what it closes a loop for is a fault by itself. */
+static void add_connection(Build *build, GVariant *row)
+{
+    NrFactKind kind = kind_of(row);
+    g_autofree char *place =
+        g_strdup_printf("%s %u", text_of(row, "network"), number_of(row, "port"));
+    g_autofree char *text = connection_text(row, kind);
+    g_autofree char *key = connection_key(row, kind, place);
+    const char *old_key = NULL;
+    const NrFact *old = known_before(build, place, &old_key);
+    GVariantDict details;
+
+    if (!number_of(row, "port") || !(is(row, "state", "connected") || is(row, "state", "blocked")))
+        return;
+    if (old && !*text_of(row, "uuid")) {
+        g_free(key);
+        key = g_strdup(old_key);
+        g_variant_dict_init(&details, old->details);
+    } else {
+        g_variant_dict_init(&details, NULL);
+        copy_row(&details, row);
+        put_text(&details, "text", text);
+    }
+    add(build, kind, g_strdup(key), NR_STATE_UP, place, &details);
+    if (kind == NR_FACT_NIC)
+        g_hash_table_replace(build->view->places, g_steal_pointer(&place), g_steal_pointer(&key));
+}
+
+/* It may be the guest's that seems to be deaf. */
+static void look_for_unknown(Build *build, GVariant *row)
+{
+    if (is(row, "guest", "") && is(row, "kind", "client") && number_of(row, "port") != 0)
+        g_hash_table_add(build->unknown, g_strdup(text_of(row, "network")));
+}
+
+static void add_rows(Build *build)
+{
+    gsize count = build->input->rows ? g_variant_n_children(build->input->rows) : 0;
+
+    for (gsize i = 0; i < count; i++) {
+        g_autoptr(GVariant) row = g_variant_get_child_value(build->input->rows, i);
+
+        look_for_unknown(build, row);
+    }
+
+    for (gsize i = 0; i < count; i++) {
+        g_autoptr(GVariant) row = g_variant_get_child_value(build->input->rows, i);
+
+        add_guest(build, row);
+        add_connection(build, row);
+        look_for_fault(build, row);
+    }
+}
+
+/* Networks and relays */
+
+static void add_network(Build *build, const char *name, NrFactState state, const char *version)
+{
+    g_autofree char *text = *version ? g_strdup_printf("network %s: %s", name, version)
+                                     : g_strdup_printf("network %s", name);
+    GVariantDict details;
+
+    g_variant_dict_init(&details, NULL);
+    put_text(&details, "network", name);
+    put_text(&details, "text", text);
+    add(build, NR_FACT_NETWORK, g_strdup_printf("network\n%s", name), state, version, &details);
+}
+
+/* What it leads to, and for whom. New string. */
+static char *definition_of(const NrDesiredNetwork *network)
+{
+    GString *text = g_string_new(NULL);
+
+    for (guint i = 0; i < network->endpoints->len; i++) {
+        const NrDesiredEndpoint *endpoint = network->endpoints->pdata[i];
+
+        g_string_append_printf(text, "%s%s%s%s", i ? ", " : "", endpoint->text,
+                               endpoint->admit ? " for " : "",
+                               endpoint->admit ? endpoint->admit : "");
+    }
+    return g_string_free(text, FALSE);
+}
+
+static void add_networks(Build *build)
+{
+    const NrDesired *desired = build->input->desired;
+    const GPtrArray *files = build->input->networks;
+
+    for (guint i = 0; desired && i < desired->networks->len; i++) {
+        const NrDesiredNetwork *network = desired->networks->pdata[i];
+        g_autofree char *definition = definition_of(network);
+
+        add_network(build, network->name, NR_STATE_UP, definition);
+    }
+    for (guint i = 0; files && i < files->len; i++) {
+        const NrNetwork *network = files->pdata[i];
+
+        if (network->stopped)
+            add_network(build, network->name, NR_STATE_DOWN, "");
+    }
+}
+
+static void add_relay(Build *build, const NrActualNetwork *network)
+{
+    g_autofree char *pid = g_strdup_printf("%d", (int)network->pid);
+    g_autofree char *text = g_strdup_printf("network %s: relay with pid %s", network->name, pid);
+    GVariantDict details;
+
+    g_variant_dict_init(&details, NULL);
+    put_text(&details, "network", network->name);
+    put_text(&details, "text", text);
+    g_variant_dict_insert(&details, "relay_pid", "u", (guint32)network->pid);
+    add(build, NR_FACT_RELAY, g_strdup_printf("relay\n%s", network->name), NR_STATE_UP, pid,
+        &details);
+}
+
+static void add_libvirt(Build *build)
+{
+    const char *state = build->input->libvirt ? build->input->libvirt : "";
+    gboolean up = g_str_equal(state, "connected");
+    g_autofree char *text = g_strdup_printf("libvirt%s%s", up ? "" : ": ", up ? "" : state);
+    GVariantDict details;
+
+    g_variant_dict_init(&details, NULL);
+    put_text(&details, "text", text);
+    add(build, NR_FACT_LIBVIRT, g_strdup("libvirt"), up ? NR_STATE_UP : NR_STATE_DOWN, NULL,
+        &details);
+}
+
+/* Views */
+
+NrView *nr_view_new(const NrViewInput *input, const NrView *before)
+{
+    NrView *view = g_new0(NrView, 1);
+    g_autoptr(GHashTable) unknown = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    Build build = { .input = input, .before = before, .view = view, .unknown = unknown };
+
+    view->facts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, fact_free);
+    view->places = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    view->listed = input->listed;
+    add_libvirt(&build);
+    add_networks(&build);
+    for (guint i = 0; input->actual && i < input->actual->networks->len; i++)
+        add_relay(&build, input->actual->networks->pdata[i]);
+    add_rows(&build);
+    add_findings(&build);
+    return view;
+}
+
+void nr_view_free(NrView *view)
+{
+    if (!view)
+        return;
+    g_hash_table_unref(view->facts);
+    g_hash_table_unref(view->places);
+    g_free(view);
+}
+
+void nr_view_forget_relay(NrView *view, const char *network)
+{
+    g_autofree char *key = g_strdup_printf("relay\n%s", network);
+
+    g_hash_table_remove(view->facts, key);
+}
