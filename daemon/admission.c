@@ -399,6 +399,11 @@ static void close_stranger(NrAdmission *admission, const Unknown *unknown)
            unknown->network, strchr(unknown->endpoint, ':') + 1, (unsigned)unknown->uid,
            user ? user->pw_name : "no name",
            admission->world->policy->system ? " and " QEMU_USER : " and yourself");
+    nr_news_tell(admission->world->news, "stranger", unknown->network, NULL,
+                 "network %s: a connection to %s from a process of user %u (%s), which is no "
+                 "guest's, is closed",
+                 unknown->network, strchr(unknown->endpoint, ':') + 1, (unsigned)unknown->uid,
+                 user ? user->pw_name : "no name");
     nr_relays_close_port(admission->world->relays, unknown->network, unknown->port);
 }
 

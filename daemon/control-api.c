@@ -10,6 +10,7 @@
 #include "common/paths.h"
 #include "common/scope.h"
 #include "daemon/callers.h"
+#include "daemon/control-events.h"
 #include "daemon/control-networks.h"
 #include "daemon/manager-dbus.h" /* generated */
 #include "daemon/examine.h"
@@ -19,6 +20,7 @@
 #include "daemon/status.h"
 
 #define OBJECT_PATH     "/org/netrelay/Manager1"
+#define INTERFACE       "org.netrelay.Manager1"
 #define CONNECTIONS_MAX 64
 #define REFRESH_MS      1000
 
@@ -27,6 +29,8 @@ struct NrControlApi {
     GDBusServer *server;
     NrDbusManager1 *manager;
     GPtrArray *connections; /* GDBusConnection */
+    NrControlEventsParts events_parts;
+    NrControlEvents *events;
     int dir_fd;
     gint *group; /* a gid_t: whose members may ask, or NR_NO_GROUP; GDBus's threads read it */
 };
@@ -79,17 +83,22 @@ static GVariant *summary_variant(const NrControlApi *api, const NrDesired *desir
     return g_variant_builder_end(&dict);
 }
 
+static GVariant *rows_variant(const NrControlApi *api, const NrDesired *desired,
+                              const NrActual *actual)
+{
+    return desired ? nr_status_rows(desired, actual, nr_reconcile_attempts(api->parts->reconcile),
+                                    api->parts->world->policy->hooked)
+                   : g_variant_new("aa{sv}", NULL);
+}
+
 static void answer_status(Pending *pending)
 {
     NrControlApi *api = pending->api;
     const NrDesired *desired = nr_reconcile_desired(api->parts->reconcile);
     g_autoptr(NrActual) actual = nr_relays_snapshot(api->parts->world->relays);
-    GVariant *rows;
 
-    rows = desired ? nr_status_rows(desired, actual, nr_reconcile_attempts(api->parts->reconcile),
-                                    api->parts->world->policy->hooked)
-                   : g_variant_new("aa{sv}", NULL);
-    nr_dbus_manager1_complete_status(api->manager, g_steal_pointer(&pending->invocation), rows,
+    nr_dbus_manager1_complete_status(api->manager, g_steal_pointer(&pending->invocation),
+                                     rows_variant(api, desired, actual),
                                      summary_variant(api, desired));
 }
 
@@ -215,10 +224,9 @@ static gboolean on_stop_network(NrDbusManager1 *manager, GDBusMethodInvocation *
     return TRUE;
 }
 
-static gboolean on_examine(NrDbusManager1 *manager, GDBusMethodInvocation *invocation,
-                           gpointer data)
+static GVariant *findings_variant(const NrControlApi *api)
 {
-    const NrWorld *world = ((NrControlApi *)data)->parts->world;
+    const NrWorld *world = api->parts->world;
     g_autoptr(GPtrArray) guests = nr_inventory_snapshot(world->inventory);
     g_autoptr(GPtrArray) unannounced = nr_inventory_unannounced(world->inventory);
     NrExamined examined = { .guests = guests,
@@ -227,7 +235,13 @@ static gboolean on_examine(NrDbusManager1 *manager, GDBusMethodInvocation *invoc
                             .hook = world->policy->hooked ? nr_hook_path() : NULL,
                             .system = world->policy->system };
 
-    nr_dbus_manager1_complete_examine(manager, invocation, nr_examine(&examined));
+    return nr_examine(&examined);
+}
+
+static gboolean on_examine(NrDbusManager1 *manager, GDBusMethodInvocation *invocation,
+                           gpointer data)
+{
+    nr_dbus_manager1_complete_examine(manager, invocation, findings_variant(data));
     return TRUE;
 }
 
@@ -275,6 +289,61 @@ static gboolean on_revive(NrDbusManager1 *manager, GDBusMethodInvocation *invoca
     return TRUE;
 }
 
+/* Events */
+
+static NrView *look(const NrView *before, gpointer data)
+{
+    const NrControlApi *api = data;
+    const NrDesired *desired = nr_reconcile_desired(api->parts->reconcile);
+    g_autoptr(NrActual) actual = nr_relays_snapshot(api->parts->world->relays);
+    g_autoptr(GVariant) rows = NULL;
+    g_autoptr(GVariant) findings = NULL;
+    g_autoptr(GVariant) faults = NULL;
+    NrViewInput input = { .libvirt = *api->parts->libvirt,
+                          .actual = actual,
+                          .desired = desired,
+                          .networks = api->parts->world->networks->networks,
+                          .listed = nr_reconcile_knows_guests(api->parts->reconcile),
+                          .now_ms = g_get_monotonic_time() / 1000 };
+
+    if (!desired)
+        return NULL;
+    input.rows = rows = g_variant_ref_sink(rows_variant(api, desired, actual));
+    input.findings = findings = g_variant_ref_sink(findings_variant(api));
+    input.faults = faults = g_variant_ref_sink(faults_variant(api));
+    return nr_view_new(&input, before);
+}
+
+/* To this one connection: what is generated sends signals to all of them. */
+static void send_events(GDBusConnection *connection, GVariant *events, guint64 missed,
+                        gpointer data)
+{
+    g_dbus_connection_emit_signal(connection, NULL, OBJECT_PATH, INTERFACE, "Events",
+                                  g_variant_new("(@aa{sv}t)", events, missed), NULL);
+}
+
+static gboolean on_listen(NrDbusManager1 *manager, GDBusMethodInvocation *invocation, gpointer data)
+{
+    NrControlApi *api = data;
+    GDBusConnection *connection = g_dbus_method_invocation_get_connection(invocation);
+
+    nr_dbus_manager1_complete_listen(manager, invocation);
+    nr_control_events_ask(api->events, connection);
+    return TRUE;
+}
+
+void nr_control_api_passed(NrControlApi *api)
+{
+    if (api)
+        nr_control_events_look(api->events);
+}
+
+void nr_control_api_relay_died(NrControlApi *api, const char *network, const char *text)
+{
+    if (api)
+        nr_control_events_relay_died(api->events, network, text);
+}
+
 /* Connections */
 
 static gboolean on_allow_mechanism(GDBusAuthObserver *observer, const char *mechanism,
@@ -306,6 +375,7 @@ static void on_closed(GDBusConnection *connection, gboolean by_peer, GError *err
 {
     NrControlApi *api = data;
 
+    nr_control_events_forget(api->events, connection);
     /* The export holds a reference too, and with it the descriptor. */
     g_dbus_interface_skeleton_unexport_from_connection(G_DBUS_INTERFACE_SKELETON(api->manager),
                                                        connection);
@@ -342,6 +412,8 @@ NrControlApi *nr_control_api_new(int dir_fd, const NrControlParts *parts, GError
     *api->group = (gint)NR_NO_GROUP;
     api->connections = g_ptr_array_new_with_free_func(g_object_unref);
     api->manager = nr_dbus_manager1_skeleton_new();
+    api->events_parts = (NrControlEventsParts){ .look = look, .send = send_events, .data = api };
+    api->events = nr_control_events_new(parts->world->news, &api->events_parts);
     (void)unlinkat(dir_fd, PATHS_CONTROL_SOCKET, 0);
     g_signal_connect(observer, "allow-mechanism", G_CALLBACK(on_allow_mechanism), NULL);
     g_signal_connect_data(observer, "authorize-authenticated-peer", G_CALLBACK(on_authorize),
@@ -360,6 +432,7 @@ NrControlApi *nr_control_api_new(int dir_fd, const NrControlParts *parts, GError
     g_signal_connect(api->manager, "handle-open-relay", G_CALLBACK(on_open_relay), api);
     g_signal_connect(api->manager, "handle-revive", G_CALLBACK(on_revive), api);
     g_signal_connect(api->manager, "handle-start-network", G_CALLBACK(on_start_network), api);
+    g_signal_connect(api->manager, "handle-listen", G_CALLBACK(on_listen), api);
     g_signal_connect(api->manager, "handle-stop-network", G_CALLBACK(on_stop_network), api);
     g_signal_connect(api->server, "new-connection", G_CALLBACK(on_connection), api);
     g_dbus_server_start(api->server);
@@ -392,6 +465,7 @@ void nr_control_api_free(NrControlApi *api)
         g_signal_handlers_disconnect_by_data(api->connections->pdata[i], api);
     if (api->connections->len > 0)
         g_dbus_interface_skeleton_unexport(G_DBUS_INTERFACE_SKELETON(api->manager));
+    nr_control_events_free(api->events);
     g_object_unref(api->manager);
     g_ptr_array_unref(api->connections);
     g_atomic_rc_box_release(api->group);

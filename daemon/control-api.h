@@ -25,5 +25,8 @@ NrControlApi *nr_control_api_new(int dir_fd, const NrControlParts *parts, GError
 /* The group whose members may ask as well; NR_NO_GROUP: none. Counts for who is connected, too. */
 void nr_control_api_admit(NrControlApi *api, gid_t group);
 void nr_control_api_free(NrControlApi *api);
+/* For those who listen to events; api: NULL where nobody can. */
+void nr_control_api_passed(NrControlApi *api);
+void nr_control_api_relay_died(NrControlApi *api, const char *network, const char *text);
 
 #endif

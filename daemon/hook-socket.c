@@ -33,6 +33,7 @@ struct NrHookSocket {
     NrInventory *inventory;
     NrReconcile *reconcile;
     NrGuestSource *source;
+    NrNews *news;
     GPtrArray *clients; /* Client */
 };
 
@@ -89,7 +90,11 @@ static void answer(Client *client, enum hook_answer code, const char *text)
 
 static void refuse(Client *client, const char *text)
 {
+    const NrGuest *guest = nr_inventory_find(client->hooks->inventory, client->uuid);
+
     nr_log(NR_LOG_WARNING, "refused: %s", text);
+    nr_news_tell(client->hooks->news, "guest-refused", NULL, guest ? guest->name : NULL, "%s",
+                 text);
     answer(client, HOOK_REFUSED, text);
     nr_inventory_release(client->hooks->inventory, client->uuid);
     client_end(client);
@@ -343,7 +348,7 @@ static void start_accepting(NrHookSocket *hooks)
 }
 
 NrHookSocket *nr_hook_socket_new(int sock, NrInventory *inventory, NrReconcile *reconcile,
-                                 NrGuestSource *source)
+                                 NrGuestSource *source, NrNews *news)
 {
     NrHookSocket *hooks = g_new0(NrHookSocket, 1);
 
@@ -351,6 +356,7 @@ NrHookSocket *nr_hook_socket_new(int sock, NrInventory *inventory, NrReconcile *
     hooks->inventory = inventory;
     hooks->reconcile = reconcile;
     hooks->source = source;
+    hooks->news = news;
     hooks->clients = g_ptr_array_new();
     if (listen(sock, SOMAXCONN) < 0)
         nr_log(NR_LOG_ERROR, "cannot listen for hooks: %s", g_strerror(errno));

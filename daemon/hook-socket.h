@@ -14,7 +14,7 @@ typedef struct NrHookSocket NrHookSocket;
 
 /* Takes the bound socket, and listens on it. */
 NrHookSocket *nr_hook_socket_new(int sock, NrInventory *inventory, NrReconcile *reconcile,
-                                 NrGuestSource *source);
+                                 NrGuestSource *source, NrNews *news);
 void nr_hook_socket_free(NrHookSocket *hooks);
 
 #endif

@@ -92,6 +92,7 @@ static void on_relay_died(const char *network, gint64 age_ms, const char *text, 
     Manager *manager = data;
 
     nr_reconcile_relay_died(manager->reconcile, network, age_ms, text);
+    nr_control_api_relay_died(manager->control, network, text);
 }
 
 static void on_resolved(gpointer data)
@@ -106,6 +107,7 @@ static void on_passed(gpointer data)
     Manager *manager = data;
 
     nr_admission_look(manager->admission, FALSE);
+    nr_control_api_passed(manager->control);
     if (manager->retire && nr_relays_count(manager->world.relays) == 0) {
         nr_log(NR_LOG_INFO, "the last guest has gone; ending");
         remove_runtime_dir(manager);
@@ -135,6 +137,7 @@ static void on_libvirt_state(const char *text, gpointer data)
 
     g_free(manager->libvirt_state);
     manager->libvirt_state = g_utf8_make_valid(text, -1);
+    nr_reconcile_request(manager->reconcile);
 }
 
 static gboolean on_links(gint fd, GIOCondition condition, gpointer data)
@@ -202,6 +205,8 @@ static void reload(gpointer data)
     }
     admit_callers(manager);
     load_networks(manager);
+    nr_news_tell(manager->world.news, "reloaded", NULL, NULL,
+                 "settings and network files are read anew");
     nr_guest_source_resync(manager->source);
     nr_reconcile_request(manager->reconcile);
 }
@@ -212,6 +217,7 @@ static gboolean on_files_settled(gpointer data)
 
     manager->reload_timer = 0;
     load_networks(manager);
+    nr_news_tell(manager->world.news, "reloaded", NULL, NULL, "network files are read anew");
     nr_reconcile_request(manager->reconcile);
     return G_SOURCE_REMOVE;
 }
@@ -314,8 +320,8 @@ static gboolean open_hooks(Manager *manager, GError **error)
                     HOOK_SOCKET_NAME, g_strerror(-sock));
         return FALSE;
     }
-    manager->hooks =
-        nr_hook_socket_new(sock, manager->world.inventory, manager->reconcile, manager->source);
+    manager->hooks = nr_hook_socket_new(sock, manager->world.inventory, manager->reconcile,
+                                        manager->source, manager->world.news);
     return TRUE;
 }
 
@@ -364,6 +370,7 @@ static void on_adopted(gpointer data)
 
 static gboolean start(Manager *manager, GError **error)
 {
+    manager->world.news = nr_news_new();
     manager->world.inventory = nr_inventory_new(on_inventory_changed, manager);
     manager->world.resolver = nr_resolver_new(on_resolved, manager);
     manager->reconcile = nr_reconcile_new(&manager->world, on_passed, manager);
@@ -467,6 +474,7 @@ static void end(Manager *manager)
     nr_reconcile_free(manager->reconcile);
     nr_resolver_free(manager->world.resolver);
     nr_inventory_free(manager->world.inventory);
+    nr_news_free(manager->world.news);
     nr_networks_free(manager->world.networks);
     nr_stopped_free(manager->stopped);
     g_free(manager->world.settings_fault);

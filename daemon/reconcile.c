@@ -452,6 +452,11 @@ void nr_reconcile_guests_known(NrReconcile *reconcile)
     nr_reconcile_request(reconcile);
 }
 
+gboolean nr_reconcile_knows_guests(const NrReconcile *reconcile)
+{
+    return reconcile->guests_known;
+}
+
 const NrDesired *nr_reconcile_desired(const NrReconcile *reconcile)
 {
     return reconcile->desired;

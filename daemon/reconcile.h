@@ -10,6 +10,7 @@
 #include "daemon/attempts.h"
 #include "daemon/inventory.h"
 #include "daemon/networks.h"
+#include "daemon/news.h"
 #include "daemon/relays.h"
 #include "daemon/resolver.h"
 
@@ -20,6 +21,7 @@ typedef struct {
     NrResolver *resolver;
     NrPolicy *policy;
     NrNetworks *networks;
+    NrNews *news;
     gboolean retiring;    /* nothing new is made, see retire.h */
     char *settings_fault; /* what is wrong with the settings file since the last reload, or NULL */
 } NrWorld;
@@ -35,6 +37,7 @@ void nr_reconcile_start(NrReconcile *reconcile);
 /* libvirt's list has come: from here on, what no guest needs is taken away. Before, nothing is: a
  * manager that has just started knows none of the guests whose connections its relays hold. */
 void nr_reconcile_guests_known(NrReconcile *reconcile);
+gboolean nr_reconcile_knows_guests(const NrReconcile *reconcile);
 void nr_reconcile_request(NrReconcile *reconcile);
 /* What failed before for this guest is tried in the next pass, without waiting for its back-off. */
 void nr_reconcile_retry_guest(NrReconcile *reconcile, const char *uuid);
