@@ -40,6 +40,7 @@ struct NrGuestSource {
     GMutex lock;
     GCond wake;
     GHashTable *uuids;
+    GQueue jobs; /* NrGuestSourceJob */
     gboolean all, lost, quit, ended;
     /* the worker's */
     virConnectPtr connection;
@@ -58,6 +59,7 @@ static void source_unref(NrGuestSource *source)
     g_mutex_clear(&source->lock);
     g_cond_clear(&source->wake);
     g_hash_table_unref(source->uuids);
+    g_queue_clear_full(&source->jobs, g_free);
     g_hash_table_unref(source->faults);
     g_free(source->uri);
     g_free(source);
@@ -77,6 +79,7 @@ typedef struct {
     char *uuid;        /* of one */
     NrGuest *running, *defined;
     char *state;
+    NrGuestSourceJob *job; /* done */
 } Answer;
 
 static void answer_free(gpointer p)
@@ -89,6 +92,7 @@ static void answer_free(gpointer p)
     g_clear_pointer(&answer->defined, nr_guest_unref);
     g_free(answer->uuid);
     g_free(answer->state);
+    g_free(answer->job);
     source_unref(answer->source);
     g_free(answer);
 }
@@ -100,7 +104,9 @@ static gboolean on_answer(gpointer data)
 
     if (!events)
         return G_SOURCE_REMOVE;
-    if (answer->state)
+    if (answer->job)
+        answer->job->done(answer->job->data);
+    else if (answer->state)
         events->state(answer->state, answer->source->data);
     else if (answer->guests)
         events->all(answer->guests, answer->unread, answer->source->data);
@@ -129,6 +135,14 @@ void nr_guest_source_ask(NrGuestSource *source, const char *uuid)
     g_mutex_unlock(&source->lock);
 }
 
+void nr_guest_source_do(NrGuestSource *source, NrGuestSourceJob job)
+{
+    g_mutex_lock(&source->lock);
+    g_queue_push_tail(&source->jobs, g_memdup2(&job, sizeof(job)));
+    g_cond_signal(&source->wake);
+    g_mutex_unlock(&source->lock);
+}
+
 static void mark(NrGuestSource *source, gboolean *flag)
 {
     g_mutex_lock(&source->lock);
@@ -142,29 +156,50 @@ void nr_guest_source_resync(NrGuestSource *source)
     mark(source, &source->all);
 }
 
-/* Waits for something to do until the deadline. The UUIDs are the caller's. */
-static GPtrArray *mailbox_take(NrGuestSource *source, gint64 until_ms, gboolean *ret_all,
-                               gboolean *ret_lost, gboolean *ret_quit)
+/* What was in it. */
+typedef struct {
+    GPtrArray *uuids;
+    GQueue jobs;
+    gboolean all, lost, quit;
+} Mail;
+
+static void mail_clear(Mail *mail)
 {
-    GPtrArray *uuids = g_ptr_array_new_with_free_func(g_free);
+    g_ptr_array_unref(mail->uuids);
+    g_queue_clear_full(&mail->jobs, g_free);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Mail, mail_clear)
+
+static gboolean mailbox_is_empty(NrGuestSource *source)
+{
+    return !source->all && !source->lost && !source->quit && g_queue_is_empty(&source->jobs) &&
+           g_hash_table_size(source->uuids) == 0;
+}
+
+/* Waits for something to do until the deadline. */
+static Mail mailbox_take(NrGuestSource *source, gint64 until_ms)
+{
+    Mail mail = { .uuids = g_ptr_array_new_with_free_func(g_free) };
     GHashTableIter iter;
     gpointer uuid;
 
     g_mutex_lock(&source->lock);
-    while (!source->all && !source->lost && !source->quit && g_hash_table_size(source->uuids) == 0)
+    while (mailbox_is_empty(source))
         if (!g_cond_wait_until(&source->wake, &source->lock, until_ms * 1000))
             break;
     g_hash_table_iter_init(&iter, source->uuids);
     while (g_hash_table_iter_next(&iter, &uuid, NULL)) {
-        g_ptr_array_add(uuids, uuid);
+        g_ptr_array_add(mail.uuids, uuid);
         g_hash_table_iter_steal(&iter);
     }
-    *ret_all = source->all;
-    *ret_lost = source->lost;
-    *ret_quit = source->quit;
+    mail.jobs = source->jobs;
+    g_queue_init(&source->jobs);
+    mail.all = source->all;
+    mail.lost = source->lost;
+    mail.quit = source->quit;
     source->all = source->lost = FALSE;
     g_mutex_unlock(&source->lock);
-    return uuids;
+    return mail;
 }
 
 /* Events: main thread */
@@ -315,6 +350,19 @@ static void look_at_all(NrGuestSource *source)
                                       .unread = g_steal_pointer(&unread) });
 }
 
+/* Each is followed by a look at its guest, so that what it changed is known when it is done. */
+static void do_jobs(NrGuestSource *source, Mail *mail)
+{
+    NrGuestSourceJob *job;
+
+    while ((job = g_queue_pop_head(&mail->jobs))) {
+        job->work(source->connection, job->data);
+        if (source->connection)
+            look_at_one(source, job->uuid);
+        answer_send(source, (Answer){ .job = job });
+    }
+}
+
 /* The connection */
 
 static void subscribe_one(NrGuestSource *source, int event,
@@ -375,8 +423,6 @@ static void connection_close(NrGuestSource *source)
 /* Whether to go on. */
 static gboolean try_connect(NrGuestSource *source)
 {
-    gboolean all, lost, quit;
-
     if (connection_open(source)) {
         source->backoff_ms = BACKOFF_FIRST_MS;
         look_at_all(source);
@@ -384,9 +430,11 @@ static gboolean try_connect(NrGuestSource *source)
         return TRUE;
     }
     for (gint64 until = now_ms() + source->backoff_ms; now_ms() < until;) {
-        g_ptr_array_unref(mailbox_take(source, until, &all, &lost, &quit));
-        if (quit)
+        g_auto(Mail) mail = mailbox_take(source, until);
+
+        if (mail.quit)
             return FALSE;
+        do_jobs(source, &mail);
     }
     source->backoff_ms = MIN(source->backoff_ms * 2, BACKOFF_LAST_MS);
     return TRUE;
@@ -394,20 +442,21 @@ static gboolean try_connect(NrGuestSource *source)
 
 static gboolean serve(NrGuestSource *source)
 {
-    gboolean all, lost, quit;
-    g_autoptr(GPtrArray) uuids = mailbox_take(source, source->next_list_ms, &all, &lost, &quit);
+    g_auto(Mail) mail = mailbox_take(source, source->next_list_ms);
 
-    if (quit)
+    if (mail.quit)
         return FALSE;
-    if (lost || virConnectIsAlive(source->connection) != 1) {
+    if (mail.lost || virConnectIsAlive(source->connection) != 1) {
         nr_log(NR_LOG_NOTICE, "libvirt at %s is gone; what runs goes on", source->uri);
         say_state(source, "connecting");
         connection_close(source);
+        do_jobs(source, &mail);
         return TRUE;
     }
-    for (guint i = 0; i < uuids->len; i++)
-        look_at_one(source, uuids->pdata[i]);
-    if (all || now_ms() >= source->next_list_ms) {
+    do_jobs(source, &mail);
+    for (guint i = 0; i < mail.uuids->len; i++)
+        look_at_one(source, mail.uuids->pdata[i]);
+    if (mail.all || now_ms() >= source->next_list_ms) {
         look_at_all(source);
         source->next_list_ms = now_ms() + RESYNC_MS;
     }
@@ -447,6 +496,7 @@ NrGuestSource *nr_guest_source_new(const char *uri, const NrGuestSourceEvents *e
     source->backoff_ms = BACKOFF_FIRST_MS;
     source->uuids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     source->faults = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_queue_init(&source->jobs);
     g_mutex_init(&source->lock);
     g_cond_init(&source->wake);
 

@@ -10,6 +10,7 @@
 #include "xml/guest.h"
 
 typedef struct NrGuestSource NrGuestSource;
+struct _virConnect;
 
 /* All in the main loop. */
 typedef struct {
@@ -22,6 +23,15 @@ typedef struct {
     void (*state)(const char *text, gpointer data);
 } NrGuestSourceEvents;
 
+/* Something to be done with libvirt, in its turn. */
+typedef struct {
+    const char *uuid; /* the guest, which is looked at anew before `done` */
+    /* In the worker; NULL: there is no connection. */
+    void (*work)(struct _virConnect *connection, gpointer data);
+    void (*done)(gpointer data);
+    gpointer data;
+} NrGuestSourceJob;
+
 /* Before any other call into libvirt, in the main thread. */
 NrGuestSource *nr_guest_source_new(const char *uri, const NrGuestSourceEvents *events,
                                    gpointer data);
@@ -30,5 +40,7 @@ void nr_guest_source_free(NrGuestSource *source);
 /* Look again at one guest, at all. */
 void nr_guest_source_ask(NrGuestSource *source, const char *uuid);
 void nr_guest_source_resync(NrGuestSource *source);
+/* uuid is the job's until it is done. */
+void nr_guest_source_do(NrGuestSource *source, NrGuestSourceJob job);
 
 #endif
