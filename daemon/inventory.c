@@ -353,7 +353,28 @@ GPtrArray *nr_inventory_unannounced(const NrInventory *inventory)
     return names;
 }
 
-NrGuest *nr_inventory_find(const NrInventory *inventory, const char *uuid)
+/* A UUID comes first: it may be another guest's name. */
+static const Record *find_record(const NrInventory *inventory, const char *guest)
 {
-    return record_guest(g_hash_table_lookup(inventory->records, uuid));
+    const Record *record = g_hash_table_lookup(inventory->records, guest);
+    GHashTableIter iter;
+    gpointer value;
+
+    g_hash_table_iter_init(&iter, inventory->records);
+    while (!record && g_hash_table_iter_next(&iter, NULL, &value))
+        if (record_guest(value) && g_str_equal(record_guest(value)->name, guest))
+            record = value;
+    return record;
+}
+
+NrGuest *nr_inventory_find(const NrInventory *inventory, const char *guest)
+{
+    return record_guest(find_record(inventory, guest));
+}
+
+NrGuest *nr_inventory_defined(const NrInventory *inventory, const char *guest)
+{
+    const Record *record = find_record(inventory, guest);
+
+    return record ? record->defined : NULL;
 }

@@ -43,7 +43,9 @@ GPtrArray *nr_inventory_snapshot(const NrInventory *inventory);
  * announced any guest since: libvirt does not call it. Their names, new strings.
  */
 GPtrArray *nr_inventory_unannounced(const NrInventory *inventory);
-/* Borrowed; NULL where unknown. */
-NrGuest *nr_inventory_find(const NrInventory *inventory, const char *uuid);
+/* By UUID or name: as it is now, and as it is defined (a transient one is not). Borrowed; NULL
+ * where unknown. */
+NrGuest *nr_inventory_find(const NrInventory *inventory, const char *guest);
+NrGuest *nr_inventory_defined(const NrInventory *inventory, const char *guest);
 
 #endif

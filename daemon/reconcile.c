@@ -152,21 +152,38 @@ static GPtrArray *local_addresses(void)
     return texts;
 }
 
-static NrDesired *compute_desired(const NrWorld *world)
+static NrDesired *decide(const NrWorld *world, const GPtrArray *guests)
 {
-    g_autoptr(GPtrArray) guests = nr_inventory_snapshot(world->inventory);
     g_autoptr(GPtrArray) addresses = local_addresses();
-    g_auto(GStrv) names = nr_desired_hostnames(guests, world->networks->networks);
     NrDesiredInput input = {
         .guests = guests,
         .networks = world->networks->networks,
         .policy = world->policy,
         .addresses = (const char *const *)addresses->pdata,
+        .resolved = nr_resolver_table(world->resolver),
     };
 
-    nr_resolver_want(world->resolver, names);
-    input.resolved = nr_resolver_table(world->resolver);
     return nr_desired_new(&input);
+}
+
+static NrDesired *compute_desired(const NrWorld *world)
+{
+    g_autoptr(GPtrArray) guests = nr_inventory_snapshot(world->inventory);
+    g_auto(GStrv) names = nr_desired_hostnames(guests, world->networks->networks);
+
+    nr_resolver_want(world->resolver, names);
+    return decide(world, guests);
+}
+
+NrDesired *nr_world_imagine(const NrWorld *world, NrGuest *guest)
+{
+    g_autoptr(GPtrArray) guests = nr_inventory_snapshot(world->inventory);
+
+    for (guint i = guests->len; i-- > 0;)
+        if (g_str_equal(((NrGuest *)guests->pdata[i])->uuid, guest->uuid))
+            g_ptr_array_remove_index(guests, i);
+    g_ptr_array_add(guests, nr_guest_ref(guest));
+    return decide(world, guests);
 }
 
 /* Each refusal is said once, and again only after it was gone. */

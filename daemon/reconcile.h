@@ -26,6 +26,9 @@ typedef struct {
     char *settings_fault; /* what is wrong with the settings file since the last reload, or NULL */
 } NrWorld;
 
+/* What would be decided if the guest were this one. Changes nothing. */
+NrDesired *nr_world_imagine(const NrWorld *world, NrGuest *guest);
+
 typedef struct NrReconcile NrReconcile;
 
 /* passed is called after each pass. */
