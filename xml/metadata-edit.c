@@ -98,11 +98,9 @@ static xmlNode *find_line(xmlNode *from, const NrGuest *guest, const NrMetadataE
     return NULL;
 }
 
-/* Takes the place off; notes what it was. */
-static gboolean clear_place(xmlNode *line, NrMetadataEdited *edited)
+/* Takes the place off; notes what it was, of the first line. */
+static void clear_place(xmlNode *line, NrMetadataEdited *edited)
 {
-    gboolean had = FALSE;
-
     for (const char *const *place = nr_metadata_places; *place; place++) {
         xmlAttr *attribute = xmlHasNsProp(line, (const xmlChar *)*place, NULL);
 
@@ -113,9 +111,7 @@ static gboolean clear_place(xmlNode *line, NrMetadataEdited *edited)
             edited->where = nr_xml_attribute(line, *place);
         }
         xmlRemoveProp(attribute);
-        had = TRUE;
     }
-    return had;
 }
 
 /* Nothing but the NIC's name: then it says nothing. */
@@ -170,23 +166,21 @@ static void attach(xmlNode *root, const NrGuest *guest, const NrMetadataEdit *ed
     xmlNewProp(line, (const xmlChar *)edit->to, (const xmlChar *)edit->where);
 }
 
-static gboolean detach(xmlNode *root, const NrGuest *guest, const NrMetadataEdit *edit,
-                       NrMetadataEdited *edited)
+static void detach(xmlNode *root, const NrGuest *guest, const NrMetadataEdit *edit,
+                   NrMetadataEdited *edited)
 {
     xmlNode *line = root->children;
-    gboolean had = FALSE;
 
     while ((line = find_line(line, guest, edit, edited->nic))) {
         xmlNode *next = line->next;
 
-        had |= clear_place(line, edited);
+        clear_place(line, edited);
         if (is_bare(line)) {
             xmlUnlinkNode(line);
             xmlFreeNode(line);
         }
         line = next;
     }
-    return had;
 }
 
 /* As libvirt does, when it puts the element into the domain's XML. */
@@ -235,9 +229,10 @@ static gboolean change(xmlNode *root, const NrGuest *guest, const NrMetadataEdit
         attach(root, guest, edit, edited);
         return TRUE;
     }
-    if (detach(root, guest, edit, edited))
+    detach(root, guest, edit, edited);
+    if (!fault || edited->to)
         return TRUE;
-    refuse(error, "%s", fault ? fault : "its metadata does not attach it to anything");
+    refuse(error, "%s", fault);
     return FALSE;
 }
 

@@ -20,7 +20,7 @@ typedef struct {
     char *element;    /* the new text; NULL: nothing is left to be said */
     NrGuest *guest;   /* as it is with that */
     int nic;          /* the NIC's index; -1: taken back of one that the guest does not have */
-    char *to, *where; /* what was said before; NULL, NULL: nothing */
+    char *to, *where; /* what was said before; NULL, NULL: nothing, so nothing is taken back */
 } NrMetadataEdited;
 
 /* NULL where the text is no element of ours, the NIC is not to be had, or, in attaching it, where

@@ -16,14 +16,15 @@
 #ifndef NR_XML_METADATA_XML_H
 #define NR_XML_METADATA_XML_H
 
-#include <libxml/tree.h>
 #include "xml/guest.h"
+
+struct _xmlNode;
 
 #define NR_METADATA_NS "urn:netrelay:domain:1"
 
 /* Sets the wishes of the guest's NICs from a <netrelay:domain> element, or guest->metadata_fault
  * (line, element, what was expected) and no wish at all. */
-void nr_metadata_xml_apply(NrGuest *guest, xmlNode *element);
+void nr_metadata_xml_apply(NrGuest *guest, struct _xmlNode *element);
 
 /* The attributes that name a NIC; NULL-terminated. */
 extern const char *const nr_metadata_keys[];
