@@ -12,12 +12,15 @@
 #include "daemon/callers.h"
 #include "daemon/control-events.h"
 #include "daemon/control-networks.h"
+#include "daemon/control-rewire.h"
 #include "daemon/manager-dbus.h" /* generated */
 #include "daemon/examine.h"
 #include "daemon/hooked.h"
 #include "daemon/log.h"
 #include "daemon/revive.h"
 #include "daemon/status.h"
+#include "xml/metadata-edit.h"
+#include "xml/metadata-xml.h"
 
 #define OBJECT_PATH     "/org/netrelay/Manager1"
 #define INTERFACE       "org.netrelay.Manager1"
@@ -179,12 +182,14 @@ static gboolean on_networks(NrDbusManager1 *manager, GDBusMethodInvocation *invo
 static void on_started(gpointer data)
 {
     Pending *pending = data;
-    g_autofree char *fault = NULL;
+    g_autofree char *failure = NULL, *fault = NULL;
     const char *name;
 
     g_variant_get_child(g_dbus_method_invocation_get_parameters(pending->invocation), 0, "&s",
                         &name);
-    fault = nr_control_networks_failure(pending->api->parts, name);
+    failure = nr_control_networks_failure(pending->api->parts, name);
+    if (failure)
+        fault = g_strdup_printf("network %s is started, and is tried again: %s", name, failure);
     nr_dbus_manager1_complete_start_network(pending->api->manager, pending->invocation,
                                             fault ? fault : "");
     g_free(pending);
@@ -264,19 +269,64 @@ static gboolean on_open_relay(NrDbusManager1 *manager, GDBusMethodInvocation *in
     return TRUE;
 }
 
+static void return_failure(GDBusMethodInvocation *invocation, const char *failure)
+{
+    g_autofree char *text = g_utf8_make_valid(failure, -1);
+
+    g_dbus_method_invocation_return_error_literal(invocation, G_IO_ERROR, G_IO_ERROR_FAILED, text);
+}
+
+static void on_rewired(GVariant *outcome, const char *fault, gpointer data)
+{
+    GDBusMethodInvocation *invocation = data;
+
+    if (outcome)
+        g_dbus_method_invocation_return_value(invocation, g_variant_new("(@a{sv})", outcome));
+    else
+        return_failure(invocation, fault);
+}
+
+static gboolean on_rewire(NrDbusManager1 *manager, GDBusMethodInvocation *invocation,
+                          const char *guest, const char *by, const char *nic, const char *to,
+                          const char *where, gboolean live, gboolean config, gpointer data)
+{
+    const NrControlApi *api = data;
+    NrRewire *rewire = g_new(NrRewire, 1);
+
+    if (!g_strv_contains(nr_metadata_keys, by) ||
+        (*to && !g_strv_contains(nr_metadata_places, to))) {
+        g_free(rewire);
+        return_failure(invocation, "a NIC is named by mac, alias or dev, and goes to a network, a "
+                                   "bridge or a peer");
+        return TRUE;
+    }
+    *rewire = (NrRewire){ .by = g_strdup(by),
+                          .nic = g_strdup(nic),
+                          .to = *to ? g_strdup(to) : NULL,
+                          .where = *to ? g_strdup(where) : NULL,
+                          .live = live,
+                          .config = config };
+    nr_control_rewire(api->parts, guest, rewire, on_rewired, invocation);
+    return TRUE;
+}
+
+static gboolean on_nics(NrDbusManager1 *manager, GDBusMethodInvocation *invocation, gpointer data)
+{
+    const NrControlApi *api = data;
+
+    nr_dbus_manager1_complete_nics(manager, invocation, nr_control_nics(api->parts));
+    return TRUE;
+}
+
 /* The API may be gone when a guest is back: the invocation holds what it needs. */
 static void on_revived(const char *failure, gpointer data)
 {
     GDBusMethodInvocation *invocation = data;
 
-    if (failure) {
-        g_autofree char *text = g_utf8_make_valid(failure, -1);
-
-        g_dbus_method_invocation_return_error_literal(invocation, G_IO_ERROR, G_IO_ERROR_FAILED,
-                                                      text);
-    } else {
+    if (failure)
+        return_failure(invocation, failure);
+    else
         g_dbus_method_invocation_return_value(invocation, NULL);
-    }
 }
 
 static gboolean on_revive(NrDbusManager1 *manager, GDBusMethodInvocation *invocation,
@@ -431,6 +481,8 @@ NrControlApi *nr_control_api_new(int dir_fd, const NrControlParts *parts, GError
     g_signal_connect(api->manager, "handle-examine", G_CALLBACK(on_examine), api);
     g_signal_connect(api->manager, "handle-open-relay", G_CALLBACK(on_open_relay), api);
     g_signal_connect(api->manager, "handle-revive", G_CALLBACK(on_revive), api);
+    g_signal_connect(api->manager, "handle-rewire", G_CALLBACK(on_rewire), api);
+    g_signal_connect(api->manager, "handle-nics", G_CALLBACK(on_nics), api);
     g_signal_connect(api->manager, "handle-start-network", G_CALLBACK(on_start_network), api);
     g_signal_connect(api->manager, "handle-listen", G_CALLBACK(on_listen), api);
     g_signal_connect(api->manager, "handle-stop-network", G_CALLBACK(on_stop_network), api);

@@ -3,6 +3,7 @@
 #ifndef NR_DAEMON_CONTROL_API_H
 #define NR_DAEMON_CONTROL_API_H
 
+#include "daemon/guest-source.h"
 #include "daemon/reconcile.h"
 #include "daemon/stopped.h"
 
@@ -15,7 +16,8 @@ typedef struct {
     const char *uri;
     const char *networks_dir;
     NrStopped *stopped;
-    char *const *libvirt; /* the connection's state, which changes */
+    NrGuestSource *const *source; /* there before the first request */
+    char *const *libvirt;         /* the connection's state, which changes */
     void (*reload)(gpointer data);
     gpointer data;
 } NrControlParts;

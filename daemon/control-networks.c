@@ -154,7 +154,5 @@ char *nr_control_networks_failure(const NrControlParts *parts, const char *name)
 
         failed = nr_attempts_find(attempts, name, endpoint->text);
     }
-    if (!failed || failed->error == 0)
-        return NULL;
-    return g_strdup_printf("network %s is started, and is tried again: %s", name, failed->text);
+    return failed && failed->error != 0 ? g_strdup(failed->text) : NULL;
 }

@@ -14,7 +14,7 @@ GVariant *nr_control_networks_rows(const NrControlParts *parts);
  */
 char *nr_control_networks_start(const NrControlParts *parts, const char *name);
 char *nr_control_networks_stop(const NrControlParts *parts, const char *name, gboolean force);
-/* What failed of the network in the last pass; NULL, or a new string. */
+/* What failed of the network in the last pass, and is tried again; NULL, or a new string. */
 char *nr_control_networks_failure(const NrControlParts *parts, const char *name);
 
 #endif

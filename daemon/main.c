@@ -333,6 +333,7 @@ static gboolean open_control(Manager *manager, GError **error)
         .uri = manager->uri,
         .networks_dir = manager->networks_dir,
         .stopped = manager->stopped,
+        .source = &manager->source,
         .libvirt = &manager->libvirt_state,
         .reload = reload,
         .data = manager,

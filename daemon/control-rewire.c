@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/control-rewire.h"
+
+#include "daemon/control-networks.h"
+#include "daemon/status.h"
+#include "xml/metadata-edit.h"
+#include "xml/metadata-xml.h"
+
+/* A request on its way: inventory, rules, libvirt, a pass. */
+typedef struct {
+    const NrControlParts *parts;
+    NrRewire *rewire;
+    NrControlRewired done;
+    gpointer data;
+} Request;
+
+static void put_text(GVariantBuilder *dict, const char *key, const char *text)
+{
+    g_variant_builder_add(dict, "{sv}", key,
+                          g_variant_new_take_string(g_utf8_make_valid(text ? text : "", -1)));
+}
+
+static void put_flag(GVariantBuilder *dict, const char *key, gboolean value)
+{
+    g_variant_builder_add(dict, "{sv}", key, g_variant_new_boolean(value));
+}
+
+/* Judging: what would become of the guest */
+
+/* The guest as it would be, or NULL and why not. *ret_nic is the NIC in it. */
+static NrGuest *guest_with_wish(NrGuest *guest, const NrRewire *rewire, NrNic **ret_nic,
+                                GError **error)
+{
+    const NrMetadataEdit edit = { rewire->by, rewire->nic, rewire->to, rewire->where };
+    g_autoptr(NrMetadataEdited) edited = nr_metadata_edit(guest, NULL, &edit, error);
+    NrGuest *copy;
+    NrWish before;
+    NrNic *asked;
+
+    if (!edited)
+        return NULL;
+    copy = nr_guest_copy(guest, guest->state);
+    *ret_nic = g_ptr_array_index(copy->nics, edited->nic);
+    asked = g_ptr_array_index(edited->guest->nics, edited->nic);
+    before = (*ret_nic)->wish;
+    (*ret_nic)->wish = asked->wish;
+    (*ret_nic)->wish.pin = before.pin;
+    asked->wish = before;                           /* freed with it */
+    g_clear_pointer(&copy->metadata_fault, g_free); /* rewire.c sees the whole of it */
+    return copy;
+}
+
+/* NULL, or why its start would be refused for this NIC. New string. */
+static char *refusal(const NrWorld *world, NrGuest *guest, const NrNic *nic)
+{
+    g_autoptr(NrDesired) desired = nr_world_imagine(world, guest);
+
+    for (guint i = 0; i < desired->bindings->len; i++) {
+        const NrBinding *binding = desired->bindings->pdata[i];
+
+        if (binding->nic == nic && binding->kind == NR_BINDING_REFUSED)
+            return g_strdup_printf("not attached, for it could not be: %s", binding->reason);
+    }
+    return NULL;
+}
+
+/* NULL where nothing speaks against it. New string. */
+static char *judge(const NrWorld *world, NrGuest *guest, const NrRewire *rewire)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(NrGuest) imagined = NULL;
+    NrNic *nic;
+
+    imagined = guest_with_wish(guest, rewire, &nic, &error);
+    if (!imagined)
+        return g_strdup_printf("guest %s: %s", guest->name, error->message);
+    return refusal(world, imagined, nic);
+}
+
+/* The guest as that side of it is known; NULL: it has none, which libvirt will say. */
+static char *judge_all(const NrWorld *world, const NrRewire *rewire)
+{
+    NrGuest *now = nr_inventory_find(world->inventory, rewire->uuid);
+    NrGuest *defined = nr_inventory_defined(world->inventory, rewire->uuid);
+    gboolean current = !rewire->live && !rewire->config;
+    char *fault = NULL;
+
+    if (!rewire->to)
+        return NULL;
+    if (rewire->live || current)
+        fault = judge(world, now, rewire);
+    if (!fault && rewire->config && defined)
+        fault = judge(world, defined, rewire);
+    return fault;
+}
+
+/* Afterwards */
+
+static void request_end(Request *request, GVariant *outcome, const char *fault)
+{
+    request->done(outcome, fault, request->data);
+    nr_rewire_free(request->rewire);
+    g_free(request);
+}
+
+static const NrNic *find_nic(const NrGuest *guest, const NrRewire *rewire)
+{
+    g_autofree char *fault = NULL;
+    int index = -1;
+
+    if (guest)
+        fault = nr_metadata_find_nic(guest, rewire->by, rewire->nic, &index);
+    return guest && !fault ? g_ptr_array_index(guest->nics, index) : NULL;
+}
+
+/* What the pass could not do of it, and tries again; or NULL. New string. */
+static char *trouble(const Request *request, const NrGuest *guest, const NrNic *nic)
+{
+    const NrDesired *desired = nr_reconcile_desired(request->parts->reconcile);
+    g_autofree char *label = nr_port_label(guest, nic);
+
+    for (guint i = 0; desired && i < desired->bindings->len; i++) {
+        const NrBinding *binding = desired->bindings->pdata[i];
+
+        if (!g_str_equal(binding->label, label))
+            continue;
+        return binding->network
+                   ? nr_control_networks_failure(request->parts, binding->network)
+                   : g_strdup(binding->kind == NR_BINDING_REFUSED ? binding->reason : NULL);
+    }
+    return NULL;
+}
+
+static void on_passed(gpointer data)
+{
+    Request *request = data;
+    const NrRewire *rewire = request->rewire;
+    const NrInventory *inventory = request->parts->world->inventory;
+    const NrGuest *guest = nr_inventory_find(inventory, rewire->uuid);
+    const NrNic *nic = find_nic(guest, rewire);
+    g_autofree char *failed = nic && rewire->live_done ? trouble(request, guest, nic) : NULL;
+    GVariantBuilder dict;
+
+    if (!nic)
+        nic = find_nic(nr_inventory_defined(inventory, rewire->uuid), rewire);
+    g_variant_builder_init(&dict, G_VARIANT_TYPE_VARDICT);
+    if (nic) {
+        g_autofree char *label = nr_nic_label(nic);
+
+        put_text(&dict, "nic", label);
+    } else {
+        put_text(&dict, "nic", rewire->nic);
+    }
+    put_text(&dict, "guest", guest ? guest->name : rewire->uuid);
+    put_text(&dict, "to", rewire->to);
+    put_text(&dict, "where", rewire->where);
+    put_text(&dict, "was_to", rewire->was_to);
+    put_text(&dict, "was", rewire->was);
+    put_flag(&dict, "live", rewire->live_done);
+    put_flag(&dict, "config", rewire->config_done);
+    put_flag(&dict, "running", rewire->running);
+    put_flag(&dict, "persistent", rewire->persistent);
+    put_text(&dict, "trouble", failed);
+    request_end(request, g_variant_builder_end(&dict), NULL);
+}
+
+static void write_metadata(struct _virConnect *connection, gpointer data)
+{
+    nr_rewire_write(connection, ((Request *)data)->rewire);
+}
+
+static void on_written(gpointer data)
+{
+    Request *request = data;
+
+    if (request->rewire->fault)
+        request_end(request, NULL, request->rewire->fault);
+    else
+        nr_reconcile_wait(request->parts->reconcile, on_passed, request);
+}
+
+static char *unknown_guest(const NrControlParts *parts, const char *guest)
+{
+    if (!g_str_equal(*parts->libvirt, "connected"))
+        return g_strdup_printf("netrelayd has no connection to libvirt at %s: %s", parts->uri,
+                               *parts->libvirt);
+    return g_strdup_printf("there is no guest %s; see virsh list --all", guest);
+}
+
+void nr_control_rewire(const NrControlParts *parts, const char *guest, NrRewire *rewire,
+                       NrControlRewired done, gpointer data)
+{
+    const NrGuest *found = nr_inventory_find(parts->world->inventory, guest);
+    Request *request = g_new(Request, 1);
+    g_autofree char *fault = NULL;
+
+    *request = (Request){ parts, rewire, done, data };
+    if (found)
+        rewire->uuid = g_strdup(found->uuid);
+    fault = found ? judge_all(parts->world, rewire) : unknown_guest(parts, guest);
+    if (fault)
+        request_end(request, NULL, fault);
+    else
+        nr_guest_source_do(*parts->source, (NrGuestSourceJob){ .uuid = rewire->uuid,
+                                                               .work = write_metadata,
+                                                               .done = on_written,
+                                                               .data = request });
+}
+
+/* NICs, for those who look for one */
+
+GVariant *nr_control_nics(const NrControlParts *parts)
+{
+    g_autoptr(GPtrArray) guests = nr_inventory_snapshot(parts->world->inventory);
+    GVariantBuilder rows;
+
+    g_variant_builder_init(&rows, G_VARIANT_TYPE("aa{sv}"));
+    for (guint i = 0; i < guests->len; i++) {
+        const NrGuest *guest = guests->pdata[i];
+
+        for (guint k = 0; k < guest->nics->len; k++) {
+            const NrNic *nic = guest->nics->pdata[k];
+            char mac[MAC_TEXT_MAX];
+
+            g_variant_builder_open(&rows, G_VARIANT_TYPE_VARDICT);
+            put_text(&rows, "guest", guest->name);
+            put_text(&rows, "guest_state", nr_guest_state_name(guest->state));
+            put_text(&rows, "kind", nr_nic_kind_name(nic->kind));
+            put_text(&rows, "mac", mac_format(nic->mac, mac));
+            put_text(&rows, "alias", nic->alias);
+            put_text(&rows, "dev", nic->target_dev);
+            g_variant_builder_close(&rows);
+        }
+    }
+    return g_variant_builder_end(&rows);
+}
