@@ -35,6 +35,15 @@ typedef enum {
     NR_OPTION_INACTIVE = 1 << 15,
     NR_OPTION_DISABLE = 1 << 16,
     NR_OPTION_FORCE = 1 << 17,
+    NR_OPTION_MAC = 1 << 20,
+    NR_OPTION_ALIAS = 1 << 21,
+    NR_OPTION_DEV = 1 << 22,
+    NR_OPTION_NETWORK = 1 << 23,
+    NR_OPTION_BRIDGE = 1 << 24,
+    NR_OPTION_PEER = 1 << 25,
+    NR_OPTION_LIVE = 1 << 26,
+    NR_OPTION_CONFIG = 1 << 27,
+    NR_OPTION_CURRENT = 1 << 28,
 } NrOption;
 
 #define NR_OPTIONS_ANY    (NR_OPTION_HELP)
@@ -43,6 +52,10 @@ typedef enum {
 #define NR_OPTIONS_RELAY  (NR_OPTIONS_ASKING | NR_OPTION_RELAY)
 #define NR_OPTIONS_CAPTURE                                                                         \
     (NR_OPTION_WRITE | NR_OPTION_SIZE | NR_OPTION_SECONDS | NR_OPTION_PACKETS | NR_OPTION_SNAPLEN)
+
+#define NR_OPTIONS_NIC                                                                             \
+    (NR_OPTIONS_ASKING | NR_OPTION_JSON | NR_OPTION_MAC | NR_OPTION_ALIAS | NR_OPTION_DEV |        \
+     NR_OPTION_LIVE | NR_OPTION_CONFIG | NR_OPTION_CURRENT)
 
 /* One call of a command: options and operands, read and checked. */
 typedef struct {
@@ -53,6 +66,8 @@ typedef struct {
     const char *xml;    /* --xml FILE */
     const char *relay;  /* --relay PATH: a relay's control socket, or a network of the manager */
     const char *write, *size, *seconds, *packets, *snaplen; /* of a capture */
+    const char *mac, *alias, *dev;                          /* a NIC, one of them */
+    const char *network, *bridge, *peer;                    /* where it belongs, one of them */
     char **operands;                                        /* NULL-terminated */
     guint operand_count;
 } NrCall;
@@ -74,6 +89,8 @@ NrExit nr_graph_run(const NrCall *call);
 NrExit nr_doctor_run(const NrCall *call);
 NrExit nr_revive_run(const NrCall *call);
 NrExit nr_capture_by_name_run(const NrCall *call);
+NrExit nr_attach_run(const NrCall *call);
+NrExit nr_detach_run(const NrCall *call);
 NrExit nr_hook_run(const NrCall *call);
 NrExit nr_net_list_run(const NrCall *call);
 NrExit nr_net_define_run(const NrCall *call);

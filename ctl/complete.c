@@ -6,6 +6,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include "ctl/host-links.h"
 #include "ctl/manager.h"
 #include "ctl/relay-rows.h"
 #include "ctl/row.h"
@@ -110,6 +111,71 @@ static void offer_networks(const NrCall *call, const char *prefix)
     }
 }
 
+/* Of NICs that can be attached: their guests' names, or, with a key, what those of the guest that
+ * is among the words are called. */
+static void offer_nics(const NrCall *call, const char *key, char **words, guint count,
+                       const char *prefix)
+{
+    NrExit code;
+    g_autoptr(GVariant) reply =
+        nr_manager_call(call, "Nics", "(aa{sv})", COMPLETE_TIMEOUT_MS, TRUE, &code);
+    g_autoptr(GVariant) rows = reply ? g_variant_get_child_value(reply, 0) : NULL;
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+    for (gsize i = 0; rows && i < g_variant_n_children(rows); i++) {
+        g_autoptr(GVariant) row = g_variant_get_child_value(rows, i);
+        const char *guest = nr_row_text(row, "guest");
+
+        if (g_str_equal(nr_row_text(row, "kind"), "other"))
+            continue;
+        if (!key && g_hash_table_add(seen, g_strdup(guest)))
+            offer(guest, prefix);
+        for (guint w = 0; key && w < count; w++)
+            if (g_str_equal(words[w], guest))
+                offer(nr_row_text(row, key), prefix);
+    }
+}
+
+static void offer_bridges(const char *prefix)
+{
+    g_autoptr(GPtrArray) links = nr_host_links_read();
+
+    for (guint i = 0; i < links->len; i++) {
+        const NrHostLink *link = links->pdata[i];
+
+        if (link->bridge)
+            offer(link->name, prefix);
+    }
+}
+
+/* The value of the option before it; FALSE: that takes none that is known. */
+static gboolean offer_value(const NrCall *call, const NrCommand *command, char **words, guint count,
+                            const char *prefix)
+{
+    static const struct {
+        const char *option;
+        guint bit;
+    } values[] = {
+        { "--mac", NR_OPTION_MAC },       { "--alias", NR_OPTION_ALIAS },
+        { "--dev", NR_OPTION_DEV },       { "--network", NR_OPTION_NETWORK },
+        { "--bridge", NR_OPTION_BRIDGE }, { "--peer", NR_OPTION_PEER },
+    };
+    const char *option = count ? words[count - 1] : "";
+
+    for (guint i = 0; i < G_N_ELEMENTS(values); i++) {
+        if (!g_str_equal(option, values[i].option) || !(command->options & values[i].bit))
+            continue;
+        if (values[i].bit == NR_OPTION_NETWORK)
+            offer_networks(call, prefix);
+        else if (values[i].bit == NR_OPTION_BRIDGE)
+            offer_bridges(prefix);
+        else if (values[i].bit != NR_OPTION_PEER)
+            offer_nics(call, option + 2, words, count, prefix);
+        return TRUE;
+    }
+    return FALSE;
+}
+
 static void offer_ids(const GPtrArray *rows, const char *prefix)
 {
     for (guint i = 0; i < rows->len; i++) {
@@ -157,6 +223,11 @@ static gboolean takes_network(const NrCommand *command)
            command->run == nr_net_destroy_run || command->run == nr_net_autostart_run;
 }
 
+static gboolean takes_nic(const NrCommand *command)
+{
+    return command->run == nr_attach_run || command->run == nr_detach_run;
+}
+
 static gboolean takes_ports(const NrCommand *command)
 {
     return command->run == nr_relay_detach_run || command->run == nr_relay_close_run ||
@@ -178,6 +249,8 @@ NrExit nr_complete_run(const NrCall *asked)
         offer_commands(&call, prefix);
     else if (names_of(command))
         offer_names(&call, names_of(command), prefix);
+    else if (takes_nic(command) && !offer_value(&call, command, call.operands, before, prefix))
+        offer_nics(&call, NULL, NULL, 0, prefix);
     else if (takes_network(command))
         offer_networks(&call, prefix);
     else if (takes_ports(command))

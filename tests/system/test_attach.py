@@ -1,0 +1,165 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""netrelayctl attach and detach: where a NIC belongs, said in the guest's metadata."""
+
+import json
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+
+import lab
+import links
+import tap
+from guest import client_nic
+from host import PrivateHost
+from lab import PORT, mac
+
+NAMESPACE = "urn:netrelay:domain:1"
+
+
+def network(name, port, rest=""):
+    return (f"<network><name>{name}</name>"
+            f"<listen address='127.0.0.1' port='{port}'/>{rest}</network>")
+
+
+def said(host, guest, *options):
+    """What our element says in the guest's XML, or None."""
+    answer = host.virsh("metadata", guest, NAMESPACE, *options, check=False)
+    if answer.returncode != 0:
+        assert "not present" in answer.stderr or "not found" in answer.stderr, answer
+        return None
+    return answer.stdout.strip().replace("'", '"')
+
+
+def attach(host, *words, check=True):
+    return host.netrelayctl("attach", *words, check=check)
+
+
+def detach(host, *words, check=True):
+    return host.netrelayctl("detach", *words, check=check)
+
+
+def refused(answer, *words, code=1):
+    """It failed with one sentence that has these words."""
+    assert answer.returncode == code and not answer.stdout.strip(), answer
+    assert len(answer.stderr.splitlines()) == 1, answer.stderr
+    for word in words:
+        assert word in answer.stderr, (word, answer.stderr)
+
+
+class TestDefinition:
+    """A guest that does not run: its definition is what there is to change."""
+
+    def setup(self, host):
+        self.host = host
+        host.libvirtd()
+        host.netrelayd()
+        host.write_network("lab", network("lab", PORT))
+        host.write_network("office", network("office", PORT + 1))
+        host.netrelayctl("reload")
+        tail = "<alias name='ua-lan'/>"
+        host.guest("vm1", [client_nic(5001, mac(1), tail=tail), client_nic(5002, mac(2)),
+                           f"<interface type='ethernet'><mac address='{mac(3)}'/></interface>"])
+        lab.eventually(lambda: host.netrelayctl("complete", "--", "attach", "").stdout == "vm1\n",
+                       10, "the manager knows the guest")
+
+    def line(self):
+        return said(self.host, "vm1")
+
+    def says(self, *lines):
+        """The guest's metadata has these lines, a line each."""
+        expected = "\n".join(["<domain>", *(f"  {line}" for line in lines), "</domain>"])
+        assert self.line() == expected, f"{self.line()}, in place of {expected}"
+
+    def test_there_and_back(self):
+        """Said by one name, moved by another one, taken back: nothing of it is left"""
+        answer = attach(self.host, "vm1", "--mac", mac(1), "--network", "lab")
+        assert answer.stdout == "NIC ua-lan of guest vm1 attached to network lab\n", answer
+        assert answer.stderr == ""
+        self.says(f'<interface mac="{mac(1)}" network="lab"/>')
+        answer = attach(self.host, "vm1", "--alias", "ua-lan", "--network", "office", "--json")
+        told = json.loads(answer.stdout)
+        assert told["was"] == "lab" and told["where"] == "office" and told["config"], told
+        assert not told["live"] and not told["running"] and told["trouble"] == "", told
+        self.says(f'<interface mac="{mac(1)}" network="office"/>')
+        answer = detach(self.host, "vm1", "--alias", "ua-lan")
+        assert answer.stdout == "NIC ua-lan of guest vm1 detached from network office\n", answer
+        assert self.line() is None
+        assert NAMESPACE not in self.host.virsh("dumpxml", "vm1").stdout
+        refused(detach(self.host, "vm1", "--mac", mac(1), check=False), "vm1", "does not attach")
+
+    def test_others_lines_stay(self):
+        """What is said of other NICs, and what else is said of this one, is as it was"""
+        before = (f"<domain><interface mac='{mac(2)}' ignore='yes'/>"
+                  f"<interface alias='ua-lan' pin='yes'/></domain>")
+        self.host.virsh("metadata", "vm1", NAMESPACE, "--key", "netrelay", "--set", before)
+        attach(self.host, "vm1", "--mac", mac(1), "--network", "lab")
+        self.says(f'<interface mac="{mac(2)}" ignore="yes"/>',
+                  '<interface alias="ua-lan" pin="yes" network="lab"/>')
+        detach(self.host, "vm1", "--mac", mac(1))
+        self.says(f'<interface mac="{mac(2)}" ignore="yes"/>',
+                  '<interface alias="ua-lan" pin="yes"/>')
+        self.host.virsh("metadata", "vm1", NAMESPACE, "--remove")
+
+    def test_refused(self):
+        """What cannot be is not written, and why is said in one sentence"""
+        host = self.host
+        refused(attach(host, "vm1", "--mac", mac(9), "--network", "lab", check=False),
+                "vm1", "no interface", mac(9))
+        refused(attach(host, "vm1", "--mac", mac(3), "--network", "lab", check=False),
+                "vm1", "client, server, udp or mcast")
+        refused(attach(host, "vm1", "--alias", "net0", "--network", "lab", check=False), "ua-")
+        refused(attach(host, "vm1", "--mac", mac(1), "--network", "nowhere", check=False),
+                "network nowhere", "does not exist", "/etc/netrelay/networks")
+        refused(attach(host, "vm1", "--mac", mac(1), "--network", "a b", check=False), "a b")
+        refused(attach(host, "vm1", "--mac", mac(1), "--bridge", "br0", check=False),
+                "bridge br0", "bridges=br0", "netrelayd.conf")
+        refused(attach(host, "vm1", "--mac", mac(1), "--peer", "hostb:1", check=False),
+                "hostb", "peers=")
+        refused(attach(host, "vm2", "--mac", mac(1), "--network", "lab", check=False), "vm2",
+                "virsh list")
+        refused(attach(host, "vm1", "--live", "--mac", mac(1), "--network", "lab", check=False),
+                "vm1", "does not run")
+        host.netrelayctl("net-destroy", "office")
+        refused(attach(host, "vm1", "--mac", mac(1), "--network", "office", check=False),
+                "office is stopped", "net-start office")
+        host.netrelayctl("net-start", "office")
+        assert self.line() is None
+
+    def test_usage(self):
+        """One name of a NIC and one place; otherwise nothing is tried"""
+        host = self.host
+        refused(attach(host, "vm1", "--network", "lab", check=False), "--mac", code=2)
+        refused(attach(host, "vm1", "--mac", mac(1), check=False), "--network", code=2)
+        refused(attach(host, "vm1", "--mac", mac(1), "--network", "lab", "--bridge", "br0",
+                       check=False), "--network", code=2)
+        refused(attach(host, "vm1", "--mac", mac(1), "--network", "lab", "--current", "--config",
+                       check=False), "--current", code=2)
+        refused(detach(host, "vm1", "--mac", mac(1), "--network", "lab", check=False),
+                "--network", code=2)
+
+    def test_what_is_gone(self):
+        """The line of a NIC that was taken from the guest can be taken back, by its name"""
+        self.host.virsh("metadata", "vm1", NAMESPACE, "--key", "netrelay", "--set",
+                        f"<domain><interface mac='{mac(9)}' network='lab'/></domain>")
+        refused(attach(self.host, "vm1", "--mac", mac(1), "--network", "lab", check=False), mac(9))
+        detach(self.host, "vm1", "--mac", mac(9))
+        assert self.line() is None
+
+    def test_names_are_offered(self):
+        """The shell's completion knows guests, NICs and networks"""
+        def offered(*words):
+            return self.host.netrelayctl("complete", "--", *words).stdout.split()
+
+        assert offered("attach", "vm1", "--mac", "") == [mac(1), mac(2)]
+        assert offered("attach", "vm1", "--alias", "ua") == ["ua-lan"]
+        assert offered("attach", "vm1", "--network", "o") == ["office"]
+        links.add_bridge("br7", [])
+        assert offered("attach", "vm1", "--bridge", "") == ["br7"]
+        assert "--live" in offered("attach", "vm1", "--")
+        assert "--peer" not in offered("detach", "vm1", "--")
+
+
+if __name__ == "__main__":
+    tap.main(PrivateHost())
