@@ -203,6 +203,7 @@ class TestTunnel:
         eventually(lambda: not lab.rows(self.host, kind="peer"), 10, "the first tunnel is gone")
         self.whole()
         self.write_there(listens(ITS, admits=OURS))
+        eventually(lambda: not lab.rows(self.second, kind="peer"), 10, "the other one, too")
         self.write(dials(ITS))
         self.whole()
 
@@ -221,7 +222,7 @@ class TestTunnel:
             assert refused.rc != 0 and word in refused.stderr, refused
         with open(CONFIG, "w") as config:
             config.write(f"[policy]\npeers={ITS}:*\n")
-        self.manager = self.manager.restart()
+        self.host.netrelayctl("reload")
         guest.boot()
         guest.reaches(THERE)
         lab.expect_row(self.host, network=f"peer:{mac(2)}", guest="vm2", state="connected")
