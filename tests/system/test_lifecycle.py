@@ -200,4 +200,39 @@ class TestLifecycle:
         lab.expect_no_relay_files(self.host)
 
 
+@tap.timeout(120)
+def test_alone(host):
+    """Each way to start, of a guest without a neighbour: its relay has gone with it each time"""
+    host.libvirtd()
+    host.netrelayd()
+    guest = with_disk(host, host.guest("vm1", [client_nic(PORT, mac(1))]))
+    saved = f"{host.directory}/vm1.save"
+
+    def connected():
+        lab.expect_row(host, guest="vm1", state="connected")
+
+    def off():
+        eventually(lambda: guest.state() == "shut off", 20, "vm1 is off")
+        lab.no_relays()
+
+    guest.start()
+    connected()
+    host.virsh("snapshot-create-as", "vm1", "one")
+    for end, start in ((["destroy", "vm1"], ["start", "vm1"]),
+                       (["save", "vm1", saved], ["restore", saved]),
+                       (["managedsave", "vm1"], ["start", "vm1"]),
+                       (["destroy", "vm1"], ["snapshot-revert", "vm1", "one"])):
+        host.virsh(*end)
+        off()
+        host.virsh(*start)
+        connected()
+    os.kill(qemu_of(guest), signal.SIGKILL)
+    off()
+    host.virsh("autostart", "vm1")
+    host.libvirtd().stop()
+    os.unlink(AUTOSTARTED)
+    host.libvirtd().start(deadline=40)
+    connected()
+
+
 tap.main(PrivateHost())

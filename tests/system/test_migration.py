@@ -35,19 +35,18 @@ def test_migration_of_a_guest_that_dials(host):
     """Its NIC finds a relay at the destination, and guests there; nothing stays behind"""
     second = two_hosts(host)
     guest = lab.numbered(host, 1, client_nic(PORT, mac(1)))
-    there = lab.numbered(second, 2, client_nic(PORT, mac(2)))
-    there.start()
     guest.boot()
     lab.expect_row(host, guest="vm1", state="connected")
     assert not lab.rows(second, guest="vm1")
     guest.must("touch /tmp/before")
     moved = migrate(host, second, "vm1")
     assert moved.returncode == 0, moved.stderr
-    second.takes(guest).goes_on()
-    there.wait_up()
+    second.takes(guest).goes_on()       # alone there: its own prepare has made the network
+    lab.expect_row(second, guest="vm1", state="connected")
+    there = lab.numbered(second, 2, client_nic(PORT, mac(2)))
+    there.boot()
     lab.all_meet({1: guest, 2: there})
     guest.must("test -e /tmp/before")
-    lab.expect_row(second, guest="vm1", state="connected")
     eventually(lambda: not lab.rows(host, guest="vm1"), 10, "the source shows it no more")
     lab.expect_no_relay_files(host)
 
