@@ -23,6 +23,7 @@ void nr_action_free(gpointer data)
     g_free(action->label);
     g_free(action->admit);
     g_free(action->detail);
+    g_clear_pointer(&action->after, g_ptr_array_unref);
     g_free(action);
 }
 

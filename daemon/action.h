@@ -25,6 +25,8 @@ typedef struct {
     char *detail;        /* ENSLAVE: the TAP's name; SET_OPTIONS: the options */
     gboolean named;      /* ATTACH, SPAWN: of NrDesiredEndpoint */
     int newest_id;       /* ATTACH */
+    gboolean first;      /* DETACH, STOP: of an address that something new needs */
+    GPtrArray *after;    /* ATTACH: names of networks that let go of an address first, or NULL */
 } NrAction;
 
 NrAction *nr_action_new(NrActionKind kind, const char *network);

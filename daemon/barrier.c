@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/barrier.h"
 
+#include <string.h>
+
 const NrDesiredNetwork *nr_desired_network_find(const NrDesired *desired, const char *name)
 {
     for (guint i = 0; i < desired->networks->len; i++) {
@@ -43,6 +45,22 @@ const NrAttempt *nr_barrier_failure(const NrDesired *desired, const NrAttempts *
     return attempt ? attempt : bridge_failure(desired, attempts, binding->network);
 }
 
+guint nr_barrier_first(const NrDesired *desired, const char *uuid)
+{
+    guint low = 0, high = desired->bindings->len;
+
+    while (low < high) {
+        guint middle = low + (high - low) / 2;
+        const NrBinding *binding = desired->bindings->pdata[middle];
+
+        if (strcmp(binding->guest->uuid, uuid) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 static char *failure_sentence(const NrBinding *binding, const NrAttempt *attempt)
 {
     g_autofree char *guest = nr_printable(binding->guest->name);
@@ -62,12 +80,12 @@ NrVerdict nr_barrier_judge(const NrDesired *desired, const NrAttempts *attempts,
 {
     gboolean resolving = FALSE;
 
-    for (guint i = 0; i < desired->bindings->len; i++) {
+    for (guint i = nr_barrier_first(desired, uuid); i < desired->bindings->len; i++) {
         const NrBinding *binding = desired->bindings->pdata[i];
         const NrAttempt *attempt;
 
         if (!g_str_equal(binding->guest->uuid, uuid))
-            continue;
+            break;
         resolving = resolving || binding->kind == NR_BINDING_RESOLVING;
         if (nr_binding_refuses_start(binding)) {
             *ret_text = g_strdup(binding->reason);

@@ -20,6 +20,8 @@ NrVerdict nr_barrier_judge(const NrDesired *desired, const NrAttempts *attempts,
  */
 const NrAttempt *nr_barrier_failure(const NrDesired *desired, const NrAttempts *attempts,
                                     const NrBinding *binding);
+/* The place of this guest's first binding: bindings are in the order of the guests' UUIDs. */
+guint nr_barrier_first(const NrDesired *desired, const char *uuid);
 /* NULL where it is not desired. Borrowed. */
 const NrDesiredNetwork *nr_desired_network_find(const NrDesired *desired, const char *name);
 

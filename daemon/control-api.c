@@ -164,7 +164,7 @@ static gboolean on_reload(NrDbusManager1 *manager, GDBusMethodInvocation *invoca
     NrControlApi *api = data;
 
     api->parts->reload(api->parts->data);
-    nr_reconcile_wait(api->parts->reconcile, on_reloaded, pending_new(api, invocation));
+    nr_reconcile_wait(api->parts->reconcile, NULL, on_reloaded, pending_new(api, invocation));
     return TRUE;
 }
 
@@ -204,7 +204,7 @@ static gboolean on_start_network(NrDbusManager1 *manager, GDBusMethodInvocation 
     if (fault)
         nr_dbus_manager1_complete_start_network(manager, invocation, fault);
     else
-        nr_reconcile_wait(api->parts->reconcile, on_started, pending_new(api, invocation));
+        nr_reconcile_wait(api->parts->reconcile, name, on_started, pending_new(api, invocation));
     return TRUE;
 }
 
@@ -225,7 +225,7 @@ static gboolean on_stop_network(NrDbusManager1 *manager, GDBusMethodInvocation *
     if (fault)
         nr_dbus_manager1_complete_stop_network(manager, invocation, fault);
     else
-        nr_reconcile_wait(api->parts->reconcile, on_stopped, pending_new(api, invocation));
+        nr_reconcile_wait(api->parts->reconcile, name, on_stopped, pending_new(api, invocation));
     return TRUE;
 }
 

@@ -176,7 +176,8 @@ static void on_written(gpointer data)
     if (request->rewire->fault)
         request_end(request, NULL, request->rewire->fault);
     else
-        nr_reconcile_wait(request->parts->reconcile, on_passed, request);
+        nr_reconcile_wait_guest(request->parts->reconcile, request->rewire->uuid, on_passed,
+                                request);
 }
 
 static char *unknown_guest(const NrControlParts *parts, const char *guest)

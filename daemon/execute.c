@@ -1,180 +1,371 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A lane is the work on one network, from the plan that began it to its last answer. What it gives
+ * up comes first in it and waits for nobody; an attachment that has to come after another lane's
+ * waits until that one has given up what it had to. So no two lanes wait for each other.
+ */
 #include "daemon/execute.h"
 
-#include <errno.h>
-#include <unistd.h>
 #include "common/endpoint.h"
-#include "common/scope.h"
-#include "daemon/holder.h"
-#include "net/bridge.h"
+#include "daemon/step.h"
+
+#define STARTS_MAX 16 /* relays; more at once make each one late, and none of them sooner */
 
 typedef struct {
+    NrExecutor *executor; /* NULL: it has been freed, and answers are still to come */
+    char *network;
+    GPtrArray *actions; /* NrAction, owns */
+    GArray *ports;      /* guint: of the addresses that are given up */
+    guint next;         /* the first action that has not been begun */
+    guint open;         /* begun and not answered */
+    guint freeing;      /* of those that come first: not answered */
+    gboolean busy;      /* lane_run() is at work further up the stack */
+} Lane;
+
+struct NrExecutor {
     NrRelays *relays;
-    GPtrArray *actions;
     const NrExecuteEvents *events;
     gpointer data;
-    guint next;    /* the first action that has not been begun */
-    guint open;    /* begun and not answered */
-    gboolean busy; /* run() is at work further up the stack */
-} Execution;
+    GHashTable *lanes;     /* network -> Lane */
+    GQueue held_up;        /* Lane: waits for another one */
+    GQueue to_start;       /* Lane: waits for its turn to start a relay */
+    guint starting;        /* relays */
+    gboolean sweeping;     /* run_waiting() is at work further up the stack */
+    gboolean again;        /* ... and has to begin anew */
+    GHashTable *put_off;   /* set of networks: of the last plan */
+    GArray *put_off_ports; /* as in a lane */
+    GHashTable *ports;     /* number -> how many of these arrays have it */
+};
 
 typedef struct {
-    Execution *execution;
+    Lane *lane;
     const NrAction *action;
 } Step;
 
-static void run(Execution *execution);
+static void lane_run(Lane *lane);
+static void run_waiting(NrExecutor *executor);
 
-/* In use by whom: the manager sees more than an unprivileged relay. */
-static char *explain(const NrAction *action, int error, const char *text)
+/* Addresses that are given up */
+
+static void collect_port(GArray *ports, const char *text)
 {
-    g_autofree char *seen = NULL;
+    struct endpoint endpoint;
+    const char *expected;
+    guint number;
 
-    if (error == -EADDRINUSE && action->kind == NR_ACTION_ATTACH)
-        seen = nr_holder_describe(action->endpoint);
-    if (seen)
-        return g_strdup_printf("%s; end that process, or take another address", seen);
-    return g_strdup(text ? text : g_strerror(-error));
+    if (endpoint_parse(&endpoint, text, &expected) < 0 || endpoint.local.l4_port == 0)
+        return;
+    number = endpoint.local.l4_port;
+    g_array_append_val(ports, number);
 }
+
+static void collect_ports(const NrExecutor *executor, const NrAction *action, GArray *ports)
+{
+    const NrActualNetwork *network;
+
+    if (action->kind == NR_ACTION_DETACH)
+        collect_port(ports, action->endpoint);
+    if (action->kind != NR_ACTION_STOP)
+        return;
+    network = nr_relays_network(executor->relays, action->network);
+    for (guint i = 0; network && i < network->endpoints->len; i++)
+        collect_port(ports, ((const NrActualEndpoint *)network->endpoints->pdata[i])->text);
+}
+
+static void count_ports(NrExecutor *executor, const GArray *ports, int by)
+{
+    for (guint i = 0; i < ports->len; i++) {
+        gpointer key = GUINT_TO_POINTER(g_array_index(ports, guint, i));
+        int count = GPOINTER_TO_INT(g_hash_table_lookup(executor->ports, key)) + by;
+
+        if (count > 0)
+            g_hash_table_insert(executor->ports, key, GINT_TO_POINTER(count));
+        else
+            g_hash_table_remove(executor->ports, key);
+    }
+}
+
+/* Lanes */
+
+static Lane *lane_new(NrExecutor *executor, const char *network)
+{
+    Lane *lane = g_new0(Lane, 1);
+
+    lane->executor = executor;
+    lane->network = g_strdup(network);
+    lane->actions = g_ptr_array_new_with_free_func(nr_action_free);
+    lane->ports = g_array_new(FALSE, FALSE, sizeof(guint));
+    return lane;
+}
+
+static void lane_free(Lane *lane)
+{
+    g_free(lane->network);
+    g_ptr_array_unref(lane->actions);
+    g_array_unref(lane->ports);
+    g_free(lane);
+}
+
+/* All its actions are in it. */
+static void lane_prepare(Lane *lane)
+{
+    while (lane->freeing < lane->actions->len &&
+           ((NrAction *)lane->actions->pdata[lane->freeing])->first)
+        lane->freeing++;
+    for (guint i = 0; i < lane->actions->len; i++)
+        collect_ports(lane->executor, lane->actions->pdata[i], lane->ports);
+    count_ports(lane->executor, lane->ports, 1);
+}
+
+static void lane_end(Lane *lane)
+{
+    NrExecutor *executor = lane->executor;
+
+    g_hash_table_remove(executor->lanes, lane->network);
+    count_ports(executor, lane->ports, -1);
+    lane_free(lane);
+    executor->events->done(executor->data);
+}
+
+/* Answers */
 
 static void on_answer(int error, const char *text, gpointer data)
 {
-    Step *step = data;
-    Execution *execution = step->execution;
-    g_autofree char *sentence = error < 0 ? explain(step->action, error, text) : NULL;
+    g_autofree Step *step = data;
+    Lane *lane = step->lane;
+    NrExecutor *executor = lane->executor;
+    g_autofree char *sentence = NULL;
 
-    execution->events->result(step->action, error, sentence, execution->data);
-    g_free(step);
-    execution->open--;
-    if (!execution->busy)
-        run(execution);
-}
-
-/* Bridges */
-
-static char *bridge_sentence(const char *bridge, int error)
-{
-    switch (error) {
-    case -ENODEV:
-        return g_strdup_printf("bridge %s does not exist; make it, or correct the name", bridge);
-    case -ENOTSUP:
-        return g_strdup_printf("%s is not a bridge", bridge);
-    case -EPERM:
-    case -EACCES:
-    case -ENXIO: /* no /dev/net/tun */
-        if (geteuid() != 0)
-            return g_strdup_printf(
-                "bridge %s: bridges need the system's manager; use qemu:///system, or "
-                "take the bridge out of the network",
-                bridge);
-        return g_strdup_printf("bridge %s: the manager lacks CAP_NET_ADMIN, or /dev/net/tun",
-                               bridge);
-    default:
-        return g_strdup_printf("bridge %s: %s", bridge, g_strerror(-error));
+    lane->open--;
+    if (!executor) {
+        if (lane->open == 0)
+            lane_free(lane);
+        return;
     }
+    sentence = error < 0 ? nr_step_explain(step->action, error, text) : NULL;
+    executor->events->result(step->action, error, sentence, executor->data);
+    if (step->action->kind == NR_ACTION_SPAWN)
+        executor->starting--;
+    if (lane->freeing > 0)
+        lane->freeing--;
+    if (!lane->busy)
+        lane_run(lane);
+    run_waiting(executor);
 }
 
-static gboolean bridge_of(const NrAction *action, struct endpoint *ret)
-{
-    const char *expected;
-
-    return action->endpoint && endpoint_parse(ret, action->endpoint, &expected) == 0 &&
-           ret->kind == ENDPOINT_BRIDGE;
-}
-
-static void attach(Execution *execution, Step *step)
-{
-    const NrAction *action = step->action;
-    g_auto(GStrv) hosts = action->admit ? g_strsplit(action->admit, " ", -1) : NULL;
-    _cleanup_(closep) int tap = -1;
-    struct endpoint endpoint;
-    char name[TAP_NAME_MAX];
-
-    if (bridge_of(action, &endpoint)) {
-        tap = bridge_tap_create(endpoint.ifname, name);
-        if (tap < 0) {
-            g_autofree char *text = bridge_sentence(endpoint.ifname, tap);
-
-            on_answer(tap, text, step);
-            return;
-        }
-    }
-    /* The relay has its own copy from here; the TAP goes with the last one. */
-    nr_relays_attach(execution->relays, action->network, action->endpoint, action->label, tap,
-                     (const char *const *)hosts, on_answer, step);
-}
-
-static void enslave(Step *step)
-{
-    g_autofree char *text = NULL;
-    struct endpoint endpoint;
-    int r = -EINVAL;
-
-    if (bridge_of(step->action, &endpoint) && step->action->detail) {
-        r = bridge_enslave(endpoint.ifname, step->action->detail);
-        if (r < 0)
-            text = bridge_sentence(endpoint.ifname, r);
-    }
-    on_answer(r, text, step);
-}
-
-static void begin(Execution *execution, const NrAction *action)
+static void begin(Lane *lane, const NrAction *action)
 {
     Step *step = g_new(Step, 1);
 
-    *step = (Step){ execution, action };
-    execution->open++;
-    switch (action->kind) {
-    case NR_ACTION_DETACH:
-        nr_relays_detach(execution->relays, action->network, action->endpoint_id, on_answer, step);
-        break;
-    case NR_ACTION_SPAWN:
-        nr_relays_spawn(execution->relays, action->network, on_answer, step);
-        break;
-    case NR_ACTION_ATTACH:
-        attach(execution, step);
-        break;
-    case NR_ACTION_ENSLAVE:
-        enslave(step);
-        break;
-    case NR_ACTION_SET_OPTIONS:
-        nr_relays_set_options(execution->relays, action->network, action->port_id, action->detail,
-                              on_answer, step);
-        break;
-    case NR_ACTION_STOP:
-        nr_relays_stop(execution->relays, action->network, on_answer, step);
-        break;
-    }
+    *step = (Step){ lane, action };
+    lane->open++;
+    if (action->kind == NR_ACTION_SPAWN)
+        lane->executor->starting++;
+    nr_step(lane->executor->relays, action, on_answer, step);
 }
 
-/* Begins stage after stage until one has to be waited for. */
-static void run(Execution *execution)
+/* Stage after stage */
+
+/* Where the lane has to wait before its next stage; NULL: it need not. */
+static GQueue *place_to_wait(const Lane *lane)
 {
-    GPtrArray *actions = execution->actions;
+    const NrAction *action = lane->actions->pdata[lane->next];
+    NrExecutor *executor = lane->executor;
 
-    execution->busy = TRUE;
-    while (execution->open == 0 && execution->next < actions->len) {
-        NrActionKind kind = ((NrAction *)actions->pdata[execution->next])->kind;
+    if (action->kind == NR_ACTION_SPAWN && executor->starting >= STARTS_MAX)
+        return &executor->to_start;
+    for (guint i = 0; action->after && i < action->after->len; i++) {
+        const Lane *other = g_hash_table_lookup(executor->lanes, action->after->pdata[i]);
 
-        while (execution->next < actions->len &&
-               ((NrAction *)actions->pdata[execution->next])->kind == kind)
-            begin(execution, actions->pdata[execution->next++]);
+        if (other && other->freeing > 0)
+            return &executor->held_up;
     }
-    execution->busy = FALSE;
-    if (execution->open > 0)
+    return NULL;
+}
+
+static void begin_stage(Lane *lane)
+{
+    NrActionKind kind = ((NrAction *)lane->actions->pdata[lane->next])->kind;
+
+    while (lane->next < lane->actions->len &&
+           ((NrAction *)lane->actions->pdata[lane->next])->kind == kind)
+        begin(lane, lane->actions->pdata[lane->next++]);
+}
+
+/* Until an answer has to be waited for, or another lane; may free the lane. */
+static void lane_run(Lane *lane)
+{
+    GQueue *waiting = NULL;
+
+    lane->busy = TRUE;
+    while (lane->open == 0 && lane->next < lane->actions->len && !waiting) {
+        waiting = place_to_wait(lane);
+        if (!waiting)
+            begin_stage(lane);
+    }
+    lane->busy = FALSE;
+    if (waiting)
+        g_queue_push_tail(waiting, lane);
+    else if (lane->open == 0)
+        lane_end(lane);
+}
+
+/* An answer has come: somebody may go on. */
+static void run_waiting(NrExecutor *executor)
+{
+    executor->again = TRUE;
+    if (executor->sweeping)
         return;
-    execution->events->done(execution->data);
-    g_ptr_array_unref(actions);
-    g_free(execution);
+    executor->sweeping = TRUE;
+    while (executor->again) {
+        guint count = g_queue_get_length(&executor->held_up);
+
+        executor->again = FALSE;
+        while (count-- > 0)
+            lane_run(g_queue_pop_head(&executor->held_up));
+        while (executor->starting < STARTS_MAX && !g_queue_is_empty(&executor->to_start))
+            lane_run(g_queue_pop_head(&executor->to_start));
+    }
+    executor->sweeping = FALSE;
 }
 
-void nr_execute(NrRelays *relays, GPtrArray *actions, const NrExecuteEvents *events, gpointer data)
-{
-    Execution *execution = g_new0(Execution, 1);
+/* Plans */
 
-    execution->relays = relays;
-    execution->actions = actions;
-    execution->events = events;
-    execution->data = data;
-    run(execution);
+static gboolean follows_put_off(const NrExecutor *executor, const NrAction *action)
+{
+    for (guint i = 0; action->after && i < action->after->len; i++)
+        if (g_hash_table_contains(executor->put_off, action->after->pdata[i]))
+            return TRUE;
+    return FALSE;
+}
+
+/* What is being worked on, what has to come after that, and so on. */
+static void find_put_off(NrExecutor *executor, const GPtrArray *actions)
+{
+    gboolean more;
+
+    for (guint i = 0; i < actions->len; i++) {
+        const NrAction *action = actions->pdata[i];
+
+        if (g_hash_table_contains(executor->lanes, action->network))
+            g_hash_table_add(executor->put_off, g_strdup(action->network));
+    }
+    do {
+        more = FALSE;
+        for (guint i = 0; i < actions->len; i++) {
+            const NrAction *action = actions->pdata[i];
+
+            if (follows_put_off(executor, action))
+                more |= g_hash_table_add(executor->put_off, g_strdup(action->network));
+        }
+    } while (more);
+}
+
+static void forget_put_off(NrExecutor *executor)
+{
+    g_hash_table_remove_all(executor->put_off);
+    count_ports(executor, executor->put_off_ports, -1);
+    g_array_set_size(executor->put_off_ports, 0);
+}
+
+/* The lanes that are begun, in the order of the plan. */
+static GPtrArray *make_lanes(NrExecutor *executor, GPtrArray *actions)
+{
+    GPtrArray *lanes = g_ptr_array_new();
+
+    for (guint i = 0; i < actions->len; i++) {
+        NrAction *action = actions->pdata[i];
+        Lane *lane;
+
+        if (g_hash_table_contains(executor->put_off, action->network)) {
+            collect_ports(executor, action, executor->put_off_ports);
+            nr_action_free(action);
+            continue;
+        }
+        lane = g_hash_table_lookup(executor->lanes, action->network);
+        if (!lane) {
+            lane = lane_new(executor, action->network);
+            g_hash_table_insert(executor->lanes, lane->network, lane);
+            g_ptr_array_add(lanes, lane);
+        }
+        g_ptr_array_add(lane->actions, action);
+    }
+    return lanes;
+}
+
+void nr_execute(NrExecutor *executor, GPtrArray *actions)
+{
+    g_autoptr(GPtrArray) lanes = NULL;
+
+    forget_put_off(executor);
+    find_put_off(executor, actions);
+    lanes = make_lanes(executor, actions);
+    g_ptr_array_set_free_func(actions, NULL);
+    g_ptr_array_unref(actions);
+    count_ports(executor, executor->put_off_ports, 1);
+    for (guint i = 0; i < lanes->len; i++)
+        lane_prepare(lanes->pdata[i]);
+    for (guint i = 0; i < lanes->len; i++)
+        lane_run(lanes->pdata[i]);
+}
+
+gboolean nr_executor_works_on(const NrExecutor *executor, const char *network)
+{
+    return g_hash_table_contains(executor->lanes, network) ||
+           g_hash_table_contains(executor->put_off, network);
+}
+
+gboolean nr_executor_frees(const NrExecutor *executor, guint l4_port)
+{
+    return g_hash_table_contains(executor->ports, GUINT_TO_POINTER(l4_port));
+}
+
+gboolean nr_executor_has_put_off(const NrExecutor *executor)
+{
+    return g_hash_table_size(executor->put_off) > 0;
+}
+
+gboolean nr_executor_is_idle(const NrExecutor *executor)
+{
+    return g_hash_table_size(executor->lanes) == 0 && !nr_executor_has_put_off(executor);
+}
+
+/* Life */
+
+NrExecutor *nr_executor_new(NrRelays *relays, const NrExecuteEvents *events, gpointer data)
+{
+    NrExecutor *executor = g_new0(NrExecutor, 1);
+
+    executor->relays = relays;
+    executor->events = events;
+    executor->data = data;
+    executor->lanes = g_hash_table_new(g_str_hash, g_str_equal);
+    executor->put_off = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    executor->put_off_ports = g_array_new(FALSE, FALSE, sizeof(guint));
+    executor->ports = g_hash_table_new(NULL, NULL);
+    return executor;
+}
+
+void nr_executor_free(NrExecutor *executor)
+{
+    GHashTableIter iter;
+    gpointer p;
+
+    if (!executor)
+        return;
+    g_hash_table_iter_init(&iter, executor->lanes);
+    while (g_hash_table_iter_next(&iter, NULL, &p)) {
+        Lane *lane = p;
+
+        lane->executor = NULL;
+        if (lane->open == 0)
+            lane_free(lane);
+    }
+    g_hash_table_unref(executor->lanes);
+    g_queue_clear(&executor->held_up);
+    g_queue_clear(&executor->to_start);
+    g_hash_table_unref(executor->put_off);
+    g_array_unref(executor->put_off_ports);
+    g_hash_table_unref(executor->ports);
+    g_free(executor);
 }

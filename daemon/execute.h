@@ -1,18 +1,38 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Runs the actions of one plan: in their order, those of one kind that stand together at once. */
+/*
+ * Does the actions of plans. Those of one network are done in their order, those of one kind that
+ * stand together at once; networks go beside one another, so that a relay which does not answer
+ * keeps nobody waiting but who needs it.
+ */
 #ifndef NR_DAEMON_EXECUTE_H
 #define NR_DAEMON_EXECUTE_H
 
-#include "daemon/plan.h"
+#include "daemon/action.h"
 #include "daemon/relays.h"
 
+typedef struct NrExecutor NrExecutor;
+
 typedef struct {
-    /* 0 or negative errno and one sentence; called once for each action. */
+    /* 0 or negative errno and one sentence; called once for each action that is begun. */
     void (*result)(const NrAction *action, int error, const char *text, gpointer data);
-    void (*done)(gpointer data); /* the last call */
+    void (*done)(gpointer data); /* the work on some network has come to its end */
 } NrExecuteEvents;
 
-/* Takes the actions. done may come before the call returns; it always comes. */
-void nr_execute(NrRelays *relays, GPtrArray *actions, const NrExecuteEvents *events, gpointer data);
+NrExecutor *nr_executor_new(NrRelays *relays, const NrExecuteEvents *events, gpointer data);
+/* Answers that are still to come are heard by nobody. */
+void nr_executor_free(NrExecutor *executor);
+
+/*
+ * Takes the actions. What is under way goes on; actions for a network that is being worked on, or
+ * that have to come after such ones, are put off: the next plan has them again.
+ */
+void nr_execute(NrExecutor *executor, GPtrArray *actions);
+
+/* Of what is under way or was put off. */
+gboolean nr_executor_works_on(const NrExecutor *executor, const char *network);
+/* ... that some network lets go of an address with this number. */
+gboolean nr_executor_frees(const NrExecutor *executor, guint l4_port);
+gboolean nr_executor_is_idle(const NrExecutor *executor);
+gboolean nr_executor_has_put_off(const NrExecutor *executor);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A client sends one request and gets answers until the last one; then it is gone. PREPARE lasts
- * until a pass that began after the announcement has ended and the guest's host names are resolved;
- * everything else is answered at once. The number of clients is bounded: more wait in the backlog.
+ * until a pass has begun after the announcement, its work for this guest is done and the guest's
+ * host names are resolved; everything else is answered at once. The number of clients is bounded:
+ * more wait in the backlog.
  */
 #include "daemon/hook-socket.h"
 
@@ -107,7 +108,7 @@ static gboolean on_look_again(gpointer data)
     Client *client = data;
 
     client->look = 0;
-    nr_reconcile_wait(client->hooks->reconcile, on_pass_done, client);
+    nr_reconcile_wait_guest(client->hooks->reconcile, client->uuid, on_pass_done, client);
     return G_SOURCE_REMOVE;
 }
 
@@ -155,7 +156,7 @@ static void prepare(Client *client, const NrGuest *guest)
     client->timer = g_timeout_add(HOOK_PROGRESS_MS, on_progress, client);
     nr_inventory_announce(hooks->inventory, announced, g_get_monotonic_time() / 1000);
     nr_reconcile_retry_guest(hooks->reconcile, guest->uuid);
-    nr_reconcile_wait(hooks->reconcile, on_pass_done, client);
+    nr_reconcile_wait_guest(hooks->reconcile, guest->uuid, on_pass_done, client);
 }
 
 /* All others: noted, and answered at once */

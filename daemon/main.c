@@ -471,8 +471,8 @@ static void end(Manager *manager)
     nr_guest_source_free(manager->source);
     g_clear_object(&manager->monitor);
     nr_admission_free(manager->admission);
-    nr_relays_free(manager->world.relays);
     nr_reconcile_free(manager->reconcile);
+    nr_relays_free(manager->world.relays);
     nr_resolver_free(manager->world.resolver);
     nr_inventory_free(manager->world.inventory);
     nr_news_free(manager->world.news);

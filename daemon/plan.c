@@ -30,6 +30,7 @@ typedef struct {
     GHashTable *guests;  /* label -> NrBinding: NICs of running guests that dial */
     GHashTable *options; /* label -> what a port of a running guest is to have */
     GPtrArray *stale;    /* Stale, owns */
+    GHashTable *after;   /* name -> GPtrArray: the networks that are in its way */
     NrPlaceIndex *tcp;   /* Stale by the address it holds: LISTEN its own, TCP the far end's */
     NrPlaceIndex *udp;
 } Plan;
@@ -173,13 +174,29 @@ static gboolean collides(const Stale *stale, const char *network, const char *te
     return stale->parsed.kind != ENDPOINT_UDP || !g_str_equal(stale->network->name, network);
 }
 
-static void mark_group(const NrPlaceGroup *group, const char *network, const char *text)
+static void mark_first(Plan *plan, Stale *stale, const char *network)
+{
+    GPtrArray *after = g_hash_table_lookup(plan->after, network);
+    const char *other = stale->network->name;
+
+    stale->first = TRUE;
+    if (g_str_equal(other, network))
+        return;
+    if (!after) {
+        after = g_ptr_array_new_with_free_func(g_free);
+        g_hash_table_insert(plan->after, (gpointer)network, after);
+    }
+    if (!g_ptr_array_find_with_equal_func(after, other, g_str_equal, NULL))
+        g_ptr_array_add(after, g_strdup(other));
+}
+
+static void mark_group(Plan *plan, const NrPlaceGroup *group, const char *network, const char *text)
 {
     for (guint i = 0; i < group->values->len; i++) {
         Stale *stale = g_ptr_array_index(group->values, i);
 
-        if (!stale->first && collides(stale, network, text))
-            stale->first = TRUE;
+        if (collides(stale, network, text))
+            mark_first(plan, stale, network);
     }
 }
 
@@ -193,7 +210,7 @@ static void mark_same_text(Plan *plan, GHashTable *texts)
 
         /* Any number of networks may have a TAP in one bridge. */
         if (network && (!bridge || g_str_equal(network, stale->network->name)))
-            stale->first = TRUE;
+            mark_first(plan, stale, network);
     }
 }
 
@@ -226,7 +243,7 @@ static void mark_conflicts_of(Plan *plan, const NrDesiredNetwork *want, GHashTab
             continue;
         nr_place_iter_init(&iter, parsed.kind == ENDPOINT_UDP ? plan->udp : plan->tcp, &place);
         while ((group = nr_place_iter_next(&iter)))
-            mark_group(group, want->name, endpoint->text);
+            mark_group(plan, group, want->name, endpoint->text);
     }
 }
 
@@ -247,6 +264,7 @@ static void detach(Plan *plan, const Stale *stale)
 
     action->endpoint = g_strdup(stale->endpoint->text);
     action->endpoint_id = stale->endpoint->id;
+    action->first = stale->first;
 }
 
 /* Networks that may stop and have nothing that could wait: set of NrActualNetwork. */
@@ -281,7 +299,7 @@ static void free_addresses(Plan *plan, GHashTable *stopped)
         NrActualNetwork *network = g_ptr_array_index(plan->actual->networks, i);
 
         if (g_hash_table_contains(stopped, network))
-            add_action(plan, NR_ACTION_STOP, network->name);
+            add_action(plan, NR_ACTION_STOP, network->name)->first = TRUE;
     }
 }
 
@@ -309,6 +327,7 @@ static void attach_missing(Plan *plan)
     for (guint i = 0; i < plan->desired->networks->len; i++) {
         const NrDesiredNetwork *want = g_ptr_array_index(plan->desired->networks, i);
         const NrActualNetwork *present = g_hash_table_lookup(plan->present, want->name);
+        GPtrArray *after = g_hash_table_lookup(plan->after, want->name);
         g_autoptr(GHashTable) have = present ? index_endpoints(present) : NULL;
 
         for (guint k = 0; k < want->endpoints->len; k++) {
@@ -323,6 +342,7 @@ static void attach_missing(Plan *plan)
             action->admit = g_strdup(endpoint->admit);
             action->named = endpoint->named;
             action->newest_id = endpoint->newest_id;
+            action->after = after ? g_ptr_array_ref(after) : NULL;
         }
     }
 }
@@ -398,6 +418,8 @@ static void plan_init(Plan *plan, const NrDesired *desired, const NrActual *actu
     plan->guests = g_hash_table_new(g_str_hash, g_str_equal);
     plan->options = g_hash_table_new(g_str_hash, g_str_equal);
     plan->stale = g_ptr_array_new_with_free_func(g_free);
+    plan->after =
+        g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)g_ptr_array_unref);
     plan->tcp = nr_place_index_new();
     plan->udp = nr_place_index_new();
 
@@ -421,6 +443,7 @@ static GPtrArray *plan_done(Plan *plan)
     g_hash_table_unref(plan->guests);
     g_hash_table_unref(plan->options);
     g_ptr_array_unref(plan->stale);
+    g_hash_table_unref(plan->after);
     nr_place_index_free(plan->tcp);
     nr_place_index_free(plan->udp);
     return plan->actions;

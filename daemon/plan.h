@@ -10,7 +10,8 @@
 /*
  * Order: detach what holds an address that another network needs (the whole relay is stopped where
  * nothing else is left in it), spawn, attach, enslave, set options, detach stale, stop. Two
- * networks never hold one address. A second plan after a whole pass is empty.
+ * networks never hold one address. Within one network that order holds; between two it does where
+ * an attachment says so (`after`). A second plan after a whole pass is empty.
  */
 GPtrArray *nr_plan_new(const NrDesired *desired, const NrActual *actual); /* NrAction */
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * State: `dirty` (a pass was asked for), `running` (one is under way). A pass takes the waiters
- * that came before it; they are called at its end. `desired` and `attempts` are what the last pass
- * found, for the status and for hooks.
+ * State: `next` (a pass that was asked for), and what the executor is at. A pass decides at once
+ * and leaves its work to the executor, so another one may come while that goes on. Who waits has
+ * seen a pass begin since, and is called when nothing that concerns him is under way or put off.
+ * `desired` and `attempts` are what the last pass found, for the status and for hooks.
  */
 #include "daemon/reconcile.h"
 
 #include <errno.h>
+#include "daemon/barrier.h"
 #include "daemon/execute.h"
 #include "daemon/log.h"
 #include "daemon/retire.h"
@@ -15,8 +17,13 @@
 #define TICK_SECONDS 5
 #define LINKS_MS     200 /* changes of links come in flocks */
 #define RETRY_MIN_MS 20
+#define REST_FACTOR  4 /* from a pass to the next, of its own time: for what it has begun */
+#define REST_MAX_US  200000
 
 typedef struct {
+    char *guest;   /* UUID: until its NICs have what they need */
+    char *network; /* until its work is done; with neither, until all is */
+    gboolean seen; /* a pass has begun since */
     void (*done)(gpointer data);
     gpointer data;
 } Waiter;
@@ -25,14 +32,16 @@ struct NrReconcile {
     const NrWorld *world;
     void (*passed)(gpointer data);
     gpointer data;
-    gboolean started, guests_known, dirty, running;
-    guint idle, tick, due, links;
+    NrExecutor *executor;
+    gboolean started, guests_known;
+    guint next, settle, tick, due, links;
+    gint64 rest_until_us;
     NrAttempts *attempts;
     NrDesired *desired;
     GHashTable *retry;      /* UUIDs of guests whose failures are tried again at once */
     GHashTable *complaints; /* refusals of the last pass, each logged when it is new */
-    GQueue waiting;         /* Waiter: for the next pass */
-    GQueue served;          /* Waiter: for the pass under way */
+    GQueue waiting;         /* Waiter */
+    GQueue served;          /* Waiter: about to be called */
 };
 
 static gint64 now_ms(void)
@@ -44,20 +53,22 @@ static gint64 now_ms(void)
 
 static void begin_pass(NrReconcile *reconcile);
 
-static gboolean on_idle(gpointer data)
+static gboolean on_next(gpointer data)
 {
     NrReconcile *reconcile = data;
 
-    reconcile->idle = 0;
+    reconcile->next = 0;
     begin_pass(reconcile);
     return G_SOURCE_REMOVE;
 }
 
 void nr_reconcile_request(NrReconcile *reconcile)
 {
-    reconcile->dirty = TRUE;
-    if (reconcile->started && !reconcile->running && !reconcile->idle)
-        reconcile->idle = g_idle_add_full(G_PRIORITY_DEFAULT, on_idle, reconcile, NULL);
+    gint64 rest_ms = (reconcile->rest_until_us - g_get_monotonic_time() + 999) / 1000;
+
+    if (reconcile->started && !reconcile->next)
+        reconcile->next = g_timeout_add_full(G_PRIORITY_DEFAULT, (guint)MAX(rest_ms, 0), on_next,
+                                             reconcile, NULL);
 }
 
 static gboolean on_tick(gpointer data)
@@ -104,13 +115,33 @@ void nr_reconcile_relay_died(NrReconcile *reconcile, const char *network, gint64
     nr_reconcile_request(reconcile);
 }
 
-void nr_reconcile_wait(NrReconcile *reconcile, void (*done)(gpointer data), gpointer data)
-{
-    Waiter *waiter = g_new(Waiter, 1);
+/* Waiting */
 
-    *waiter = (Waiter){ done, data };
-    g_queue_push_tail(&reconcile->waiting, waiter);
+static void waiter_free(gpointer data)
+{
+    Waiter *waiter = data;
+
+    g_free(waiter->guest);
+    g_free(waiter->network);
+    g_free(waiter);
+}
+
+static void wait_for(NrReconcile *reconcile, Waiter fields)
+{
+    g_queue_push_tail(&reconcile->waiting, g_memdup2(&fields, sizeof(fields)));
     nr_reconcile_request(reconcile);
+}
+
+void nr_reconcile_wait_guest(NrReconcile *reconcile, const char *uuid, void (*done)(gpointer data),
+                             gpointer data)
+{
+    wait_for(reconcile, (Waiter){ .guest = g_strdup(uuid), .done = done, .data = data });
+}
+
+void nr_reconcile_wait(NrReconcile *reconcile, const char *network, void (*done)(gpointer data),
+                       gpointer data)
+{
+    wait_for(reconcile, (Waiter){ .network = g_strdup(network), .done = done, .data = data });
 }
 
 static void cancel_in(GQueue *queue, gpointer data)
@@ -120,7 +151,7 @@ static void cancel_in(GQueue *queue, gpointer data)
         Waiter *waiter = node->data;
 
         if (waiter->data == data) {
-            g_free(waiter);
+            waiter_free(waiter);
             g_queue_delete_link(queue, node);
         }
         node = next;
@@ -131,6 +162,55 @@ void nr_reconcile_cancel(NrReconcile *reconcile, gpointer data)
 {
     cancel_in(&reconcile->waiting, data);
     cancel_in(&reconcile->served, data);
+}
+
+/* Its network stands, and nothing of ours is on an address that its QEMU is about to bind. */
+static gboolean binding_is_open(const NrExecutor *executor, const NrBinding *binding)
+{
+    const NrNic *nic = binding->nic;
+    gboolean binds = nic->kind == NR_NIC_LISTENS || nic->kind == NR_NIC_UDP;
+
+    return (binding->network && nr_executor_works_on(executor, binding->network)) ||
+           (binds && nr_executor_frees(executor, nic->theirs.l4_port));
+}
+
+static gboolean guest_is_open(const NrReconcile *reconcile, const char *uuid)
+{
+    const GPtrArray *bindings = reconcile->desired->bindings;
+
+    for (guint i = nr_barrier_first(reconcile->desired, uuid); i < bindings->len; i++) {
+        const NrBinding *binding = bindings->pdata[i];
+
+        if (!g_str_equal(binding->guest->uuid, uuid))
+            break;
+        if (binding_is_open(reconcile->executor, binding))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static gboolean is_served(const NrReconcile *reconcile, const Waiter *waiter)
+{
+    if (!waiter->seen)
+        return FALSE;
+    if (waiter->guest)
+        return !guest_is_open(reconcile, waiter->guest);
+    if (waiter->network)
+        return !nr_executor_works_on(reconcile->executor, waiter->network);
+    return nr_executor_is_idle(reconcile->executor);
+}
+
+static void find_served(NrReconcile *reconcile)
+{
+    for (GList *node = reconcile->waiting.head; node;) {
+        GList *next = node->next;
+
+        if (is_served(reconcile, node->data)) {
+            g_queue_unlink(&reconcile->waiting, node);
+            g_queue_push_tail_link(&reconcile->served, node);
+        }
+        node = next;
+    }
 }
 
 /* What should exist */
@@ -371,21 +451,37 @@ static gint64 earlier(gint64 a, gint64 b)
     return MIN(a, b);
 }
 
-static void on_done(gpointer data)
+static gboolean on_settle(gpointer data)
 {
     NrReconcile *reconcile = data;
     Waiter *waiter;
 
-    reconcile->running = FALSE;
+    reconcile->settle = 0;
+    find_served(reconcile);
     while ((waiter = g_queue_pop_head(&reconcile->served))) {
         waiter->done(waiter->data);
-        g_free(waiter);
+        waiter_free(waiter);
     }
-    reconcile->passed(reconcile->data);
     set_due(reconcile, earlier(nr_attempts_next(reconcile->attempts),
                                nr_inventory_expire(reconcile->world->inventory, now_ms())));
-    if (reconcile->dirty)
+    reconcile->passed(reconcile->data);
+    return G_SOURCE_REMOVE;
+}
+
+/* Many ends make one look at who has waited for them. */
+static void settle_soon(NrReconcile *reconcile)
+{
+    if (!reconcile->settle)
+        reconcile->settle = g_idle_add_full(G_PRIORITY_DEFAULT, on_settle, reconcile, NULL);
+}
+
+static void on_done(gpointer data)
+{
+    NrReconcile *reconcile = data;
+
+    if (nr_executor_has_put_off(reconcile->executor))
         nr_reconcile_request(reconcile);
+    settle_soon(reconcile);
 }
 
 static const NrExecuteEvents execute_events = {
@@ -393,17 +489,11 @@ static const NrExecuteEvents execute_events = {
     .done = on_done,
 };
 
-static void begin_pass(NrReconcile *reconcile)
+static GPtrArray *next_plan(NrReconcile *reconcile)
 {
     g_autoptr(NrActual) actual = NULL;
-    Waiter *waiter;
 
-    while ((waiter = g_queue_pop_head(&reconcile->waiting)))
-        g_queue_push_tail(&reconcile->served, waiter);
-    reconcile->running = TRUE;
     nr_inventory_expire(reconcile->world->inventory, now_ms());
-    reconcile->dirty = FALSE;
-
     nr_desired_free(reconcile->desired);
     reconcile->desired = compute_desired(reconcile->world);
     actual = nr_relays_snapshot(reconcile->world->relays);
@@ -413,8 +503,21 @@ static void begin_pass(NrReconcile *reconcile)
     nr_attempts_keep(reconcile->attempts, reconcile->desired);
     nr_attempts_settle(reconcile->attempts, actual);
     retry_guests(reconcile);
-    nr_execute(reconcile->world->relays, compute_plan(reconcile, reconcile->desired, actual),
-               &execute_events, reconcile);
+    return compute_plan(reconcile, reconcile->desired, actual);
+}
+
+static void begin_pass(NrReconcile *reconcile)
+{
+    gint64 began_us = g_get_monotonic_time(), ended_us;
+    GPtrArray *actions;
+
+    for (GList *node = reconcile->waiting.head; node; node = node->next)
+        ((Waiter *)node->data)->seen = TRUE;
+    actions = next_plan(reconcile);
+    ended_us = g_get_monotonic_time();
+    reconcile->rest_until_us = ended_us + MIN((ended_us - began_us) * REST_FACTOR, REST_MAX_US);
+    nr_execute(reconcile->executor, actions);
+    settle_soon(reconcile);
 }
 
 /* Life */
@@ -426,6 +529,7 @@ NrReconcile *nr_reconcile_new(const NrWorld *world, void (*passed)(gpointer data
     reconcile->world = world;
     reconcile->passed = passed;
     reconcile->data = data;
+    reconcile->executor = nr_executor_new(world->relays, &execute_events, reconcile);
     reconcile->attempts = nr_attempts_new();
     reconcile->retry = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     reconcile->complaints = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -443,12 +547,14 @@ void nr_reconcile_free(NrReconcile *reconcile)
 {
     if (!reconcile)
         return;
-    clear_timer(&reconcile->idle);
+    clear_timer(&reconcile->next);
+    clear_timer(&reconcile->settle);
     clear_timer(&reconcile->tick);
     clear_timer(&reconcile->due);
     clear_timer(&reconcile->links);
-    g_queue_clear_full(&reconcile->waiting, g_free);
-    g_queue_clear_full(&reconcile->served, g_free);
+    nr_executor_free(reconcile->executor);
+    g_queue_clear_full(&reconcile->waiting, waiter_free);
+    g_queue_clear_full(&reconcile->served, waiter_free);
     nr_desired_free(reconcile->desired);
     nr_attempts_free(reconcile->attempts);
     g_hash_table_unref(reconcile->retry);

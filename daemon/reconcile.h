@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Makes what exists equal what should. Anybody may ask for a pass; one runs at a time, and what is
- * asked for while it runs is one more pass. Every few seconds one is made unasked, for what nobody
- * told us about.
+ * Makes what exists equal what should. Anybody may ask for a pass. It decides at once, and its work
+ * goes on after it, on each network by itself: what a later pass wants of a network that is being
+ * worked on is put off. Every few seconds one is made unasked, for what nobody told us about.
  */
 #ifndef NR_DAEMON_RECONCILE_H
 #define NR_DAEMON_RECONCILE_H
@@ -31,7 +31,7 @@ NrDesired *nr_world_imagine(const NrWorld *world, NrGuest *guest);
 
 typedef struct NrReconcile NrReconcile;
 
-/* passed is called after each pass. */
+/* passed is called after each pass, and after the work on a network that one began. */
 NrReconcile *nr_reconcile_new(const NrWorld *world, void (*passed)(gpointer data), gpointer data);
 void nr_reconcile_free(NrReconcile *reconcile);
 
@@ -47,8 +47,14 @@ void nr_reconcile_retry_guest(NrReconcile *reconcile, const char *uuid);
 void nr_reconcile_links_changed(NrReconcile *reconcile);
 void nr_reconcile_relay_died(NrReconcile *reconcile, const char *network, gint64 age_ms,
                              const char *text);
-/* Asks for a pass; done is called, once, when one that began after this call has ended. */
-void nr_reconcile_wait(NrReconcile *reconcile, void (*done)(gpointer data), gpointer data);
+/* Asks for a pass; done is called, once, when one has begun after this call, and the work is done
+ * that the guest needs for its start ... */
+void nr_reconcile_wait_guest(NrReconcile *reconcile, const char *uuid, void (*done)(gpointer data),
+                             gpointer data);
+/* ... that the network needs; NULL: all of it. */
+void nr_reconcile_wait(NrReconcile *reconcile, const char *network, void (*done)(gpointer data),
+                       gpointer data);
+/* For nobody's sake any more: of all calls with this data. */
 void nr_reconcile_cancel(NrReconcile *reconcile, gpointer data);
 
 /* Of the last pass; borrowed until the next. NULL before the first. */

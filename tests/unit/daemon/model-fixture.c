@@ -280,9 +280,13 @@ char *fixture_show_plan(const GPtrArray *plan)
     g_autoptr(GString) text = g_string_new(NULL);
 
     for (guint i = 0; i < plan->len; i++) {
-        g_autofree char *line = nr_action_format(g_ptr_array_index(plan, i));
+        const NrAction *action = g_ptr_array_index(plan, i);
+        g_autofree char *line = nr_action_format(action);
 
-        g_string_append_printf(text, "%s\n", line);
+        g_string_append(text, line);
+        for (guint k = 0; action->after && k < action->after->len; k++)
+            g_string_append_printf(text, ", after %s", (char *)action->after->pdata[k]);
+        g_string_append_c(text, '\n');
     }
     return g_string_free(g_steal_pointer(&text), FALSE);
 }

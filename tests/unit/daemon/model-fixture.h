@@ -35,7 +35,7 @@ NrDesired *fixture_decide(const GPtrArray *guests, const GPtrArray *networks,
                           const NrPolicy *policy);
 /* A line for each binding, "GUEST.NIC KIND ...", and for each network, "[NAME] ENDPOINT...". */
 char *fixture_show(const NrDesired *desired);
-/* One line for each action. */
+/* One line for each action; ", after NAME" where it has to come after another network's. */
 char *fixture_show_plan(const GPtrArray *plan);
 /* Does to the model of what exists what a whole pass does to the world. */
 void fixture_apply(NrActual *actual, const GPtrArray *plan);

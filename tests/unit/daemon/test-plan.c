@@ -214,7 +214,7 @@ static void test_conflict_stops_first(void)
     pass(actual, "", after,
          "old: stop the relay\n"
          "new: start a relay\n"
-         "new: listen on 127.0.0.1:1\n");
+         "new: listen on 127.0.0.1:1, after old\n");
 }
 
 /* Of a network that goes whole, only what is in the way goes first. */
@@ -229,7 +229,7 @@ static void test_conflict_leaves_the_rest(void)
     pass(actual, "", after,
          "old: stop listening on *:1\n"
          "new: start a relay\n"
-         "new: listen on *:1\n"
+         "new: listen on *:1, after old\n"
          "old: stop the relay\n");
 }
 
@@ -257,7 +257,7 @@ static void test_conflict_detaches_first(void)
     pass(actual, "", after,
          "old: stop listening on *:1\n"
          "new: start a relay\n"
-         "new: listen on *:1\n"
+         "new: listen on *:1, after old\n"
          "old: take the TAP out of the bridge br0\n");
 }
 
@@ -303,7 +303,7 @@ static void test_server_moves(void)
     pass(actual, guests, after,
          "one: stop the relay\n"
          "two: start a relay\n"
-         "two: dial 127.0.0.1:2\n");
+         "two: dial 127.0.0.1:2, after one\n");
 }
 
 static void test_udp_moves(void)
@@ -322,9 +322,9 @@ static void test_udp_moves(void)
     pass(actual, guests, after,
          "udp:127.0.0.1:5601: stop the relay\n"
          "lab: start a relay\n"
-         "lab: listen on *:1\n"
-         "lab: bind udp 127.0.0.1:5601 for 127.0.0.1:5602\n"
-         "lab: bind udp 127.0.0.1:5601 for 127.0.0.1:5603\n");
+         "lab: listen on *:1, after udp:127.0.0.1:5601\n"
+         "lab: bind udp 127.0.0.1:5601 for 127.0.0.1:5602, after udp:127.0.0.1:5601\n"
+         "lab: bind udp 127.0.0.1:5601 for 127.0.0.1:5603, after udp:127.0.0.1:5601\n");
 }
 
 /* Guests of one udp address share it: one more does not disturb the others. */
@@ -393,7 +393,7 @@ static void test_connection_outlives_network(void)
     pass(actual, "running 1 a: client 127.0.0.1:1\n", files,
          "127.0.0.1:1: stop listening on 127.0.0.1:1\n"
          "lab: start a relay\n"
-         "lab: listen on 127.0.0.1:1\n");
+         "lab: listen on 127.0.0.1:1, after 127.0.0.1:1\n");
     pass(actual, "defined - a: client 127.0.0.1:1\n", files, "127.0.0.1:1: stop the relay\n");
 }
 

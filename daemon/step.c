@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/step.h"
+
+#include <errno.h>
+#include <unistd.h>
+#include "common/endpoint.h"
+#include "common/scope.h"
+#include "daemon/holder.h"
+#include "net/bridge.h"
+
+/* In use by whom: the manager sees more than an unprivileged relay. */
+char *nr_step_explain(const NrAction *action, int error, const char *text)
+{
+    g_autofree char *seen = NULL;
+
+    if (error == -EADDRINUSE && action->kind == NR_ACTION_ATTACH)
+        seen = nr_holder_describe(action->endpoint);
+    if (seen)
+        return g_strdup_printf("%s; end that process, or take another address", seen);
+    return g_strdup(text ? text : g_strerror(-error));
+}
+
+static char *bridge_sentence(const char *bridge, int error)
+{
+    switch (error) {
+    case -ENODEV:
+        return g_strdup_printf("bridge %s does not exist; make it, or correct the name", bridge);
+    case -ENOTSUP:
+        return g_strdup_printf("%s is not a bridge", bridge);
+    case -EPERM:
+    case -EACCES:
+    case -ENXIO: /* no /dev/net/tun */
+        if (geteuid() != 0)
+            return g_strdup_printf(
+                "bridge %s: bridges need the system's manager; use qemu:///system, or "
+                "take the bridge out of the network",
+                bridge);
+        return g_strdup_printf("bridge %s: the manager lacks CAP_NET_ADMIN, or /dev/net/tun",
+                               bridge);
+    default:
+        return g_strdup_printf("bridge %s: %s", bridge, g_strerror(-error));
+    }
+}
+
+static gboolean bridge_of(const NrAction *action, struct endpoint *ret)
+{
+    const char *expected;
+
+    return action->endpoint && endpoint_parse(ret, action->endpoint, &expected) == 0 &&
+           ret->kind == ENDPOINT_BRIDGE;
+}
+
+static void attach(NrRelays *relays, const NrAction *action, NrReply reply, gpointer data)
+{
+    g_auto(GStrv) hosts = action->admit ? g_strsplit(action->admit, " ", -1) : NULL;
+    _cleanup_(closep) int tap = -1;
+    struct endpoint endpoint;
+    char name[TAP_NAME_MAX];
+
+    if (bridge_of(action, &endpoint)) {
+        tap = bridge_tap_create(endpoint.ifname, name);
+        if (tap < 0) {
+            g_autofree char *text = bridge_sentence(endpoint.ifname, tap);
+
+            reply(tap, text, data);
+            return;
+        }
+    }
+    /* The relay has its own copy from here; the TAP goes with the last one. */
+    nr_relays_attach(relays, action->network, action->endpoint, action->label, tap,
+                     (const char *const *)hosts, reply, data);
+}
+
+static void enslave(const NrAction *action, NrReply reply, gpointer data)
+{
+    g_autofree char *text = NULL;
+    struct endpoint endpoint;
+    int r = -EINVAL;
+
+    if (bridge_of(action, &endpoint) && action->detail) {
+        r = bridge_enslave(endpoint.ifname, action->detail);
+        if (r < 0)
+            text = bridge_sentence(endpoint.ifname, r);
+    }
+    reply(r, text, data);
+}
+
+void nr_step(NrRelays *relays, const NrAction *action, NrReply reply, gpointer data)
+{
+    switch (action->kind) {
+    case NR_ACTION_DETACH:
+        nr_relays_detach(relays, action->network, action->endpoint_id, reply, data);
+        break;
+    case NR_ACTION_SPAWN:
+        nr_relays_spawn(relays, action->network, reply, data);
+        break;
+    case NR_ACTION_ATTACH:
+        attach(relays, action, reply, data);
+        break;
+    case NR_ACTION_ENSLAVE:
+        enslave(action, reply, data);
+        break;
+    case NR_ACTION_SET_OPTIONS:
+        nr_relays_set_options(relays, action->network, action->port_id, action->detail, reply,
+                              data);
+        break;
+    case NR_ACTION_STOP:
+        nr_relays_stop(relays, action->network, reply, data);
+        break;
+    }
+}
