@@ -96,6 +96,43 @@ void nr_actual_port_free(NrActualPort *port)
     g_free(port);
 }
 
+static NrActualEndpoint *endpoint_copy(const NrActualEndpoint *from)
+{
+    NrActualEndpoint *to = nr_actual_endpoint_new(from->id, from->text);
+
+    to->label = g_strdup(from->label);
+    to->state = from->state;
+    to->admit = g_strdup(from->admit);
+    to->detail = g_strdup(from->detail);
+    to->since = from->since;
+    to->astray = from->astray;
+    return to;
+}
+
+static NrActualPort *port_copy(const NrActualPort *from)
+{
+    NrActualPort *to = nr_actual_port_new(from->id, from->endpoint);
+
+    *to = *from;
+    to->label = g_strdup(from->label);
+    to->local = g_strdup(from->local);
+    to->peer = g_strdup(from->peer);
+    to->detail = g_strdup(from->detail);
+    to->options = g_strdup(from->options);
+    return to;
+}
+
+NrActualNetwork *nr_actual_network_copy(const NrActualNetwork *from)
+{
+    NrActualNetwork *to = nr_actual_network_new(from->name, from->pid);
+
+    for (guint i = 0; i < from->endpoints->len; i++)
+        g_ptr_array_add(to->endpoints, endpoint_copy(from->endpoints->pdata[i]));
+    for (guint i = 0; i < from->ports->len; i++)
+        g_ptr_array_add(to->ports, port_copy(from->ports->pdata[i]));
+    return to;
+}
+
 NrActualNetwork *nr_actual_find(const NrActual *actual, const char *name)
 {
     for (guint i = 0; i < actual->networks->len; i++) {

@@ -46,6 +46,7 @@ void nr_actual_free(NrActual *actual);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(NrActual, nr_actual_free)
 NrActualNetwork *nr_actual_network_new(const char *name, pid_t pid);
 void nr_actual_network_free(NrActualNetwork *network);
+NrActualNetwork *nr_actual_network_copy(const NrActualNetwork *network);
 NrActualEndpoint *nr_actual_endpoint_new(guint32 id, const char *text);
 void nr_actual_endpoint_free(NrActualEndpoint *endpoint);
 NrActualPort *nr_actual_port_new(guint32 id, guint32 endpoint);

@@ -35,6 +35,7 @@ struct NrRelays {
     const NrRelaysEvents *events;
     gpointer data;
     GHashTable *by_socket; /* socket name -> NrRelay */
+    GHashTable *by_name;   /* network -> NrRelay: those that have said it, or were told */
     GPtrArray *waiting;    /* Waiter */
     void (*adopted)(gpointer data);
     gpointer adopted_data;
@@ -173,6 +174,8 @@ static void relay_is_gone(NrRelays *relays, NrRelay *relay)
     gint64 age_ms = nr_relay_age_ms(relay);
 
     g_hash_table_steal(relays->by_socket, nr_relay_socket(relay));
+    if (name)
+        g_hash_table_remove(relays->by_name, name);
     finish_waiting(relays, relay, WAIT_START, -ECHILD, text);
     finish_waiting(relays, relay, WAIT_END, 0, NULL);
     nr_relay_free(relay);
@@ -187,6 +190,7 @@ static void on_relay_state(NrRelay *relay, gpointer data)
 
     switch (nr_relay_state(relay)) {
     case NR_RELAY_READY:
+        g_hash_table_replace(relays->by_name, (gpointer)nr_relay_name(relay), relay);
         finish_waiting(relays, relay, WAIT_START, 0, NULL);
         relays->events->changed(relays->data);
         break;
@@ -226,6 +230,7 @@ NrRelays *nr_relays_new(const NrRelaySettings *settings, const NrRelaysEvents *e
     relays->events = events;
     relays->data = data;
     relays->by_socket = g_hash_table_new(g_str_hash, g_str_equal);
+    relays->by_name = g_hash_table_new(g_str_hash, g_str_equal);
     relays->waiting = g_ptr_array_new();
     return relays;
 }
@@ -249,6 +254,7 @@ void nr_relays_free(NrRelays *relays)
     while (g_hash_table_iter_next(&iter, NULL, &relay))
         nr_relay_free(relay);
     g_hash_table_unref(relays->by_socket);
+    g_hash_table_unref(relays->by_name);
     g_ptr_array_unref(relays->waiting);
     g_free(relays);
 }
@@ -321,40 +327,16 @@ static gboolean tap_is_astray(const NrActualEndpoint *endpoint)
     return tap.master != bridge.ifindex || !tap.up;
 }
 
-static NrActualEndpoint *endpoint_copy(const NrActualEndpoint *from)
-{
-    NrActualEndpoint *to = nr_actual_endpoint_new(from->id, from->text);
-
-    to->label = g_strdup(from->label);
-    to->state = from->state;
-    to->admit = g_strdup(from->admit);
-    to->detail = g_strdup(from->detail);
-    to->since = from->since;
-    to->astray = tap_is_astray(from);
-    return to;
-}
-
-static NrActualPort *port_copy(const NrActualPort *from)
-{
-    NrActualPort *to = nr_actual_port_new(from->id, from->endpoint);
-
-    *to = *from;
-    to->label = g_strdup(from->label);
-    to->local = g_strdup(from->local);
-    to->peer = g_strdup(from->peer);
-    to->detail = g_strdup(from->detail);
-    to->options = g_strdup(from->options);
-    return to;
-}
-
 static NrActualNetwork *network_copy(const NrActualNetwork *from, pid_t pid)
 {
-    NrActualNetwork *to = nr_actual_network_new(from->name, pid);
+    NrActualNetwork *to = nr_actual_network_copy(from);
 
-    for (guint i = 0; i < from->endpoints->len; i++)
-        g_ptr_array_add(to->endpoints, endpoint_copy(from->endpoints->pdata[i]));
-    for (guint i = 0; i < from->ports->len; i++)
-        g_ptr_array_add(to->ports, port_copy(from->ports->pdata[i]));
+    to->pid = pid;
+    for (guint i = 0; i < to->endpoints->len; i++) {
+        NrActualEndpoint *endpoint = to->endpoints->pdata[i];
+
+        endpoint->astray = tap_is_astray(endpoint);
+    }
     return to;
 }
 
@@ -381,17 +363,21 @@ NrActual *nr_relays_snapshot(const NrRelays *relays)
     return actual;
 }
 
+/* Also one that has not said its name yet. */
 static NrRelay *relay_find(const NrRelays *relays, const char *network)
 {
+    NrRelay *relay = g_hash_table_lookup(relays->by_name, network);
     char socket_name[NR_ACTUAL_SOCKET_MAX];
 
+    if (relay)
+        return relay;
     nr_actual_socket_name(network, socket_name);
     return g_hash_table_lookup(relays->by_socket, socket_name);
 }
 
 const NrActualNetwork *nr_relays_network(const NrRelays *relays, const char *network)
 {
-    NrRelay *relay = relay_find(relays, network);
+    NrRelay *relay = g_hash_table_lookup(relays->by_name, network);
 
     return relay && has_model(relay) ? nr_relay_link_network(nr_relay_link(relay)) : NULL;
 }
