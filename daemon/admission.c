@@ -21,6 +21,7 @@
 
 #define LOOK_MS      100
 #define PATIENCE_MS  10000
+#define GATHER_MS    1    /* many events make one look */
 #define HELD_LOOK_MS 20   /* while somebody waits to be admitted */
 #define HELD_MS      1000 /* so long; the pid file comes before the connection, mostly */
 #define SOCKETS_MAX  4096 /* of one QEMU */
@@ -52,6 +53,7 @@ struct NrAdmission {
     GHashTable *unknown; /* "network\nport" -> Unknown */
     const NrRelaySettings *settings;
     GHashTable *sockets; /* UUID -> Sockets; of one look */
+    guint soon;          /* a look that was asked for */
     guint timer;
     gboolean hurried; /* the timer is for one that is held */
     gint64 news_ms;   /* when something may have become known */
@@ -467,20 +469,29 @@ static void look_again(NrAdmission *admission)
         admission->timer = g_timeout_add(held ? HELD_LOOK_MS : LOOK_MS, on_again, admission);
 }
 
-void nr_admission_look(NrAdmission *admission, gboolean news)
+static gboolean on_look(gpointer data)
 {
+    NrAdmission *admission = data;
     const NrDesired *desired = nr_reconcile_desired(admission->reconcile);
 
-    if (news)
-        admission->news_ms = now_ms();
+    admission->soon = 0;
     if (!desired)
-        return;
+        return G_SOURCE_REMOVE;
     note_ports(admission, desired);
     for (guint i = 0; g_hash_table_size(admission->unknown) > 0 && i < desired->bindings->len; i++)
         identify(admission, desired, i);
     g_hash_table_foreach_remove(admission->unknown, decide, admission);
     g_hash_table_remove_all(admission->sockets);
     look_again(admission);
+    return G_SOURCE_REMOVE;
+}
+
+void nr_admission_look(NrAdmission *admission, gboolean news)
+{
+    if (news)
+        admission->news_ms = now_ms();
+    if (!admission->soon)
+        admission->soon = g_timeout_add(GATHER_MS, on_look, admission);
 }
 
 /* Life */
@@ -502,8 +513,8 @@ void nr_admission_free(NrAdmission *admission)
 {
     if (!admission)
         return;
-    if (admission->timer)
-        g_source_remove(admission->timer);
+    g_clear_handle_id(&admission->soon, g_source_remove);
+    g_clear_handle_id(&admission->timer, g_source_remove);
     g_hash_table_unref(admission->unknown);
     g_hash_table_unref(admission->sockets);
     g_free(admission);

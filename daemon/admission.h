@@ -18,7 +18,7 @@ guint nr_admission_users(gboolean system, uid_t ret[NR_RELAY_USERS]);
 NrAdmission *nr_admission_new(const NrWorld *world, NrReconcile *reconcile,
                               const NrRelaySettings *settings);
 void nr_admission_free(NrAdmission *admission);
-/* news: relays or guests have changed, so what was not to be known may be now. */
+/* Soon. news: relays or guests have changed, so what was not to be known may be now. */
 void nr_admission_look(NrAdmission *admission, gboolean news);
 
 #endif
