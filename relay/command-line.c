@@ -340,13 +340,11 @@ int command_line_read(struct keeper_config *config, int argc, char **argv)
     bool listens = false;
     int r;
 
-    *config = (struct keeper_config){
-        .network = "",
-        .log_level = LOG_LEVEL_NOTICE,
-        .stall_ms = STALL_DEFAULT_S * 1000,
-        .queue_bound = QUEUE_DEFAULT,
-        .control_fd = -1,
-    };
+    config->network = "";
+    config->log_level = LOG_LEVEL_NOTICE;
+    config->stall_ms = STALL_DEFAULT_S * 1000;
+    config->queue_bound = QUEUE_DEFAULT;
+    config->control_fd = -1;
     r = read_arguments(config, argc, argv, &listens);
     if (r == 0)
         r = check(config, listens);
