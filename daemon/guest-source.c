@@ -26,7 +26,7 @@
 #define BACKOFF_LAST_MS    5000
 #define SECOND_LOOK_MS     3000
 #define RESYNC_MS          60000
-#define KEEPALIVE_INTERVAL 5 /* seconds */
+#define KEEPALIVE_INTERVAL 5 /* seconds; where another host is asked */
 #define KEEPALIVE_COUNT    3
 #define END_MS             500
 #define FAULTS_REMEMBERED  1024
@@ -394,6 +394,14 @@ static void say_state(NrGuestSource *source, const char *text)
     answer_send(source, (Answer){ .state = g_strdup(text) });
 }
 
+/* Another host may vanish without a word; a libvirtd of this one ends with its socket. */
+static gboolean is_far(const char *uri)
+{
+    g_autoptr(GUri) parsed = g_uri_parse(uri, G_URI_FLAGS_NONE, NULL);
+
+    return parsed && g_uri_get_host(parsed) && *g_uri_get_host(parsed);
+}
+
 static gboolean connection_open(NrGuestSource *source)
 {
     source->connection = virConnectOpen(source->uri);
@@ -403,7 +411,8 @@ static gboolean connection_open(NrGuestSource *source)
         return FALSE;
     }
     autostart[sizeof(autostart) - 2] = '0';
-    (void)virConnectSetKeepAlive(source->connection, KEEPALIVE_INTERVAL, KEEPALIVE_COUNT);
+    if (is_far(source->uri))
+        (void)virConnectSetKeepAlive(source->connection, KEEPALIVE_INTERVAL, KEEPALIVE_COUNT);
     subscribe(source);
     nr_log(NR_LOG_INFO, "connected to libvirt at %s", source->uri);
     say_state(source, "connected");

@@ -14,7 +14,6 @@
 #include "daemon/retire.h"
 #include "net/address.h"
 
-#define TICK_SECONDS 5
 #define LINKS_MS     200 /* changes of links come in flocks */
 #define RETRY_MIN_MS 20
 #define REST_FACTOR  4 /* from a pass to the next, of its own time: for what it has begun */
@@ -34,7 +33,7 @@ struct NrReconcile {
     gpointer data;
     NrExecutor *executor;
     gboolean started, guests_known;
-    guint next, settle, tick, due, links;
+    guint next, settle, due, links;
     gint64 rest_until_us;
     NrAttempts *attempts;
     NrDesired *desired;
@@ -69,12 +68,6 @@ void nr_reconcile_request(NrReconcile *reconcile)
     if (reconcile->started && !reconcile->next)
         reconcile->next = g_timeout_add_full(G_PRIORITY_DEFAULT, (guint)MAX(rest_ms, 0), on_next,
                                              reconcile, NULL);
-}
-
-static gboolean on_tick(gpointer data)
-{
-    nr_reconcile_request(data);
-    return G_SOURCE_CONTINUE;
 }
 
 static gboolean on_due(gpointer data)
@@ -549,7 +542,6 @@ void nr_reconcile_free(NrReconcile *reconcile)
         return;
     clear_timer(&reconcile->next);
     clear_timer(&reconcile->settle);
-    clear_timer(&reconcile->tick);
     clear_timer(&reconcile->due);
     clear_timer(&reconcile->links);
     nr_executor_free(reconcile->executor);
@@ -565,7 +557,6 @@ void nr_reconcile_free(NrReconcile *reconcile)
 void nr_reconcile_start(NrReconcile *reconcile)
 {
     reconcile->started = TRUE;
-    reconcile->tick = g_timeout_add_seconds(TICK_SECONDS, on_tick, reconcile);
     nr_reconcile_request(reconcile);
 }
 

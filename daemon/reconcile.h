@@ -2,7 +2,7 @@
 /*
  * Makes what exists equal what should. Anybody may ask for a pass. It decides at once, and its work
  * goes on after it, on each network by itself: what a later pass wants of a network that is being
- * worked on is put off. Every few seconds one is made unasked, for what nobody told us about.
+ * worked on is put off.
  */
 #ifndef NR_DAEMON_RECONCILE_H
 #define NR_DAEMON_RECONCILE_H

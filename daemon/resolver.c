@@ -61,6 +61,8 @@ static void table_set(NrResolver *resolver, const char *name, const char *text)
     resolver->changed(resolver->data);
 }
 
+static void set_timer(NrResolver *resolver);
+
 static void on_looked_up(GObject *source, GAsyncResult *result, gpointer data)
 {
     GList *addresses = g_resolver_lookup_by_name_finish(G_RESOLVER(source), result, NULL);
@@ -76,6 +78,7 @@ static void on_looked_up(GObject *source, GAsyncResult *result, gpointer data)
     }
     lookup->due_us =
         g_get_monotonic_time() + (text[0] ? FOUND_SECONDS : FAILED_SECONDS) * G_USEC_PER_SEC;
+    set_timer(lookup->resolver);
     table_set(lookup->resolver, lookup->name, text);
 }
 
@@ -88,13 +91,14 @@ static void lookup_begin(Lookup *lookup)
                                     lookup);
 }
 
-static gboolean on_tick(gpointer data)
+static gboolean on_due(gpointer data)
 {
     NrResolver *resolver = data;
     gint64 now_us = g_get_monotonic_time();
     GHashTableIter iter;
     gpointer p;
 
+    resolver->timer = 0;
     g_hash_table_iter_init(&iter, resolver->lookups);
     while (g_hash_table_iter_next(&iter, NULL, &p)) {
         Lookup *lookup = p;
@@ -102,7 +106,27 @@ static gboolean on_tick(gpointer data)
         if (!lookup->asking && now_us >= lookup->due_us)
             lookup_begin(lookup);
     }
-    return G_SOURCE_CONTINUE;
+    set_timer(resolver);
+    return G_SOURCE_REMOVE;
+}
+
+/* For the first one that is due. */
+static void set_timer(NrResolver *resolver)
+{
+    gint64 due_us = G_MAXINT64, wait_us;
+    GHashTableIter iter;
+    gpointer p;
+
+    g_clear_handle_id(&resolver->timer, g_source_remove);
+    g_hash_table_iter_init(&iter, resolver->lookups);
+    while (g_hash_table_iter_next(&iter, NULL, &p))
+        if (!((Lookup *)p)->asking)
+            due_us = MIN(due_us, ((Lookup *)p)->due_us);
+    if (due_us == G_MAXINT64)
+        return;
+    wait_us = MAX(due_us - g_get_monotonic_time(), 0);
+    resolver->timer =
+        g_timeout_add_seconds((guint)(wait_us / G_USEC_PER_SEC) + 1, on_due, resolver);
 }
 
 NrResolver *nr_resolver_new(void (*changed)(gpointer data), gpointer data)
@@ -148,12 +172,7 @@ void nr_resolver_want(NrResolver *resolver, char **names)
         g_hash_table_insert(resolver->lookups, lookup->name, lookup);
         lookup_begin(lookup);
     }
-    if (!resolver->timer && g_hash_table_size(resolver->lookups) > 0)
-        resolver->timer = g_timeout_add_seconds(1, on_tick, resolver);
-    if (resolver->timer && g_hash_table_size(resolver->lookups) == 0) {
-        g_source_remove(resolver->timer);
-        resolver->timer = 0;
-    }
+    set_timer(resolver);
 }
 
 GHashTable *nr_resolver_table(NrResolver *resolver)
