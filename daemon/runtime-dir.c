@@ -15,6 +15,9 @@
 #include "common/paths.h"
 #include "common/scope.h"
 
+#define LOCK_TRIES    50
+#define LOCK_PAUSE_US 20000
+
 static gboolean fail(GError **error, const char *path, const char *what)
 {
     g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED, "%s: %s", path, what);
@@ -57,6 +60,31 @@ static int open_own(int parent_fd, const char *name, uid_t uid, mode_t mode, con
     return steal_fd(&fd);
 }
 
+static gboolean lock(int fd)
+{
+    struct stat st;
+
+    /* Not one that its last manager has removed since it was opened. */
+    return flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &st) == 0 && st.st_nlink > 0;
+}
+
+/* The directory itself is the lock: no file is left behind, and none can be planted. A manager that
+ * was killed holds it for as long as its process takes to end. */
+static int open_locked(const char *path, uid_t uid, mode_t mode, GError **error)
+{
+    for (int tries = LOCK_TRIES;; tries--) {
+        _cleanup_(closep) int fd = open_own(AT_FDCWD, path, uid, mode, path, error);
+
+        if (fd < 0 || lock(fd))
+            return steal_fd(&fd);
+        if (tries <= 1) {
+            fail(error, path, "another netrelayd is running here");
+            return -1;
+        }
+        g_usleep(LOCK_PAUSE_US);
+    }
+}
+
 NrRuntimeDir *nr_runtime_dir_open(uid_t uid, GError **error)
 {
     g_autoptr(NrRuntimeDir) dir = g_new0(NrRuntimeDir, 1);
@@ -76,14 +104,9 @@ NrRuntimeDir *nr_runtime_dir_open(uid_t uid, GError **error)
         fail_errno(error, parent, errno);
         return NULL;
     }
-    dir->fd = open_own(AT_FDCWD, path, uid, uid == 0 ? 0755 : 0700, path, error);
+    dir->fd = open_locked(path, uid, uid == 0 ? 0755 : 0700, error);
     if (dir->fd < 0)
         return NULL;
-    /* The directory itself is the lock: no file is left behind, and none can be planted. */
-    if (flock(dir->fd, LOCK_EX | LOCK_NB) < 0) {
-        fail(error, path, "another netrelayd is running here");
-        return NULL;
-    }
     relays = g_build_filename(path, PATHS_RELAYS, NULL);
     dir->made = faccessat(dir->fd, PATHS_RELAYS, F_OK, AT_SYMLINK_NOFOLLOW) < 0;
     dir->relays_fd = open_own(dir->fd, PATHS_RELAYS, uid, 0700, relays, error);

@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Deaths and restarts: of the manager, of libvirtd, of everything at once."""
 
+import fcntl
 import os
 import signal
 import sys
+import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 
@@ -188,6 +190,18 @@ def test_restart_everything_killed(host):
     lab.no_relays()
     lab.expect_no_relay_files(host)
     assert not links.members("br0")
+
+
+@tap.timeout(60)
+def test_restart_beside_a_predecessor(host):
+    """A manager waits a moment for one that was killed and has not quite ended, and no longer"""
+    host.netrelayd().stop()
+    held = os.open(host.state_directory, os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    refused = run(["/usr/sbin/netrelayd"], check=False, deadline=10)
+    assert refused.returncode == 1 and "another netrelayd is running here" in refused.stderr
+    threading.Timer(0.2, os.close, [held]).start()
+    host.netrelayd()
 
 
 @tap.timeout(90)
