@@ -43,7 +43,7 @@ static gboolean has_unknown(GVariant *rows, const char *network)
         g_autoptr(GVariant) row = g_variant_get_child_value(rows, i);
 
         if (has(row, "network", network) && has(row, "guest", "") && has(row, "kind", "client") &&
-            nr_row_number(row, "port") != 0)
+            nr_row_number(row, "port") != 0 && !nr_row_is_from_elsewhere(row))
             return TRUE;
     }
     return FALSE;

@@ -47,15 +47,16 @@ static void add_number(NrTable *table, gboolean there, char *text)
     g_free(text);
 }
 
-/* Of a TAP a person wants to know the bridge. */
+/* Of a TAP a person wants to know the bridge, and of another host's connection that host. */
 static void add_address(NrTable *table, GVariant *row)
 {
-    const char *address = nr_row_text(row, "address");
-    g_autofree char *both =
-        g_str_equal(nr_row_text(row, "kind"), "tap")
-            ? g_strdup_printf("%s in %s", *address ? address : "(no TAP)", nr_row_text(row, "peer"))
-            : NULL;
+    const char *address = nr_row_text(row, "address"), *peer = nr_row_text(row, "peer");
+    g_autofree char *both = NULL;
 
+    if (g_str_equal(nr_row_text(row, "kind"), "tap"))
+        both = g_strdup_printf("%s in %s", *address ? address : "(no TAP)", peer);
+    else if (nr_row_is_from_elsewhere(row))
+        both = g_strdup_printf("%s from %s", address, peer);
     nr_table_cell(table, both ? both : address);
 }
 

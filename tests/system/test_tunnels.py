@@ -122,6 +122,7 @@ class TestTunnel:
         self.write_there(listens(ITS, admits=OURS))
         self.whole()
         tunnel(self.host, state="connected", address=f"{ITS}:{TUNNEL}", peer=f"{ITS}:{TUNNEL}")
+        assert f"{ITS}:{TUNNEL} from {OURS}:" in self.second.netrelayctl("status").stdout
         assert f'"{ITS}:{TUNNEL}"' in self.host.netrelayctl("graph").stdout
         assert dials(ITS) in self.host.netrelayctl("net-dumpxml", "lab").stdout
 
@@ -183,6 +184,19 @@ class TestTunnel:
             hosts.write(f"{ITS} hostb.example\n")
         self.whole()
         tunnel(self.host, state="connected", address=f"hostb.example:{TUNNEL}")
+
+    def test_ipv6(self):
+        """as in brackets: the far end admits a prefix"""
+        for inside, device, own in (([], "cable0", "fd77::1"),
+                                    (self.second.inside, "cable1", "fd77::2")):
+            run([*inside, "ip", "address", "add", f"{own}/64", "dev", device, "nodad"])
+        self.write_there(listens("fd77::2", admits="fd77::/64"))
+        self.write(dials("fd77::2"))
+        tunnel(self.host, state="connected", address=f"[fd77::2]:{TUNNEL}")
+        self.whole()
+        self.write_there(listens(ITS, admits=OURS))
+        self.write(dials(ITS))
+        self.whole()
 
     def test_no_way(self):
         """no route to the far end's address"""

@@ -53,6 +53,15 @@ static void test_rows(void)
           " {'network': <'other'>, 'guest': <''>, 'kind': <'client'>, 'port': <uint32 2>,"
           "  'state': <'connected'>}]",
           "deaf vm1" },
+        { "[{" VM1 ", 'state': <'waiting'>, 'guest_state': <'running'>},"
+          " {'network': <'n'>, 'guest': <''>, 'kind': <'client'>, 'port': <uint32 2>,"
+          "  'address': <'10.0.0.1:9'>, 'peer': <'10.0.0.1:40000'>, 'state': <'connected'>}]",
+          "" },
+        /* another host's never is */
+        { "[{" VM1 ", 'state': <'waiting'>, 'guest_state': <'running'>},"
+          " {'network': <'n'>, 'guest': <''>, 'kind': <'client'>, 'port': <uint32 2>,"
+          "  'address': <'10.0.0.1:9'>, 'peer': <'10.0.0.10:9'>, 'state': <'connected'>}]",
+          "deaf vm1" },
         { "[{" VM1 ", 'state': <'foreign'>, 'reason': <'nc has it; end it'>}]", "foreign vm1" },
         { "[{" VM1 ", 'state': <'refused'>, 'reason': <'no'>}]", "refused vm1" },
         { "[{" VM1 ", 'state': <'faulty'>, 'reason': <'no'>}]", "refused vm1" },
