@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -53,16 +54,17 @@ static bool write_line(const char *line, size_t len)
 static bool write_format(enum log_level level, const char *format, va_list args)
 {
     int saved = errno;
-    char line[LINE_MAX_BYTES];
+    char text[LINE_MAX_BYTES], line[LINE_MAX_BYTES];
     size_t at = 0;
     bool taken;
 
     if (log_prefix)
         at = (size_t)snprintf(line, sizeof(line), "<%d>", level);
     at += (size_t)snprintf(line + at, sizeof(line) - at, "netrelay: %s", log_network);
-    at += (size_t)vsnprintf(line + at, sizeof(line) - at, format, args);
-    if (at > sizeof(line) - 1)
-        at = sizeof(line) - 1;
+    vsnprintf(text, sizeof(text), format, args);
+    /* A path that somebody else has named is one line, and none of a terminal's orders. */
+    log_printable(text, line + at, (unsigned)(sizeof(line) - 1 - at));
+    at += strlen(line + at);
     line[at++] = '\n';
     taken = write_line(line, at);
     errno = saved;

@@ -109,6 +109,23 @@ static void test_levels(void)
     g_assert_cmpuint(g_strv_length(lines), ==, 100);
 }
 
+/* Whatever was put into it: one line of ASCII, and cut where it is too long. */
+static void test_what_is_not_text(void)
+{
+    g_autofree char *longest = g_strnfill(9000, 'x');
+    g_auto(GStrv) lines = NULL;
+
+    begin();
+    log_notice("unix:/tmp/%s\nis up", "a\033[31m\xff\xe2\x80\xae\xc2\x9b\x7f");
+    log_notice("%s", longest);
+    lines = end();
+    g_assert_cmpuint(g_strv_length(lines), ==, 2);
+    g_assert_cmpstr(lines[0], ==,
+                    "<5>netrelay: lab: unix:/tmp/a\\x1b[31m\\xff\\xe2\\x80\\xae\\xc2\\x9b\\x7f"
+                    "\\x0ais up");
+    g_assert_true(g_str_has_suffix(lines[1], "xxx"));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -116,5 +133,6 @@ int main(int argc, char **argv)
     g_test_add_func("/log/several-kinds", test_several_kinds);
     g_test_add_func("/log/the-next-minute", test_the_next_minute);
     g_test_add_func("/log/levels", test_levels);
+    g_test_add_func("/log/what-is-not-text", test_what_is_not_text);
     return g_test_run();
 }
