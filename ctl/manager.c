@@ -152,6 +152,11 @@ static GDBusConnection *connect_to(const NrCall *call, GError **error)
     return connect_within(address, CONNECT_TIMEOUT_MS, error);
 }
 
+GVariant *nr_manager_name(const char *name)
+{
+    return g_variant_new_take_string(g_utf8_make_valid(name, -1));
+}
+
 GVariant *nr_manager_ask(const NrCall *call, const char *method, GVariant *parameters,
                          const char *reply_type, int timeout_ms, NrSilence *ret_silence)
 {

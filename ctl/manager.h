@@ -20,6 +20,9 @@ typedef struct {
 void nr_silence_clear(NrSilence *silence);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(NrSilence, nr_silence_clear)
 
+/* A name for the manager. What is not UTF-8 is nobody's, and D-Bus carries none of it. Floating. */
+GVariant *nr_manager_name(const char *name);
+
 /* Calls a method of org.netrelay.Manager1, and does not wait for ever. NULL: *ret_silence says
  * why. parameters: a tuple, floating; or NULL. */
 GVariant *nr_manager_ask(const NrCall *call, const char *method, GVariant *parameters,

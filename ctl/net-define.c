@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include "ctl/net-folder.h"
 #include "ctl/read-all.h"
+#include "xml/guest.h"
 #include "xml/network-xml.h"
 
 static GByteArray *read_file(const char *file)
@@ -23,6 +24,7 @@ NrExit nr_net_define_run(const NrCall *call)
     g_autoptr(NrNetFolder) folder = NULL;
     g_autoptr(NrNetwork) network = NULL;
     g_autoptr(GError) error = NULL;
+    g_autofree char *shown = NULL;
     NrExit code;
 
     if (!text)
@@ -38,7 +40,8 @@ NrExit nr_net_define_run(const NrCall *call)
     if (!nr_net_folder_write(folder, network->file, (const char *)text->data, text->len) ||
         !nr_net_folder_apply(folder, network->file))
         return NR_EXIT_FAILED;
-    printf("Network %s defined from %s\n", network->name, file);
+    shown = nr_printable(file);
+    printf("Network %s defined from %s\n", network->name, shown);
     return NR_EXIT_DONE;
 }
 

@@ -28,7 +28,8 @@ static NrExit tell(const NrCall *call, const char *method, GVariant *arguments)
 
 NrExit nr_net_start_run(const NrCall *call)
 {
-    NrExit code = tell(call, "StartNetwork", g_variant_new("(s)", call->operands[0]));
+    NrExit code =
+        tell(call, "StartNetwork", g_variant_new("(@s)", nr_manager_name(call->operands[0])));
 
     if (code == NR_EXIT_DONE)
         printf("Network %s started\n", call->operands[0]);
@@ -38,7 +39,8 @@ NrExit nr_net_start_run(const NrCall *call)
 NrExit nr_net_destroy_run(const NrCall *call)
 {
     gboolean force = (call->options & NR_OPTION_FORCE) != 0;
-    NrExit code = tell(call, "StopNetwork", g_variant_new("(sb)", call->operands[0], force));
+    NrExit code = tell(call, "StopNetwork",
+                       g_variant_new("(@sb)", nr_manager_name(call->operands[0]), force));
 
     if (code == NR_EXIT_DONE)
         printf("Network %s destroyed\n", call->operands[0]);

@@ -114,14 +114,15 @@ NrExit nr_relay_status_run(const NrCall *call)
     NrExit code;
     g_autoptr(NrRelayClient) client = nr_relay_client_new(call, FALSE, &code);
     g_autoptr(NrRelayRows) rows = client ? nr_relay_rows_fetch(client, &code) : NULL;
+    g_autofree char *network = NULL;
 
     if (!rows)
         return code;
+    network = g_utf8_make_valid(client->network, -1);
     if (call->options & NR_OPTION_JSON)
         nr_json_print(g_variant_new_parsed(
-            "{'network': <%s>, 'pid': <%u>, 'endpoints': <%@aa{sv}>, 'ports': <%@aa{sv}>}",
-            client->network, client->pid, nr_relay_rows_list(rows->endpoints),
-            nr_relay_rows_list(rows->ports)));
+            "{'network': <%s>, 'pid': <%u>, 'endpoints': <%@aa{sv}>, 'ports': <%@aa{sv}>}", network,
+            client->pid, nr_relay_rows_list(rows->endpoints), nr_relay_rows_list(rows->ports)));
     else
         print_people(client, rows);
     return NR_EXIT_DONE;

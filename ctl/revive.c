@@ -7,9 +7,9 @@
 NrExit nr_revive_run(const NrCall *call)
 {
     NrExit code;
-    g_autoptr(GVariant) reply =
-        nr_manager_call_with(call, "Revive", g_variant_new("(s)", call->operands[0]), "()",
-                             REVIVE_TIMEOUT_MS, FALSE, &code);
+    g_autoptr(GVariant) reply = nr_manager_call_with(
+        call, "Revive", g_variant_new("(@s)", nr_manager_name(call->operands[0])), "()",
+        REVIVE_TIMEOUT_MS, FALSE, &code);
 
     return reply ? NR_EXIT_DONE : code;
 }
