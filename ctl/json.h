@@ -9,5 +9,7 @@
 void nr_json_print(GVariant *value);
 /* The same in one line. */
 void nr_json_print_line(GVariant *value);
+/* New string. It may be a terminal that shows it: what is not printable is escaped. */
+char *nr_json_text(GVariant *value, gboolean pretty);
 
 #endif

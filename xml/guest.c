@@ -196,7 +196,7 @@ char *nr_address_format(const NrAddress *address)
 
 /* Format characters are those that change how their neighbours look: all marks of direction, and
  * what is invisible. */
-static gboolean is_printable(gunichar c)
+gboolean nr_is_printable(gunichar c)
 {
     switch (g_unichar_type(c)) {
     case G_UNICODE_CONTROL:
@@ -218,7 +218,7 @@ char *nr_printable(const char *text)
         gboolean broken = c == (gunichar)-1 || c == (gunichar)-2;
         const char *next = broken ? text + 1 : g_utf8_next_char(text);
 
-        if (!broken && is_printable(c)) {
+        if (!broken && nr_is_printable(c)) {
             g_string_append_len(out, text, next - text);
             text = next;
         }

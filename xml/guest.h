@@ -99,5 +99,7 @@ char *nr_address_format(const NrAddress *address);
 /* Any text made fit for a terminal or a log line: control bytes, bidirectional marks and broken
  * UTF-8 as \xNN. New string. */
 char *nr_printable(const char *text);
+/* FALSE: it gives a terminal an order, or changes how its neighbours look. */
+gboolean nr_is_printable(gunichar c);
 
 #endif
