@@ -2,9 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What neither guests nor their owners should do, and what must not come of it."""
 
+import json
 import os
+import re
 import socket
+import subprocess
 import sys
+import unicodedata
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 
@@ -13,10 +17,14 @@ import tap
 from guest import client_nic
 from host import PrivateHost
 from lab import PORT, mac
-from process import ours
+from process import ours, run
 from wait import eventually
 
 DEEP = "<a>" * 100 + "</a>" * 100       # deeper than we read, and fine for libvirt
+# What libvirt lets a guest be called; and what it does not, or what would be more of the same.
+NAMES = ["\x7f\u009b31m' \"\\<b>&amp;%s%n\t", "-$(touch obeyed)`touch obeyed` '\u00fc\\' \"%s",
+         "user\u202egpj." + "n" * 180]
+NO_NAMES = ["../../etc/passwd", "a\nb", "..", "", " ", "*", "\u2028", "n" * 4096]
 BUSY_SECONDS = 2                        # of the 5 that a prepare waits for a host name
 
 
@@ -68,6 +76,69 @@ def test_hostile_name_server(host):
         host.netrelayctl("hook", "prepare", "--", "vm1", text_in=guest.xml)
         used = busy_time(daemon.process.pid) - before
         assert used < BUSY_SECONDS, f"busy for {used} s"
+
+
+def harmless(text, what):
+    """No order to a terminal, nothing that changes how its neighbours look, in whole lines."""
+    bad = [c for c in text if c != "\n" and unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp")]
+    assert not bad, (what, bad, text)
+    return text
+
+
+def completions(host, word):
+    """What bash makes of the word behind `netrelayctl status`, as the shell would read it."""
+    script = (". /usr/share/bash-completion/completions/netrelayctl; "
+              "COMP_WORDS=(netrelayctl status \"$1\"); COMP_CWORD=2; _netrelayctl; "
+              "for one in \"${COMPREPLY[@]}\"; do eval \"printf '%s\\\\0' $one\"; done")
+    return run(["bash", "-c", script, "bash", word]).stdout.split("\0")[:-1]
+
+
+@tap.timeout(120)
+def test_hostile_names(host):
+    """A1: names that give orders to terminals and shells are seen as they are, and not obeyed"""
+    host.libvirtd()
+    daemon = host.netrelayd()
+    for number, name in enumerate(NAMES, 1):
+        host.guest(name, [client_nic(PORT, mac(number))]).start()
+    for number, name in enumerate(NAMES, 1):        # by the pid file, whose name is the guest's
+        row = lab.expect_row(host, guest=name, state="connected")
+        assert row["mac"] == mac(number), row
+        alone = host.netrelayctl("status", "--json", "--", name).stdout
+        assert [r["guest"] for r in json.loads(alone)["rows"]] == [name], alone
+    for words in (["status"], ["status", "--json"], ["plan"], ["graph"], ["graph", "--json"],
+                  ["doctor"], ["doctor", "--json"], ["net-list"], ["status", "--", NAMES[0]]):
+        result = host.netrelayctl(*words, check=False)
+        harmless(result.stdout + result.stderr, words)
+    for name in NAMES + NO_NAMES:
+        guest = host.guest(name, [client_nic(PORT, mac(9))], define=False)
+        for words in (["plan", "--xml", "-"], ["plan", "--json", "--xml", "-"],
+                      ["hook", "prepare", "--", name.replace("\n", " ")]):
+            said = host.netrelayctl(*words, text_in=guest.xml, check=False)
+            harmless(said.stdout + said.stderr, (name, words))
+    harmless(daemon.text(), "the log")
+    # A name that would spoil the line is not offered; others are that name, and nothing is run.
+    assert [name for name in completions(host, "") if name in NAMES] == [NAMES[1]]
+    assert not os.path.exists("/obeyed")
+    relays = lab.relay_files(host)
+    assert len(relays) == 1 and re.fullmatch(r"[0-9a-f]{32}\.sock", relays[0]), relays
+
+
+@tap.timeout(60)
+def test_hostile_arguments(host):
+    """Names that no XML can have, on the command line and for the hook: a sentence, and no crash"""
+    daemon = host.netrelayd()
+    for name in (b"\xff\xfe", b"\x1b[31m", b"../../etc/passwd", b"%s%n", b"", b"x" * 4096,
+                 "\u202e".encode(), b"-"):
+        for words in ("status --", "revive --", "net-start --", "net-destroy --", "net-define --",
+                      "net-undefine --", "net-dumpxml --", "net-autostart --", "plan --xml",
+                      "hook prepare --"):
+            result = subprocess.run([b"/usr/bin/netrelayctl", *words.encode().split(), name],
+                                    stdin=subprocess.DEVNULL, capture_output=True, timeout=30,
+                                    check=False)
+            assert 0 <= result.returncode <= 3, (words, name, result)
+            said = harmless((result.stdout + result.stderr).decode(), (words, name))
+            assert "CRITICAL" not in said and "WARNING" not in said, said
+    assert "CRITICAL" not in harmless(daemon.text(), "the log"), daemon.text()
 
 
 if __name__ == "__main__":
