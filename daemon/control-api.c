@@ -19,6 +19,7 @@
 #include "daemon/log.h"
 #include "daemon/revive.h"
 #include "daemon/status.h"
+#include "daemon/unserved.h"
 #include "xml/metadata-edit.h"
 #include "xml/metadata-xml.h"
 
@@ -234,8 +235,12 @@ static GVariant *findings_variant(const NrControlApi *api)
     const NrWorld *world = api->parts->world;
     g_autoptr(GPtrArray) guests = nr_inventory_snapshot(world->inventory);
     g_autoptr(GPtrArray) unannounced = nr_inventory_unannounced(world->inventory);
+    g_autoptr(NrActual) actual = nr_relays_snapshot(world->relays);
+    g_autoptr(GPtrArray) unserved =
+        nr_unserved_find(nr_reconcile_desired(api->parts->reconcile), actual);
     NrExamined examined = { .guests = guests,
                             .unannounced = unannounced,
+                            .unserved = unserved,
                             .resolved = nr_resolver_table(world->resolver),
                             .hook = world->policy->hooked ? nr_hook_path() : NULL,
                             .system = world->policy->system };

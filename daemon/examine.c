@@ -111,6 +111,24 @@ static void look_at_hook(GVariantBuilder *findings, const NrExamined *examined)
                          : "send SIGHUP to your libvirtd");
 }
 
+/* Guests that listen, and serve somebody else */
+
+static void look_at_unserved(GVariantBuilder *findings, const GPtrArray *unserved)
+{
+    for (guint i = 0; unserved && i < unserved->len; i++) {
+        const NrBinding *binding = unserved->pdata[i];
+        g_autofree char *address = nr_address_format(&binding->nic->theirs);
+        g_autofree char *nic = nr_nic_label(binding->nic);
+        g_autofree char *text =
+            g_strdup_printf("guest %s, NIC %s: it listens on %s, and serves somebody else's "
+                            "connection, behind which that of network %s waits",
+                            binding->guest->name, nic, address, binding->network);
+
+        add(findings, "fault", "unreachable", binding->guest->name, text,
+            "see who else has connected to that address: QEMU serves one");
+    }
+}
+
 GVariant *nr_examine(const NrExamined *examined)
 {
     GVariantBuilder findings;
@@ -119,5 +137,6 @@ GVariant *nr_examine(const NrExamined *examined)
     look_at_hook(&findings, examined);
     look_at_claims(&findings, examined, NR_NIC_LISTENS);
     look_at_claims(&findings, examined, NR_NIC_UDP);
+    look_at_unserved(&findings, examined->unserved);
     return g_variant_builder_end(&findings);
 }

@@ -4,11 +4,12 @@
 #ifndef NR_DAEMON_EXAMINE_H
 #define NR_DAEMON_EXAMINE_H
 
-#include "xml/guest.h"
+#include "daemon/desired.h"
 
 typedef struct {
     const GPtrArray *guests;      /* NrGuest, one for each UUID */
     const GPtrArray *unannounced; /* names, as nr_inventory_unannounced() has them */
+    const GPtrArray *unserved;    /* NrBinding, as nr_unserved_find() has them; or NULL */
     GHashTable *resolved;         /* as in NrDesiredInput */
     const char *hook;             /* libvirt's hook, where one serves us; or NULL */
     gboolean system;              /* root's manager */

@@ -334,12 +334,17 @@ def test_unreachable(host):
     host.netrelayd()
     host.guest("one", [server_nic(7001, mac(1))]).start()
     lab.expect_row(host, guest="one", state="unconnected")
-    with contextlib.ExitStack() as others:
-        for _ in range(2):              # QEMU serves one, and the kernel lets another one wait
-            others.enter_context(socket.create_connection(("127.0.0.1", 7001)))
-        host.write_network("lab", "<network><name>lab</name><match domain='one'/></network>")
-        (found,) = expect_only(host, ("unreachable", "one"), deadline=30)
-        assert "127.0.0.1:7001" in found["text"] and mac(1) in found["text"], found
+    for count, words in ((2, "cannot be reached"), (1, "somebody else's")):
+        with contextlib.ExitStack() as others:
+            for _ in range(count):      # QEMU serves one, and the kernel lets another one wait
+                others.enter_context(socket.create_connection(("127.0.0.1", 7001)))
+            host.write_network("lab", "<network><name>lab</name><match domain='one'/></network>")
+            (found,) = expect_only(host, ("unreachable", "one"), deadline=30)
+            for word in (words, "127.0.0.1:7001", mac(1)):
+                assert word in found["text"], found
+            if count > 1:
+                os.unlink(f"{host.networks_directory}/lab.xml")
+                lab.expect_row(host, guest="one", state="unconnected")
     lab.expect_row(host, guest="one", state="connected", deadline=30)
     expect_only(host)
 

@@ -6,7 +6,7 @@
 
 #define HOOK "/etc/libvirt/hooks/qemu.d/50-netrelay"
 
-/* "KIND ABOUT" of each finding, one a line. */
+/* "KIND ABOUT" of each finding, one a line; of a notice in parentheses. */
 static char *found(const char *guests, const char *unannounced, const char *hook)
 {
     g_autoptr(GPtrArray) all = fixture_guests(guests);
@@ -20,13 +20,17 @@ static char *found(const char *guests, const char *unannounced, const char *hook
     findings = g_variant_ref_sink(nr_examine(&examined));
     for (gsize i = 0; i < g_variant_n_children(findings); i++) {
         g_autoptr(GVariant) finding = g_variant_get_child_value(findings, i);
-        const char *kind, *about, *text;
+        const char *level, *kind, *about, *text;
+        gboolean notice;
 
+        g_assert_true(g_variant_lookup(finding, "level", "&s", &level));
+        notice = g_str_equal(level, "notice");
+        g_assert_true(notice || g_str_equal(level, "fault"));
         g_assert_true(g_variant_lookup(finding, "kind", "&s", &kind));
         g_assert_true(g_variant_lookup(finding, "about", "&s", &about));
         g_assert_true(g_variant_lookup(finding, "text", "&s", &text));
         g_assert_null(strchr(text, '\n'));
-        g_string_append_printf(lines, "%s %s\n", kind, about);
+        g_string_append_printf(lines, notice ? "(%s %s)\n" : "%s %s\n", kind, about);
     }
     return g_string_free(lines, FALSE);
 }
@@ -36,18 +40,18 @@ static void test_conflicts(void)
     static const char *const cases[][2] = {
         { "defined - a: server 127.0.0.1:1\ndefined - b: server 127.0.0.1:2\n", "" },
         { "defined - a: server 127.0.0.1:1\ndefined - b: server 127.0.0.1:1\n",
-          "port-conflict b\n" },
-        { "running 3 a: server 127.0.0.1:1\ndefined - b: server :1\n", "port-conflict b\n" },
+          "(port-conflict b)\n" },
+        { "running 3 a: server 127.0.0.1:1\ndefined - b: server :1\n", "(port-conflict b)\n" },
         { "defined - a: server 127.0.0.1:1, server 127.0.0.1:1\n", "port-conflict a\n" },
         { "defined - a: server 127.0.0.1:1\ndefined - b: client 127.0.0.1:1\n", "" },
         { "defined - a: udp 127.0.0.1:1>127.0.0.1:2\ndefined - b: udp 127.0.0.1:1>127.0.0.1:3\n",
           "" },
         { "defined - a: udp 127.0.0.1:1>127.0.0.1:2\ndefined - b: udp 127.0.0.1:3>127.0.0.1:2\n",
-          "port-conflict b\n" },
+          "(port-conflict b)\n" },
         { "defined - a: udp 127.0.0.1:1>127.0.0.1:2\ndefined - b: server 127.0.0.1:2\n", "" },
         { "defined - a: server 127.0.0.1:1\ndefined - b: server 127.0.0.1:1\n"
           "defined - c: server 127.0.0.1:1\n",
-          "port-conflict b\nport-conflict c\n" },
+          "(port-conflict b)\n(port-conflict c)\n" },
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {

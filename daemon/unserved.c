@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/unserved.h"
+
+#include <time.h>
+#include "daemon/holder.h"
+#include "daemon/status.h"
+#include "net/sockdiag.h"
+
+#define TIME_TO_TAKE 2 /* seconds: a QEMU that starts may still be busy */
+
+/* Whether the far end of a connection is still in nobody's hands. */
+static gboolean waits(const NrActualPort *port)
+{
+    struct sockaddr_storage theirs, ours;
+    struct sockdiag_owner owner;
+
+    return port->since + TIME_TO_TAKE <= (guint64)time(NULL) &&
+           nr_sockaddr_parse(port->peer, &theirs) && nr_sockaddr_parse(port->local, &ours) &&
+           sockdiag_tcp((struct sockaddr *)&theirs, (struct sockaddr *)&ours, &owner) == 0 &&
+           owner.inode == 0;
+}
+
+static const NrActualPort *port_of(const NrActual *actual, const NrBinding *binding)
+{
+    const NrActualNetwork *network = nr_actual_find(actual, binding->network);
+    g_autofree char *label = nr_port_label(binding->guest, binding->nic);
+
+    for (guint i = 0; network && i < network->ports->len; i++) {
+        const NrActualPort *port = network->ports->pdata[i];
+
+        if (port->state != CTL_PORT_CLOSING && g_strcmp0(port->label, label) == 0)
+            return port;
+    }
+    return NULL;
+}
+
+GPtrArray *nr_unserved_find(const NrDesired *desired, const NrActual *actual)
+{
+    GPtrArray *found = g_ptr_array_new();
+
+    for (guint i = 0; desired && i < desired->bindings->len; i++) {
+        const NrBinding *binding = desired->bindings->pdata[i];
+        const NrActualPort *port;
+
+        if (binding->kind != NR_BINDING_SERVED || binding->nic->kind != NR_NIC_LISTENS ||
+            !binding->network)
+            continue;
+        port = port_of(actual, binding);
+        if (port && waits(port))
+            g_ptr_array_add(found, (gpointer)binding);
+    }
+    return found;
+}
