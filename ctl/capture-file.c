@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ctl/capture-file.h"
 
-#include <string.h>
-#include "common/capture-proto.h"
+#include "ctl/capture-records.h"
 #include "ctl/pcapng.h"
 
 typedef struct {
@@ -152,35 +151,31 @@ static void take_begun(NrCaptureFile *file, NrCaptureStream *stream,
         file->begin_ns = record->time_ns;
 }
 
-static gboolean take_record(NrCaptureFile *file, NrCaptureStream *stream,
-                            const struct capture_record *record, const guint8 *bytes)
+typedef struct {
+    NrCaptureFile *file;
+    NrCaptureStream *stream;
+} Taking;
+
+static gboolean take_record(const struct capture_record *record, const guint8 *bytes, gpointer data)
 {
-    file->last_ns = MAX(file->last_ns, record->time_ns);
+    const Taking *taking = data;
+
+    taking->file->last_ns = MAX(taking->file->last_ns, record->time_ns);
     if (record->kind == CAPTURE_IN || record->kind == CAPTURE_OUT)
-        return take_frame(file, stream, record, bytes);
+        return take_frame(taking->file, taking->stream, record, bytes);
     if (record->kind == CAPTURE_MISSED)
-        take_missed(file, stream, record);
+        take_missed(taking->file, taking->stream, record);
     else if (record->kind == CAPTURE_BEGUN)
-        take_begun(file, stream, record);
+        take_begun(taking->file, taking->stream, record);
     return TRUE;
 }
 
 gboolean nr_capture_file_take(NrCaptureFile *file, NrCaptureStream *stream, const guint8 *packet,
                               gsize length)
 {
-    struct capture_record record;
+    Taking taking = { file, stream };
 
-    while (length >= sizeof(record)) {
-        memcpy(&record, packet, sizeof(record));
-        packet += sizeof(record);
-        length -= sizeof(record);
-        if (record.captured > CAPTURE_SNAPLEN_MAX || CAPTURE_PAD(record.captured) > length ||
-            !take_record(file, stream, &record, packet))
-            return FALSE;
-        packet += CAPTURE_PAD(record.captured);
-        length -= CAPTURE_PAD(record.captured);
-    }
-    return TRUE;
+    return nr_capture_records(packet, length, take_record, &taking);
 }
 
 static int by_index(gconstpointer a, gconstpointer b)

@@ -22,7 +22,7 @@ static gboolean is_network(GVariant *row, const char *word)
     return *word && g_str_equal(nr_row_text(row, "network"), word);
 }
 
-static char *label_of(GVariant *row)
+char *nr_row_label(GVariant *row)
 {
     return g_strdup_printf("%s/%s", nr_row_text(row, "uuid"), nr_row_text(row, "mac"));
 }
@@ -36,7 +36,7 @@ static GHashTable *names_new(GVariant *rows)
 
         if (*nr_row_text(row, "guest"))
             g_hash_table_insert(
-                names, label_of(row),
+                names, nr_row_label(row),
                 g_strdup_printf("%s/%s", nr_row_text(row, "guest"), nr_row_text(row, "nic")));
     }
     return names;
@@ -67,7 +67,7 @@ static guint add_rows(NrCaptureTarget *target, GVariant *rows, const char *word,
         if (!is_network(row, word) && !target->label)
             target->label = g_str_equal(word, nr_row_text(row, "guest"))
                                 ? g_strdup_printf("%s/", nr_row_text(row, "uuid"))
-                                : label_of(row);
+                                : nr_row_label(row);
     }
     return meant;
 }

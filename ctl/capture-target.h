@@ -19,5 +19,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(NrCaptureTarget, nr_capture_target_free)
 
 /* Is the word this row's guest, with or without this NIC behind a slash? */
 gboolean nr_row_is_nic(GVariant *row, const char *word);
+/* How the port of this row's NIC is labelled. New string. */
+char *nr_row_label(GVariant *row);
 
 #endif

@@ -37,7 +37,7 @@ static gboolean read_size(const char *text, guint64 min, guint64 max, guint64 *r
     return *ret >= min && *ret <= max;
 }
 
-static gboolean read_seconds(const char *text, double *ret)
+gboolean nr_read_seconds(const char *text, double *ret)
 {
     char *end;
 
@@ -69,7 +69,7 @@ gboolean nr_capture_init(NrCapture *capture, const NrCall *call)
                                   "packets", call->packets, "a number from 1")) ||
         (call->snaplen && !expect(read_size(call->snaplen, 14, CAPTURE_SNAPLEN_MAX, &snaplen),
                                   "snaplen", call->snaplen, "bytes from 14 to 69632")) ||
-        (call->seconds && !expect(read_seconds(call->seconds, &capture->seconds), "seconds",
+        (call->seconds && !expect(nr_read_seconds(call->seconds, &capture->seconds), "seconds",
                                   call->seconds, "seconds, up to a year")))
         return FALSE;
     bounds->snaplen = (guint32)snaplen;

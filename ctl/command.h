@@ -91,6 +91,7 @@ NrExit nr_revive_run(const NrCall *call);
 NrExit nr_capture_by_name_run(const NrCall *call);
 NrExit nr_attach_run(const NrCall *call);
 NrExit nr_detach_run(const NrCall *call);
+NrExit nr_ping_run(const NrCall *call);
 NrExit nr_hook_run(const NrCall *call);
 NrExit nr_net_list_run(const NrCall *call);
 NrExit nr_net_define_run(const NrCall *call);

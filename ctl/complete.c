@@ -208,6 +208,7 @@ static guint names_of(const NrCommand *command)
         { nr_status_run, OFFER_NETWORKS | OFFER_GUESTS },
         { nr_revive_run, OFFER_GUESTS },
         { nr_capture_by_name_run, OFFER_NETWORKS | OFFER_GUESTS | OFFER_NICS },
+        { nr_ping_run, OFFER_NICS },
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(named); i++)
