@@ -226,6 +226,8 @@ static const char *const type_names[] = {
     [CTL_EVENT_ENDPOINT_GONE] = "event-endpoint-gone",
     [CTL_ADMIT_PORT] = "admit-port",
     [CTL_SET_OPTIONS] = "set-options",
+    [CTL_MOVE_PORT] = "move-port",
+    [CTL_TAKE_PORT] = "take-port",
 };
 
 static const char *const endpoint_state_names[] = {
@@ -236,10 +238,8 @@ static const char *const endpoint_state_names[] = {
 };
 
 static const char *const port_state_names[] = {
-    [CTL_PORT_UP] = "up",
-    [CTL_PORT_CLOSING] = "closing",
-    [CTL_PORT_BLOCKED] = "blocked",
-    [CTL_PORT_HELD] = "held",
+    [CTL_PORT_UP] = "up",     [CTL_PORT_CLOSING] = "closing", [CTL_PORT_BLOCKED] = "blocked",
+    [CTL_PORT_HELD] = "held", [CTL_PORT_LEAVING] = "leaving",
 };
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))

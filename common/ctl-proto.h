@@ -19,6 +19,11 @@
  *   client: ADMIT_PORT (port id, label, options)  relay: REPLY  a held one takes part from here on,
  *                                                  with these options from its first frame on
  *   client: SET_OPTIONS (port id, options) relay: REPLY  they are these and no others
+ *   client: MOVE_PORT (port id)          relay: REPLY   it is leaving; PORT_GONE says that it is
+ *           with SCM_RIGHTS: a connection to another relay's control socket  there, or PORT that it
+ *                                                       stays
+ *   relay: TAKE_PORT (endpoint, label, options), on that connection; the other relay: REPLY
+ *           with SCM_RIGHTS: a TCP connection, which is a port of that one from here on
  *   client: STOP                         relay: REPLY, then it ends; end of file means it is gone
  *   client: CAPTURE (snaplen; ids of ports, of endpoints, each as often as wanted; a label: ports
  *                    whose label begins so, those to come too; nothing named: all ports, each frame
@@ -60,6 +65,8 @@ enum ctl_type {
     CTL_EVENT_ENDPOINT_GONE, /* as ENDPOINT: it is detached */
     CTL_ADMIT_PORT,
     CTL_SET_OPTIONS,
+    CTL_MOVE_PORT,
+    CTL_TAKE_PORT,
 };
 
 /* u: uint32_t, U: uint64_t, s: text without NUL inside */
@@ -115,6 +122,7 @@ enum ctl_port_state {
     CTL_PORT_CLOSING, /* some holder still has the descriptor */
     CTL_PORT_BLOCKED, /* it closes a loop: nothing passes until that is gone */
     CTL_PORT_HELD,    /* not yet admitted: nothing is read or sent */
+    CTL_PORT_LEAVING, /* to another relay, as soon as its far end has read what it is owed */
 };
 
 struct ctl_msg {

@@ -95,7 +95,8 @@ static void add_member(struct batch *batch, const struct port *in, uint32_t slot
     struct shared_core *core = batch->shared->core;
     const struct port *port = batch->ports[slot];
 
-    if (!port || port == in || port->dead || loopguard_is_blocked(&batch->vswitch->guard, slot))
+    if (!port || port == in || port->dead || port->leaving ||
+        loopguard_is_blocked(&batch->vswitch->guard, slot))
         return;
     core->member[core->batch.n_members++] = (struct shared_member){
         .slot = port->slot,
@@ -153,10 +154,11 @@ static void batch_move(struct batch *batch, struct port *in, size_t have)
     size_t all = have;
 
     /* A datagram kind's input is frames to its end, so nothing can be left over. After a lost
-     * stream, or with more runs than fit, the rest stays where it is. */
+     * stream, or with more runs than fit, the rest stays where it is; and so that one which leaves
+     * stands between two frames. */
     if (in->ops->datagrams)
         all = whole;
-    else if (have - whole >= FRAMING_MAX || error)
+    else if (have - whole >= FRAMING_MAX || error || (in->leaving && whole > 0))
         all = whole > carried ? whole : carried;
     commit(batch, in, whole, all);
     batch_send(batch);

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What a client may ask for: a table of requests. */
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include "relay/control-client.h"
 #include "relay/held.h"
 #include "relay/keeper.h"
+#include "relay/move.h"
 
 typedef void handler(struct control_client *client, const struct ctl_msg *msg, int *fd);
 
@@ -246,6 +249,64 @@ static void handle_admit_port(struct control_client *client, const struct ctl_ms
     client_reply(client, ctl_msg_serial(msg), 0, NULL, 0);
 }
 
+static void handle_move_port(struct control_client *client, const struct ctl_msg *msg, int *fd)
+{
+    struct holding *holding = named_port(client, msg);
+    int r;
+
+    if (!holding)
+        return;
+    if (*fd < 0) {
+        refuse(client, msg, -EINVAL, "a connection to the other relay has to come along");
+        return;
+    }
+    r = move_begin(client->control->keeper, holding, *fd);
+    if (r == 0)
+        *fd = -1;
+    if (r == -ENOTSUP)
+        refuse(client, msg, r, "only a TCP connection that is admitted can move");
+    else if (r == -EBUSY)
+        refuse(client, msg, r, "another relay is being offered it");
+    else
+        client_reply(client, ctl_msg_serial(msg), r, r < 0 ? strerror(-r) : NULL, 0);
+}
+
+static bool is_tcp_connection(int fd)
+{
+    struct sockaddr_storage peer;
+    socklen_t len = sizeof(int), peer_len = sizeof(peer);
+    int protocol = 0;
+
+    return fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) == 0 &&
+           protocol == IPPROTO_TCP && getpeername(fd, (struct sockaddr *)&peer, &peer_len) == 0;
+}
+
+static void handle_take_port(struct control_client *client, const struct ctl_msg *msg, int *fd)
+{
+    char endpoint[ENDPOINT_TEXT_MAX] = "", label[CTL_LABEL_MAX + 1] = "";
+    char text[PORT_OPTIONS_TEXT_MAX] = "";
+    struct port_options options;
+    int r;
+
+    ctl_get_str(msg, CTL_A_ENDPOINT, endpoint, sizeof(endpoint));
+    ctl_get_str(msg, CTL_A_LABEL, label, sizeof(label));
+    ctl_get_str(msg, CTL_A_OPTIONS, text, sizeof(text));
+    if (!is_tcp_connection(*fd)) {
+        refuse(client, msg, -EINVAL, "a TCP connection has to come along");
+        return;
+    }
+    if (!is_text(label) || !is_text(endpoint)) {
+        refuse(client, msg, -EINVAL, "a label or an endpoint is not text");
+        return;
+    }
+    if (!read_options(client, msg, text, &options))
+        return;
+    r = keeper_take(client->control->keeper, *fd, endpoint, label, &options);
+    if (r == 0)
+        *fd = -1;
+    client_reply(client, ctl_msg_serial(msg), r, r < 0 ? strerror(-r) : NULL, 0);
+}
+
 static void handle_label_port(struct control_client *client, const struct ctl_msg *msg, int *fd)
 {
     struct holding *holding = named_port(client, msg);
@@ -335,6 +396,8 @@ static const struct {
     { CTL_LABEL_PORT, handle_label_port },
     { CTL_ADMIT_PORT, handle_admit_port },
     { CTL_SET_OPTIONS, handle_set_options },
+    { CTL_MOVE_PORT, handle_move_port },
+    { CTL_TAKE_PORT, handle_take_port },
     { CTL_STOP, handle_stop },
     { CTL_CAPTURE, handle_capture, true },
 };

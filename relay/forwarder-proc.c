@@ -11,6 +11,7 @@
 #include "common/scope.h"
 #include "relay/handover.h"
 #include "relay/keeper.h"
+#include "relay/move.h"
 #include "relay/notice-log.h"
 #include "relay/spawn-self.h"
 
@@ -54,7 +55,9 @@ static void handle_message(struct forwarder_proc *proc, const struct handover *m
         break;
     case HANDOVER_GONE:
         handle_counters(proc, message, holding);
-        if (holding)
+        if (holding && message->leaving && holding->state == HOLDING_PASSED)
+            move_released(keeper, holding);
+        else if (holding)
             keeper_port_gone(keeper, holding, message->error);
         break;
     case HANDOVER_COUNTERS:
@@ -137,6 +140,7 @@ static int send_port(struct forwarder_proc *proc, struct holding *holding)
     holding->state = HOLDING_PASSED;
     holding->captured_told = holding->captured;
     holding->options_changed = false;
+    holding->move_told = false;
     return 0;
 }
 
@@ -169,6 +173,21 @@ static int send_captured(struct forwarder_proc *proc, struct holding *holding)
     return r;
 }
 
+static int send_leave(struct forwarder_proc *proc, struct holding *holding)
+{
+    struct handover message = {
+        .type = HANDOVER_LEAVE,
+        .slot = holding->slot,
+        .id = holding->id,
+        .leaving = holding->move != NULL,
+    };
+    int r = handover_send(proc->io.fd, &message, NULL, 0);
+
+    if (r == 0)
+        holding->move_told = holding->move != NULL;
+    return r;
+}
+
 static int send_close(struct forwarder_proc *proc, struct holding *holding)
 {
     struct handover message = {
@@ -192,6 +211,8 @@ static int send_changes(struct forwarder_proc *proc, struct holding *holding)
         r = send_captured(proc, holding);
     if (r == 0 && holding->options_changed)
         r = send_options(proc, holding);
+    if (r == 0 && holding->move_told != (holding->move != NULL))
+        r = send_leave(proc, holding);
     return r;
 }
 

@@ -17,6 +17,7 @@
 #include "relay/handover.h"
 #include "relay/log.h"
 #include "relay/pace.h"
+#include "relay/report.h"
 #include "relay/sandbox.h"
 #include "relay/watch.h"
 #include "relay/wire.h"
@@ -28,11 +29,6 @@
 #define MESSAGES_TURN  64
 
 #define container(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
-
-struct gone {
-    uint32_t slot, id;
-    int32_t error;
-};
 
 struct forwarder {
     struct loop loop;
@@ -48,11 +44,8 @@ struct forwarder {
     bool has_talk;                   /* others were read in this round */
     struct port *dead[SHARED_PORTS]; /* closed when the round ends */
     uint32_t n_dead;
-    struct gone gone[SHARED_PORTS]; /* not yet told: one a slot at most */
-    uint32_t n_gone;
+    struct report report;
     struct watch watch;
-    uint64_t stats_serial; /* 0: none asked for */
-    uint32_t stats_slot;   /* next to tell */
     bool crashed;
     bool ready; /* a predecessor's work is finished: frames may move */
     bool ended;
@@ -61,9 +54,16 @@ struct forwarder {
 /* One network, one forwarder: the callbacks find it here. */
 static struct forwarder *the_forwarder;
 
+/* One that leaves is read only up to the end of the frame that it is in. */
+static bool is_readable(const struct port *port)
+{
+    return !port->paused && !port->ingress.timer.armed &&
+           (!port->leaving || port->record->c0 != port->record->c1);
+}
+
 static void port_interest(struct forwarder *f, struct port *port)
 {
-    uint32_t in = port->paused || port->ingress.timer.armed ? 0 : EPOLLIN;
+    uint32_t in = is_readable(port) ? EPOLLIN : 0;
     uint32_t out = port_queued(port) && !port->egress.timer.armed ? EPOLLOUT : 0;
     int r;
 
@@ -78,6 +78,21 @@ static void port_interest(struct forwarder *f, struct port *port)
         batch_kill_port(&f->batch, port, r);
 }
 
+static void release_leaving(struct forwarder *f, struct port *port)
+{
+    if (!port->leaving || port->dead || !port_is_between(port))
+        return;
+    port->released = true;
+    batch_kill_port(&f->batch, port, -ECANCELED);
+}
+
+/* After whatever has moved it, outside a batch. */
+static void port_settle(struct forwarder *f, struct port *port)
+{
+    port_interest(f, port);
+    release_leaving(f, port);
+}
+
 static void port_flush(struct forwarder *f, struct port *port)
 {
     int r = port_drain(port);
@@ -88,11 +103,13 @@ static void port_flush(struct forwarder *f, struct port *port)
     }
     if (!port_queued(port))
         wire_drained(&f->wire, port);
-    port_interest(f, port);
+    port_settle(f, port);
 }
 
 static void port_read(struct forwarder *f, struct port *port, size_t room)
 {
+    if (port->leaving && !is_readable(port))
+        return;
     if (f->vswitch.mode == VSWITCH_WIRE) {
         if (!wire_may_read(&f->wire, port)) {
             port_interest(f, port);
@@ -112,6 +129,8 @@ static void port_read(struct forwarder *f, struct port *port, size_t room)
         pace_read(&f->pace, &port->pace, port->counters, room);
     if (!f->trim.armed)
         loop_timer_in(&f->loop, &f->trim, TRIM_MS);
+    if (port->leaving && !port->dead)
+        port_settle(f, port);
 }
 
 /* Who has little to say does not wait for those with much, who share what a round may take. */
@@ -184,13 +203,9 @@ static void on_dead(struct batch *batch, struct port *port)
 {
     struct forwarder *f = the_forwarder;
 
-    shutdown(port->rfd, SHUT_RDWR);
+    if (!port->released)
+        shutdown(port->rfd, SHUT_RDWR);
     f->dead[f->n_dead++] = port;
-}
-
-static void note_gone(struct forwarder *f, uint32_t slot, uint32_t id, int error)
-{
-    f->gone[f->n_gone++] = (struct gone){ .slot = slot, .id = id, .error = error };
 }
 
 static void bury(struct forwarder *f, struct port *port)
@@ -205,7 +220,8 @@ static void bury(struct forwarder *f, struct port *port)
     wire_drained(&f->wire, port);
     shared_punch_carry(&f->shared, slot);
     shared_punch_queue(&f->shared, slot);
-    note_gone(f, slot, port->id, port->dead == -ECANCELED ? 0 : port->dead);
+    report_gone(&f->report, slot, port->id, port->dead == -ECANCELED ? 0 : port->dead,
+                port->released);
     port_free(port);
 }
 
@@ -304,7 +320,7 @@ static void handle_port(struct forwarder *f, const struct handover *message, int
     }
     log_debug("port %u is not taken: %s", message->id, strerror(-r));
     if (message->slot < SHARED_PORTS)
-        note_gone(f, message->slot, message->id, r);
+        report_gone(&f->report, message->slot, message->id, r, false);
 }
 
 /* The one that the message is about, NULL where it is gone. */
@@ -321,6 +337,17 @@ static void handle_close(struct forwarder *f, const struct handover *message)
 
     if (port)
         batch_kill_port(&f->batch, port, -ECANCELED);
+}
+
+static void handle_leave(struct forwarder *f, const struct handover *message)
+{
+    struct port *port = named_port(f, message);
+
+    if (!port)
+        return;
+    port->leaving = message->leaving;
+    if (f->ready)
+        port_settle(f, port);
 }
 
 static void handle_options(struct forwarder *f, const struct handover *message)
@@ -380,7 +407,7 @@ static void handle_ready(struct forwarder *f)
     f->ready = true;
     for (uint32_t slot = 0; slot < f->batch.n_slots; ++slot)
         if (f->batch.ports[slot] && !f->batch.ports[slot]->dead)
-            port_interest(f, f->batch.ports[slot]);
+            port_settle(f, f->batch.ports[slot]);
     if (handover_send(HANDOVER_FD, &running, NULL, 0) < 0)
         log_debug("the keeper cannot be told that the forwarder runs");
 }
@@ -400,6 +427,9 @@ static void handle_message(struct forwarder *f, const struct handover *message, 
     case HANDOVER_OPTIONS:
         handle_options(f, message);
         break;
+    case HANDOVER_LEAVE:
+        handle_leave(f, message);
+        break;
     case HANDOVER_CAPTURED:
         handle_captured(f, message);
         break;
@@ -413,8 +443,7 @@ static void handle_message(struct forwarder *f, const struct handover *message, 
         handle_close(f, message);
         break;
     case HANDOVER_STATS:
-        f->stats_serial = message->serial;
-        f->stats_slot = 0;
+        report_stats(&f->report, message->serial);
         break;
     }
     for (int i = 0; i < HANDOVER_FDS_MAX; ++i)
@@ -439,61 +468,13 @@ static void receive(struct forwarder *f)
     }
 }
 
-static int tell_counters(struct forwarder *f, uint32_t slot)
-{
-    const struct port *port = f->batch.ports[slot];
-    struct handover message = { .type = HANDOVER_COUNTERS, .slot = slot };
-
-    if (!port)
-        return 0;
-    message.id = port->id;
-    message.counters = *port->counters;
-    message.queued = port_queued(port);
-    return handover_send(HANDOVER_FD, &message, NULL, 0);
-}
-
-static int tell_stats(struct forwarder *f)
-{
-    struct handover end = { .type = HANDOVER_STATS_END, .serial = f->stats_serial };
-    int r;
-
-    for (int n = 0; f->stats_slot < f->batch.n_slots; ++n, ++f->stats_slot) {
-        r = n < MESSAGES_TURN ? tell_counters(f, f->stats_slot) : -EAGAIN;
-        if (r < 0)
-            return r;
-    }
-    r = handover_send(HANDOVER_FD, &end, NULL, 0);
-    if (r == 0)
-        f->stats_serial = 0;
-    return r;
-}
-
-static int tell_gone(struct forwarder *f)
-{
-    while (f->n_gone > 0) {
-        struct gone gone = f->gone[f->n_gone - 1];
-        struct handover message = { .type = HANDOVER_GONE, .slot = gone.slot, .id = gone.id };
-        int r;
-
-        message.error = gone.error;
-        message.counters = f->shared.extra->counters[gone.slot];
-        r = handover_send(HANDOVER_FD, &message, NULL, 0);
-        if (r < 0)
-            return r;
-        --f->n_gone;
-    }
-    return 0;
-}
-
 /* What the keeper is to know; what does not go now goes when its socket is writable. */
 static void tell(struct forwarder *f)
 {
     int r = notices_tell(&f->watch.notices, HANDOVER_FD);
 
     if (r == 0)
-        r = tell_gone(f);
-    if (r == 0 && f->stats_serial)
-        r = tell_stats(f);
+        r = report_tell(&f->report, HANDOVER_FD);
     loop_set(&f->loop, &f->handover, r < 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
 }
 
@@ -515,7 +496,7 @@ static int forwarder_run(struct forwarder *f)
         while (f->n_dead > 0)
             bury(f, f->dead[--f->n_dead]);
         watch_arm(&f->watch);
-        if (f->n_gone || f->stats_serial || f->watch.notices.n)
+        if (report_is_due(&f->report) || f->watch.notices.n)
             tell(f);
         loop_rest(&f->loop, pace_round_ns(&f->pace, f->loop.now_ns));
     }
@@ -547,6 +528,7 @@ static int forwarder_prepare(struct forwarder *f)
     vswitch_init(&f->vswitch, &f->shared.extra->fdb, f->shared.extra->relay, key);
     f->batch.shared = &f->shared;
     f->batch.vswitch = &f->vswitch;
+    f->report.batch = &f->batch;
     captures_init(&f->batch.captures, &f->loop, f->shared.extra->seen);
     f->batch.on_dead = on_dead;
     f->batch.on_queued = on_queued;

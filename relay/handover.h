@@ -28,8 +28,9 @@ enum handover_type {
     HANDOVER_CAPTURE,   /* keeper: slot (an index), id, snaplen, all; the socket */
     HANDOVER_UNCAPTURE, /* keeper: slot (an index), id */
     HANDOVER_OPTIONS,   /* keeper: slot, id, options: other ones */
+    HANDOVER_LEAVE,     /* keeper: slot, id, leaving: is it to be let go of between two frames? */
     HANDOVER_RUNNING,   /* forwarder */
-    HANDOVER_GONE,      /* forwarder: slot, id, error, counters */
+    HANDOVER_GONE,      /* forwarder: slot, id, error, counters, leaving: between two frames */
     HANDOVER_COUNTERS,  /* forwarder: slot, id, counters, queued */
     HANDOVER_STATS_END, /* forwarder: serial */
     HANDOVER_NOTICE,    /* forwarder: slot, id, notice, source or other */
@@ -65,6 +66,7 @@ struct handover {
     uint32_t captured; /* bits, see capture.h */
     uint32_t snaplen;
     uint32_t all; /* every frame, where it comes in */
+    uint32_t leaving;
     uint64_t serial;
     uint64_t queued;
     struct port_counters counters;

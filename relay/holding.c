@@ -25,8 +25,10 @@ enum ctl_port_state holding_state(const struct holding *holding)
 {
     if (holding->state == HOLDING_HELD)
         return CTL_PORT_HELD;
-    if (holding->state != HOLDING_NEW && holding->state != HOLDING_PASSED)
+    if (holding->state == HOLDING_CLOSING || holding->state == HOLDING_TOLD)
         return CTL_PORT_CLOSING;
+    if (holding->move)
+        return CTL_PORT_LEAVING;
     return holding->blocked ? CTL_PORT_BLOCKED : CTL_PORT_UP;
 }
 

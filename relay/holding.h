@@ -17,11 +17,13 @@ enum holding_state {
     HOLDING_PASSED,  /* it has */
     HOLDING_CLOSING, /* it is to be told to close it */
     HOLDING_TOLD,    /* it has been told; GONE will come */
+    HOLDING_OFFERED, /* no forwarder has it; another relay does if it says so */
 };
 
 #define HOLDING_NAME_MAX (ENDPOINT_TEXT_MAX + INET_TEXT_MAX + 32)
 
 struct attachment;
+struct move;
 
 struct holding {
     uint32_t slot;
@@ -30,6 +32,8 @@ struct holding {
     enum holding_state state;
     struct port_options options;
     bool options_changed; /* and this forwarder does not know it */
+    struct move *move;    /* NULL: it goes nowhere */
+    bool move_told;       /* what the forwarder knows of that */
     bool blocked;         /* by the guard against loops */
     uint32_t head_size;   /* TAP: of what is before each frame */
     int rfd;

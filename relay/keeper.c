@@ -17,6 +17,7 @@
 #include "common/scope.h"
 #include "net/tap.h"
 #include "relay/held.h"
+#include "relay/move.h"
 #include "relay/notice-log.h"
 #include "relay/sandbox.h"
 
@@ -67,18 +68,17 @@ static int head_size(enum port_kind kind, int fd)
     return size > PORT_HEAD_MAX ? -ENOTSUP : size;
 }
 
-int keeper_hold(struct keeper *keeper, struct attachment *attachment, enum port_kind kind, int rfd,
-                int wfd, const char *detail)
+/* In the next free slot; what it is called and who it is of is the caller's. NULL: *ret_error. */
+static struct holding *holding_new(struct keeper *keeper, enum port_kind kind, int rfd, int wfd,
+                                   int *ret_error)
 {
     int slot = keeper_has_room(keeper) ? free_slot(keeper) : -EMFILE;
     int head = head_size(kind, rfd);
-    struct holding *holding;
+    struct holding *holding = slot < 0 || head < 0 ? NULL : calloc(1, sizeof(*holding));
 
-    if (slot < 0 || head < 0)
-        return slot < 0 ? slot : head;
-    holding = calloc(1, sizeof(*holding));
+    *ret_error = slot < 0 ? slot : head < 0 ? head : -ENOMEM;
     if (!holding)
-        return -ENOMEM;
+        return NULL;
     holding->state = HOLDING_NEW;
     holding->slot = (uint32_t)slot;
     holding->id = ++keeper->last_port_id;
@@ -86,6 +86,23 @@ int keeper_hold(struct keeper *keeper, struct attachment *attachment, enum port_
     holding->head_size = (uint32_t)head;
     holding->rfd = rfd;
     holding->wfd = wfd;
+    holding->since_s = keeper_clock_s();
+    inet_names(rfd, holding->local, holding->peer);
+    keeper->holdings[slot] = holding;
+    if (holding->slot >= keeper->n_slots)
+        keeper->n_slots = holding->slot + 1;
+    ++keeper->n_holdings;
+    return holding;
+}
+
+int keeper_hold(struct keeper *keeper, struct attachment *attachment, enum port_kind kind, int rfd,
+                int wfd, const char *detail)
+{
+    int r;
+    struct holding *holding = holding_new(keeper, kind, rfd, wfd, &r);
+
+    if (!holding)
+        return r;
     holding->attachment = attachment;
     holding->endpoint_id = attachment->id;
     snprintf(holding->endpoint, sizeof(holding->endpoint), "%.*s",
@@ -94,19 +111,30 @@ int keeper_hold(struct keeper *keeper, struct attachment *attachment, enum port_
     if (!attachment->ops->ports_stay) /* its only port is what the endpoint's label is about */
         memcpy(holding->label, attachment->label, sizeof(holding->label));
     holding->captured = capture_keep_bits(keeper, holding);
-    holding->since_s = keeper_clock_s();
-    inet_names(rfd, holding->local, holding->peer);
     snprintf(holding->detail, sizeof(holding->detail), "%s", detail);
-    keeper->holdings[slot] = holding;
-    if (holding->slot >= keeper->n_slots)
-        keeper->n_slots = holding->slot + 1;
-    ++keeper->n_holdings;
     ++attachment->n_ports;
     attachment->closed = false;
     if (attachment->rules)
         held_begin(keeper, holding);
     else
         keeper_announce(keeper, holding);
+    return 0;
+}
+
+int keeper_take(struct keeper *keeper, int fd, const char *endpoint, const char *label,
+                const struct port_options *options)
+{
+    int r;
+    struct holding *holding = holding_new(keeper, PORT_TCP, fd, fd, &r);
+
+    if (!holding)
+        return r;
+    snprintf(holding->endpoint, sizeof(holding->endpoint), "%.*s",
+             (int)sizeof(holding->endpoint) - 1, endpoint);
+    snprintf(holding->label, sizeof(holding->label), "%s", label);
+    holding->options = *options;
+    holding->captured = capture_keep_bits(keeper, holding);
+    keeper_announce(keeper, holding);
     return 0;
 }
 
@@ -134,7 +162,8 @@ void keeper_close_port(struct keeper *keeper, struct holding *holding)
         held_refuse(keeper, holding);
         return;
     }
-    if (holding->state == HOLDING_NEW) { /* no forwarder has it */
+    if (holding->state == HOLDING_NEW || holding->state == HOLDING_OFFERED) {
+        /* no forwarder has it */
         keeper_port_gone(keeper, holding, 0);
         return;
     }
@@ -160,28 +189,22 @@ void keeper_count_all_strangers(struct keeper *keeper)
             keeper_count_strangers(keeper->holdings[slot]);
 }
 
-/* A peer hears of the end by shutdown() even while somebody else has the descriptor; and where the
- * last one closes, the address is free. */
 static void close_descriptors(const struct holding *holding)
 {
-    shutdown(holding->rfd, SHUT_RDWR);
     if (holding->wfd != holding->rfd)
         close(holding->wfd);
     close(holding->rfd);
 }
 
-void keeper_port_gone(struct keeper *keeper, struct holding *holding, int error)
+/* Its slot is free, and whoever waits for one may have it. */
+static void forget(struct keeper *keeper, struct holding *holding)
 {
     struct attachment *attachment = holding->attachment;
 
-    keeper_count_strangers(holding);
+    move_forget(keeper, holding);
     close_descriptors(holding);
     keeper->holdings[holding->slot] = NULL;
     --keeper->n_holdings;
-    if (holding->state == HOLDING_HELD)
-        held_forget(keeper, holding);
-    else
-        notice_gone(holding, error);
     control_port_gone(&keeper->control, holding);
     free(holding);
     if (attachment) {
@@ -192,6 +215,27 @@ void keeper_port_gone(struct keeper *keeper, struct holding *holding, int error)
     for (attachment = keeper->attachments; attachment; attachment = attachment->next)
         if (attachment->waiting && attachment->ops->room)
             attachment->ops->room(attachment);
+}
+
+/* A peer hears of the end by shutdown() even while somebody else has the descriptor; and where the
+ * last one closes, the address is free. */
+void keeper_port_gone(struct keeper *keeper, struct holding *holding, int error)
+{
+    keeper_count_strangers(holding);
+    shutdown(holding->rfd, SHUT_RDWR);
+    if (holding->state == HOLDING_HELD)
+        held_forget(keeper, holding);
+    else
+        notice_gone(holding, error);
+    forget(keeper, holding);
+}
+
+void keeper_port_moved(struct keeper *keeper, struct holding *holding)
+{
+    char name[HOLDING_NAME_MAX];
+
+    log_limited(LOG_LEVEL_INFO, "%s: moved to another relay", holding_name(holding, name));
+    forget(keeper, holding);
 }
 
 int keeper_exit_status(int r)

@@ -71,6 +71,12 @@ int keeper_hold(struct keeper *keeper, struct attachment *attachment, enum port_
 void keeper_announce(struct keeper *keeper, struct holding *holding);
 /* Gives it this name, also for captures that ask for it. */
 void keeper_label_port(struct keeper *keeper, struct holding *holding, const char *label);
+/* A TCP connection that another relay had, by an endpoint of this text, becomes a port that no
+ * endpoint of ours has; the descriptor is the keeper's on success. 0 or negative errno. */
+int keeper_take(struct keeper *keeper, int fd, const char *endpoint, const char *label,
+                const struct port_options *options);
+/* Another relay has it: it goes, and its far end does not notice. */
+void keeper_port_moved(struct keeper *keeper, struct holding *holding);
 struct holding *keeper_find_port(struct keeper *keeper, uint32_t id);
 struct attachment *keeper_find_attachment(struct keeper *keeper, uint32_t id);
 /* Begins to close it; holding_gone() ends it, at once where no forwarder has it. */

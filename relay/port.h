@@ -69,7 +69,9 @@ struct port {
     struct port_options options;
     uint8_t captured; /* by whom: see capture.h */
     struct pace_port pace;
-    bool paused; /* a wire's other end is full: not read */
+    bool paused;   /* a wire's other end is full: not read */
+    bool leaving;  /* to be let go of once it is between two frames; nothing new is sent to it */
+    bool released; /* it is, and dead without an end for its peer */
     struct throttle ingress, egress;
     uint64_t queue_bound; /* bytes that may wait in its queue */
     uint64_t consumed;    /* C, where the kernel is its witness */
@@ -106,6 +108,11 @@ static inline uint64_t port_position(const struct port *port)
 static inline uint64_t port_queued(const struct port *port)
 {
     return port_position(port) - port->sent;
+}
+/* Between two frames, in and out; not inside a batch. */
+static inline bool port_is_between(const struct port *port)
+{
+    return port->record->c0 == port->record->c1 && port_queued(port) == 0;
 }
 /* The ring's bytes from this position on; a whole ring lies there. NULL where memory is short. */
 uint8_t *port_carry_at(struct port *port, uint64_t position);

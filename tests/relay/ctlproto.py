@@ -15,7 +15,7 @@ from wait import eventually
 VERSION = 1
 TYPES = ["HELLO", "WELCOME", "DUMP", "ENDPOINT", "PORT", "DONE", "ATTACH", "DETACH", "CLOSE_PORT",
          "LABEL_PORT", "STOP", "REPLY", "EVENT_ENDPOINT", "EVENT_PORT", "EVENT_PORT_GONE",
-         "CAPTURE", "EVENT_ENDPOINT_GONE", "ADMIT_PORT", "SET_OPTIONS"]
+         "CAPTURE", "EVENT_ENDPOINT_GONE", "ADMIT_PORT", "SET_OPTIONS", "MOVE_PORT", "TAKE_PORT"]
 ATTRIBUTES = {                      # name: (number, kind)
     name: (number, kind) for number, (name, kind) in enumerate([
         ("version", "u"), ("network", "s"), ("pid", "u"), ("error", "u"), ("error_text", "s"),
@@ -28,7 +28,7 @@ ATTRIBUTES = {                      # name: (number, kind)
         ("admit_hosts", "s"), ("options", "s"), ("looks", "u")], 1)}
 NAMES = {number: (name, kind) for name, (number, kind) in ATTRIBUTES.items()}
 LISTENING, DIALLING, UP, ENDED = range(4)
-PORT_UP, PORT_CLOSING, PORT_BLOCKED, PORT_HELD = range(4)
+PORT_UP, PORT_CLOSING, PORT_BLOCKED, PORT_HELD, PORT_LEAVING = range(5)
 DEADLINE = 5
 
 

@@ -259,14 +259,14 @@ static void test_names(void)
 {
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
 
-    for (int t = CTL_HELLO; t <= CTL_SET_OPTIONS; t++) {
+    for (int t = CTL_HELLO; t <= CTL_TAKE_PORT; t++) {
         const char *name = ctl_type_name((enum ctl_type)t);
 
         g_assert_cmpstr(name, !=, "?");
         g_assert_true(g_hash_table_add(seen, (char *)name));
     }
     g_assert_cmpstr(ctl_type_name((enum ctl_type)0), ==, "?");
-    g_assert_cmpstr(ctl_type_name((enum ctl_type)(CTL_SET_OPTIONS + 1)), ==, "?");
+    g_assert_cmpstr(ctl_type_name((enum ctl_type)(CTL_TAKE_PORT + 1)), ==, "?");
     g_assert_cmpstr(ctl_type_name((enum ctl_type) - 1), ==, "?");
 
     g_assert_cmpstr(ctl_endpoint_state_name(CTL_ENDPOINT_LISTENING), ==, "listening");
@@ -276,7 +276,8 @@ static void test_names(void)
     g_assert_cmpstr(ctl_port_state_name(CTL_PORT_CLOSING), ==, "closing");
     g_assert_cmpstr(ctl_port_state_name(CTL_PORT_BLOCKED), ==, "blocked");
     g_assert_cmpstr(ctl_port_state_name(CTL_PORT_HELD), ==, "held");
-    g_assert_cmpstr(ctl_port_state_name((enum ctl_port_state)4), ==, "?");
+    g_assert_cmpstr(ctl_port_state_name(CTL_PORT_LEAVING), ==, "leaving");
+    g_assert_cmpstr(ctl_port_state_name((enum ctl_port_state)(CTL_PORT_LEAVING + 1)), ==, "?");
 }
 
 int main(int argc, char **argv)
