@@ -89,6 +89,10 @@ char *nr_action_format(const NrAction *action)
     case NR_ACTION_STOP:
         what = g_strdup("stop the relay");
         break;
+    case NR_ACTION_MOVE:
+        what = g_strdup_printf("move port %u (%s) to %s", action->port_id, action->endpoint,
+                               action->detail);
+        break;
     case NR_ACTION_SET_OPTIONS:
         what = g_strdup_printf("limit port %u (%s): %s", action->port_id, action->endpoint,
                                *action->detail ? action->detail + 1 : "nothing");

@@ -11,18 +11,19 @@ typedef enum {
     NR_ACTION_ATTACH,      /* endpoint to network */
     NR_ACTION_ENSLAVE,     /* the TAP `detail` of endpoint (a bridge) back into its bridge */
     NR_ACTION_SET_OPTIONS, /* `detail` to the port of a guest */
+    NR_ACTION_MOVE,        /* the port of a guest to the network `detail` */
     NR_ACTION_STOP,        /* the network's relay */
 } NrActionKind;
 
 typedef struct {
     NrActionKind kind;
     char *network;
-    char *endpoint;      /* canonical text, or NULL; SET_OPTIONS: the port's label */
+    char *endpoint;      /* canonical text, or NULL; SET_OPTIONS, MOVE: the port's label */
     guint32 endpoint_id; /* DETACH, ENSLAVE */
-    guint32 port_id;     /* SET_OPTIONS */
+    guint32 port_id;     /* SET_OPTIONS, MOVE */
     char *label;         /* ATTACH */
     char *admit;         /* ATTACH: of NrDesiredEndpoint */
-    char *detail;        /* ENSLAVE: the TAP's name; SET_OPTIONS: the options */
+    char *detail;        /* ENSLAVE: the TAP's name; SET_OPTIONS: the options; MOVE: a network */
     gboolean named;      /* ATTACH, SPAWN: of NrDesiredEndpoint */
     int newest_id;       /* ATTACH */
     gboolean first;      /* DETACH, STOP: of an address that something new needs */

@@ -6,12 +6,16 @@
 #include "xml/metadata-edit.h"
 #include "xml/metadata-xml.h"
 
+#define MOVE_MS 3000
+#define LOOK_MS 50
+
 /* A request on its way: inventory, rules, libvirt, a pass. */
 typedef struct {
     const NrControlParts *parts;
     NrRewire *rewire;
     NrControlRewired done;
     gpointer data;
+    gint64 until_us; /* so long its port is waited for */
 } Request;
 
 static void put_text(GVariantBuilder *dict, const char *key, const char *text)
@@ -113,32 +117,55 @@ static const NrNic *find_nic(const NrGuest *guest, const NrRewire *rewire)
     return guest && !fault ? g_ptr_array_index(guest->nics, index) : NULL;
 }
 
-/* What the pass could not do of it, and tries again; or NULL. New string. */
-static char *trouble(const Request *request, const NrGuest *guest, const NrNic *nic)
+static const NrBinding *find_binding(const Request *request, const char *label)
 {
     const NrDesired *desired = nr_reconcile_desired(request->parts->reconcile);
-    g_autofree char *label = nr_port_label(guest, nic);
 
     for (guint i = 0; desired && i < desired->bindings->len; i++) {
         const NrBinding *binding = desired->bindings->pdata[i];
 
-        if (!g_str_equal(binding->label, label))
-            continue;
-        return binding->network
-                   ? nr_control_networks_failure(request->parts, binding->network)
-                   : g_strdup(binding->kind == NR_BINDING_REFUSED ? binding->reason : NULL);
+        if (g_str_equal(binding->label, label))
+            return binding;
     }
     return NULL;
 }
 
-static void on_passed(gpointer data)
+/* Its connection is in another network's relay yet. */
+static gboolean is_elsewhere(const Request *request, const NrBinding *binding)
 {
-    Request *request = data;
+    g_autoptr(NrActual) actual = nr_relays_snapshot(request->parts->world->relays);
+
+    for (guint i = 0; i < actual->networks->len; i++) {
+        const NrActualNetwork *network = actual->networks->pdata[i];
+
+        for (guint k = 0; k < network->ports->len; k++) {
+            const NrActualPort *port = network->ports->pdata[k];
+
+            if (g_strcmp0(port->label, binding->label) == 0 && port->state != CTL_PORT_CLOSING &&
+                !g_str_equal(network->name, binding->network))
+                return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+/* What could not be done of it, and is tried again; or NULL. New string. */
+static char *trouble(const Request *request, const NrBinding *binding)
+{
+    if (!binding->network)
+        return g_strdup(binding->kind == NR_BINDING_REFUSED ? binding->reason : NULL);
+    if (is_elsewhere(request, binding))
+        return g_strdup("its connection is still where it was: it moves once the guest has read "
+                        "what was sent to it");
+    return nr_control_networks_failure(request->parts, binding->network);
+}
+
+static void answer(Request *request, const NrGuest *guest, const NrNic *nic,
+                   const NrBinding *binding)
+{
     const NrRewire *rewire = request->rewire;
     const NrInventory *inventory = request->parts->world->inventory;
-    const NrGuest *guest = nr_inventory_find(inventory, rewire->uuid);
-    const NrNic *nic = find_nic(guest, rewire);
-    g_autofree char *failed = nic && rewire->live_done ? trouble(request, guest, nic) : NULL;
+    g_autofree char *failed = binding ? trouble(request, binding) : NULL;
     GVariantBuilder dict;
 
     if (!nic)
@@ -169,10 +196,38 @@ static void write_metadata(struct _virConnect *connection, gpointer data)
     nr_rewire_write(connection, ((Request *)data)->rewire);
 }
 
+static gboolean on_look(gpointer data);
+
+/* A connection moves once its new relay is there, which is the next pass's to begin. */
+static void on_passed(gpointer data)
+{
+    Request *request = data;
+    const NrRewire *rewire = request->rewire;
+    const NrGuest *guest = nr_inventory_find(request->parts->world->inventory, rewire->uuid);
+    const NrNic *nic = find_nic(guest, rewire);
+    g_autofree char *label = nic && rewire->live_done ? nr_port_label(guest, nic) : NULL;
+    const NrBinding *binding = label ? find_binding(request, label) : NULL;
+
+    if (binding && binding->network && is_elsewhere(request, binding) &&
+        g_get_monotonic_time() < request->until_us)
+        g_timeout_add(LOOK_MS, on_look, request);
+    else
+        answer(request, guest, nic, binding);
+}
+
+static gboolean on_look(gpointer data)
+{
+    Request *request = data;
+
+    nr_reconcile_wait_guest(request->parts->reconcile, request->rewire->uuid, on_passed, request);
+    return G_SOURCE_REMOVE;
+}
+
 static void on_written(gpointer data)
 {
     Request *request = data;
 
+    request->until_us = g_get_monotonic_time() + MOVE_MS * 1000;
     if (request->rewire->fault)
         request_end(request, NULL, request->rewire->fault);
     else
@@ -195,7 +250,7 @@ void nr_control_rewire(const NrControlParts *parts, const char *guest, NrRewire 
     Request *request = g_new(Request, 1);
     g_autofree char *fault = NULL;
 
-    *request = (Request){ parts, rewire, done, data };
+    *request = (Request){ parts, rewire, done, data, 0 };
     if (found)
         rewire->uuid = g_strdup(found->uuid);
     fault = found ? judge_all(parts->world, rewire) : unknown_guest(parts, guest);

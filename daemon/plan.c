@@ -385,6 +385,36 @@ static void set_options(Plan *plan, const NrActualNetwork *network)
     }
 }
 
+/* The network that a running guest's connection belongs to, where that is another one; or NULL. */
+static const char *other_network(const Plan *plan, const NrActualNetwork *network,
+                                 const NrActualPort *port)
+{
+    const NrBinding *binding = port->label ? g_hash_table_lookup(plan->guests, port->label) : NULL;
+
+    if (!binding || binding->kind != NR_BINDING_SERVED ||
+        g_str_equal(binding->network, network->name))
+        return NULL;
+    return binding->network;
+}
+
+/* Once the other relay is there. One that is blocked by the guard against loops moves, too. */
+static void move_ports(Plan *plan, const NrActualNetwork *network)
+{
+    for (guint i = 0; i < network->ports->len; i++) {
+        const NrActualPort *port = g_ptr_array_index(network->ports, i);
+        const char *other = other_network(plan, network, port);
+        NrAction *action;
+
+        if (!other || !g_hash_table_contains(plan->present, other) ||
+            (port->state != CTL_PORT_UP && port->state != CTL_PORT_BLOCKED))
+            continue;
+        action = add_action(plan, NR_ACTION_MOVE, network->name);
+        action->endpoint = g_strdup(port->label);
+        action->port_id = port->id;
+        action->detail = g_strdup(other);
+    }
+}
+
 /* Stopping a relay detaches all that is in it. */
 static void detach_stale(Plan *plan)
 {
@@ -468,6 +498,8 @@ GPtrArray *nr_plan_new(const NrDesired *desired, const NrActual *actual)
     enslave_astray(&plan);
     for (guint i = 0; i < actual->networks->len; i++)
         set_options(&plan, g_ptr_array_index(actual->networks, i));
+    for (guint i = 0; i < actual->networks->len; i++)
+        move_ports(&plan, g_ptr_array_index(actual->networks, i));
     detach_stale(&plan);
     stop_unused(&plan, stopped);
     return plan_done(&plan);

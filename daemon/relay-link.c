@@ -460,6 +460,19 @@ void nr_relay_link_close_port(NrRelayLink *link, guint32 port_id, NrReply reply,
     link_send(link, &msg, -1);
 }
 
+void nr_relay_link_move_port(NrRelayLink *link, guint32 port_id, int other, NrReply reply,
+                             gpointer data)
+{
+    Request *request = request_new(link, CTL_MOVE_PORT, reply, data);
+    struct ctl_msg msg;
+
+    if (!request)
+        return;
+    ctl_msg_begin(&msg, CTL_MOVE_PORT, request->serial);
+    ctl_put_u32(&msg, CTL_A_PORT_ID, port_id);
+    link_send(link, &msg, other);
+}
+
 static void name_port(NrRelayLink *link, enum ctl_type type, guint32 port_id, const char *label,
                       const char *options, NrReply reply, gpointer data)
 {

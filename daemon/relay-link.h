@@ -54,6 +54,10 @@ void nr_relay_link_admit_port(NrRelayLink *link, guint32 port_id, const char *la
                               const char *options, NrReply reply, gpointer data);
 void nr_relay_link_set_options(NrRelayLink *link, guint32 port_id, const char *options,
                                NrReply reply, gpointer data);
+/* other: a connection to another relay's control socket; it stays the caller's. The answer is that
+ * the port is leaving. */
+void nr_relay_link_move_port(NrRelayLink *link, guint32 port_id, int other, NrReply reply,
+                             gpointer data);
 void nr_relay_link_stop(NrRelayLink *link, NrReply reply, gpointer data);
 /* Reads everything anew, counters too. */
 void nr_relay_link_refresh(NrRelayLink *link, NrReply reply, gpointer data);

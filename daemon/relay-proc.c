@@ -128,11 +128,16 @@ static void on_probed(int error, const char *text, gpointer data)
         relay_set_state(relay, NR_RELAY_READY);
 }
 
+int nr_relay_connect(const NrRelay *relay)
+{
+    return nr_runtime_connect(relay->settings->relays_fd, relay->socket_name);
+}
+
 /* What it may is settled before anybody has the descriptor. The answer to this greeting carries a
  * serial that is nobody's request. */
 int nr_relay_look(const NrRelay *relay)
 {
-    _cleanup_(closep) int sock = nr_runtime_connect(relay->settings->relays_fd, relay->socket_name);
+    _cleanup_(closep) int sock = nr_relay_connect(relay);
     struct ctl_msg hello;
     int r;
 

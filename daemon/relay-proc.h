@@ -58,6 +58,8 @@ NrRelayLink *nr_relay_link(NrRelay *relay); /* borrowed; NULL before it is conne
 pid_t nr_relay_pid(const NrRelay *relay);
 gint64 nr_relay_age_ms(const NrRelay *relay);
 const char *nr_relay_end_text(const NrRelay *relay); /* ENDED: how, one sentence */
+/* Another connection to its control socket, or negative errno. */
+int nr_relay_connect(const NrRelay *relay);
 /* Another connection to it, on which nobody can change anything: to be given away. The descriptor
  * is the caller's; or negative errno. */
 int nr_relay_look(const NrRelay *relay);

@@ -531,6 +531,28 @@ void nr_relays_set_options(NrRelays *relays, const char *network, guint32 port_i
         nr_relay_link_set_options(link, port_id, options, on_answered, asked);
 }
 
+/* One that does not answer would keep the port from being read by anybody. */
+void nr_relays_move_port(NrRelays *relays, const char *network, guint32 port_id, const char *other,
+                         NrReply reply, gpointer data)
+{
+    const NrRelay *taker = relay_find(relays, other);
+    _cleanup_(closep) int sock =
+        taker && nr_relay_state(taker) == NR_RELAY_READY ? nr_relay_connect(taker) : -ENOTCONN;
+    g_autofree char *text = NULL;
+    NrRelayLink *link;
+    Asked *asked;
+
+    if (sock < 0) {
+        text = g_strdup_printf("the relay of network %s does not take it: %s", other,
+                               g_strerror(-sock));
+        reply(sock, text, data);
+        return;
+    }
+    link = link_to_ask(relays, network, reply, data, &asked);
+    if (link)
+        nr_relay_link_move_port(link, port_id, sock, on_answered, asked);
+}
+
 void nr_relays_close_port(NrRelays *relays, const char *network, guint32 port_id)
 {
     Asked *asked;

@@ -50,6 +50,9 @@ void nr_relays_admit_port(NrRelays *relays, const char *network, guint32 port_id
                           const char *options);
 void nr_relays_set_options(NrRelays *relays, const char *network, guint32 port_id,
                            const char *options, NrReply reply, gpointer data);
+/* To the relay of the network `other`, which has to answer; see nr_relay_link_move_port(). */
+void nr_relays_move_port(NrRelays *relays, const char *network, guint32 port_id, const char *other,
+                         NrReply reply, gpointer data);
 void nr_relays_close_port(NrRelays *relays, const char *network, guint32 port_id);
 /* Reads the counters of all of them. */
 void nr_relays_refresh(NrRelays *relays, void (*done)(gpointer data), gpointer data);

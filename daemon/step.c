@@ -104,6 +104,9 @@ void nr_step(NrRelays *relays, const NrAction *action, NrReply reply, gpointer d
         nr_relays_set_options(relays, action->network, action->port_id, action->detail, reply,
                               data);
         break;
+    case NR_ACTION_MOVE:
+        nr_relays_move_port(relays, action->network, action->port_id, action->detail, reply, data);
+        break;
     case NR_ACTION_STOP:
         nr_relays_stop(relays, action->network, reply, data);
         break;

@@ -161,5 +161,89 @@ class TestDefinition:
         assert "--peer" not in offered("detach", "vm1", "--")
 
 
+@tap.timeout(120)
+class TestRunning:
+    """vm1 goes from network to network; vm2 is in the lab, vm3 in the office."""
+
+    def setup(self, host):
+        self.host = host
+        host.libvirtd()
+        self.manager = host.netrelayd()
+        host.write_network("lab", network("lab", PORT))
+        host.write_network("office", network("office", PORT + 1))
+        host.netrelayctl("reload")
+        nics = {1: client_nic(5001, mac(1)), 2: client_nic(PORT, mac(2)),
+                3: client_nic(PORT + 1, mac(3))}
+        self.guests = {n: lab.numbered(host, n, nic) for n, nic in nics.items()}
+        for guest in self.guests.values():
+            guest.start()
+        for guest in self.guests.values():
+            guest.wait_up()
+        lab.expect_row(host, guest="vm1", network="127.0.0.1:5001", state="connected")
+        self.qemu = self.connection()
+
+    def connection(self):
+        """The one connection of vm1's QEMU."""
+        rows = lab.rows(self.host, guest="vm1")
+        assert len(rows) == 1, rows
+        return rows[0]["peer"]
+
+    def is_in(self, name):
+        """It is there already."""
+        assert lab.rows(self.host, guest="vm1", network=name, state="connected")
+
+    def meets(self, number, others):
+        """vm1 reaches this guest, and none of the others; over the connection that it made."""
+        assert self.connection() == self.qemu
+        self.guests[1].reaches(lab.address(number))
+        for other in others:
+            assert not self.guests[1].ping_once(lab.address(other)), f"vm{other} is reached"
+        self.guests[1].must("test $(cat /sys/class/net/eth0/carrier) = 1")
+
+    def test_moves_at_once(self):
+        """From the network of its address to one, to another, and back: its link never falls"""
+        host = self.host
+        answer = attach(host, "vm1", "--mac", mac(1), "--network", "lab")
+        assert answer.stdout == (f"NIC {mac(1)} of guest vm1 attached to network lab, until it is "
+                                 f"stopped\n"), answer
+        self.is_in("lab")
+        self.meets(2, [3])
+        attach(host, "vm1", "--mac", mac(1), "--network", "office", "--live", "--config")
+        self.is_in("office")
+        self.meets(3, [2])
+        assert said(host, "vm1", "--config") == said(host, "vm1", "--live")
+        attach(host, "vm1", "--mac", mac(1), "--network", "lab", "--live")
+        self.meets(2, [3])
+        answer = detach(host, "vm1", "--mac", mac(1), "--live", "--config")
+        assert answer.stdout == f"NIC {mac(1)} of guest vm1 detached from network lab\n", answer
+        self.is_in("127.0.0.1:5001")
+        assert said(host, "vm1") is None and said(host, "vm1", "--config") is None
+
+    def test_next_start(self):
+        """--config changes nothing that runs, and says so"""
+        answer = attach(self.host, "vm1", "--mac", mac(1), "--network", "lab", "--config")
+        assert answer.stdout.endswith("attached to network lab, from its next start on\n"), answer
+        assert lab.rows(self.host, guest="vm1", network="127.0.0.1:5001", state="connected")
+        detach(self.host, "vm1", "--mac", mac(1), "--config")
+
+    def test_there_while_everything_dies(self):
+        """The manager and forwarders are killed at the moment; the guest gets there all the same"""
+        for number, name in ((2, "lab"), (3, "office")) * 2:
+            self.host.virsh("metadata", "vm1", NAMESPACE, "--key", "netrelay", "--live", "--set",
+                            f"<domain><interface mac='{mac(1)}' network='{name}'/></domain>")
+            self.manager.kill()
+            self.manager.start()
+            lab.expect_row(self.host, guest="vm1", network=name, state="connected")
+            self.meets(number, [])
+
+    def test_paused_guest(self):
+        """One that reads nothing goes when it reads again"""
+        self.host.virsh("suspend", "vm1")
+        attach(self.host, "vm1", "--mac", mac(1), "--network", "lab")
+        self.host.virsh("resume", "vm1")
+        lab.expect_row(self.host, guest="vm1", network="lab", state="connected")
+        self.meets(2, [3])
+
+
 if __name__ == "__main__":
     tap.main(PrivateHost())

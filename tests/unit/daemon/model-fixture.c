@@ -334,6 +334,21 @@ static void apply_options(NrActualNetwork *network, const NrAction *action)
     g_error("there is no port %u", action->port_id);
 }
 
+static void apply_move(NrActualNetwork *from, NrActualNetwork *to, guint32 port_id)
+{
+    g_assert_nonnull(to);
+    for (guint i = 0; i < from->ports->len; i++) {
+        NrActualPort *port = g_ptr_array_index(from->ports, i);
+
+        if (port->id != port_id)
+            continue;
+        g_ptr_array_add(to->ports, g_ptr_array_steal_index(from->ports, i));
+        port->endpoint = 0; /* no endpoint of its own there */
+        return;
+    }
+    g_assert_not_reached();
+}
+
 static void apply_action(NrActual *actual, const NrAction *action)
 {
     NrActualNetwork *network = nr_actual_find(actual, action->network);
@@ -358,6 +373,9 @@ static void apply_action(NrActual *actual, const NrAction *action)
         break;
     case NR_ACTION_SET_OPTIONS:
         apply_options(network, action);
+        break;
+    case NR_ACTION_MOVE:
+        apply_move(network, nr_actual_find(actual, action->detail), action->port_id);
         break;
     default:
         g_assert_true(g_ptr_array_remove(actual->networks, network));
