@@ -48,6 +48,13 @@ static gint64 now_ms(void)
     return g_get_monotonic_time() / 1000;
 }
 
+static void clear_timer(guint *timer)
+{
+    if (*timer)
+        g_source_remove(*timer);
+    *timer = 0;
+}
+
 /* Asking for passes */
 
 static void begin_pass(NrReconcile *reconcile);
@@ -61,13 +68,18 @@ static gboolean on_next(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
+static void pass_in(NrReconcile *reconcile, gint64 ms)
+{
+    clear_timer(&reconcile->next);
+    if (reconcile->started)
+        reconcile->next =
+            g_timeout_add_full(G_PRIORITY_DEFAULT, (guint)MAX(ms, 0), on_next, reconcile, NULL);
+}
+
 void nr_reconcile_request(NrReconcile *reconcile)
 {
-    gint64 rest_ms = (reconcile->rest_until_us - g_get_monotonic_time() + 999) / 1000;
-
-    if (reconcile->started && !reconcile->next)
-        reconcile->next = g_timeout_add_full(G_PRIORITY_DEFAULT, (guint)MAX(rest_ms, 0), on_next,
-                                             reconcile, NULL);
+    if (!reconcile->next)
+        pass_in(reconcile, (reconcile->rest_until_us - g_get_monotonic_time() + 999) / 1000);
 }
 
 static gboolean on_due(gpointer data)
@@ -122,7 +134,7 @@ static void waiter_free(gpointer data)
 static void wait_for(NrReconcile *reconcile, Waiter fields)
 {
     g_queue_push_tail(&reconcile->waiting, g_memdup2(&fields, sizeof(fields)));
-    nr_reconcile_request(reconcile);
+    pass_in(reconcile, 0);
 }
 
 void nr_reconcile_wait_guest(NrReconcile *reconcile, const char *uuid, void (*done)(gpointer data),
@@ -527,13 +539,6 @@ NrReconcile *nr_reconcile_new(const NrWorld *world, void (*passed)(gpointer data
     reconcile->retry = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     reconcile->complaints = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return reconcile;
-}
-
-static void clear_timer(guint *timer)
-{
-    if (*timer)
-        g_source_remove(*timer);
-    *timer = 0;
 }
 
 void nr_reconcile_free(NrReconcile *reconcile)
