@@ -46,7 +46,7 @@ static NrCaptureSource *open_source(const NrCaptureFinder *finder, const NrCaptu
     if (sock < 0) {
         *ret_code = silence.code;
         if (!quiet)
-            nr_complain("%s", silence.text);
+            nr_silence_say(&silence);
         return NULL;
     }
     client = nr_relay_client_new_over(sock, quiet ? NULL : network, ret_code);

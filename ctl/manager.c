@@ -130,6 +130,12 @@ static void explain(const NrCall *call, GError *error, NrSilence *ret)
     }
 }
 
+void nr_silence_say(const NrSilence *silence)
+{
+    nr_complain("%s%s%s", silence->text, silence->cure ? "; " : "",
+                silence->cure ? silence->cure : "");
+}
+
 void nr_silence_clear(NrSilence *silence)
 {
     g_free(silence->text);
@@ -184,8 +190,7 @@ GVariant *nr_manager_call_with(const NrCall *call, const char *method, GVariant 
 
     *ret_code = silence.code;
     if (!reply && !quiet)
-        nr_complain("%s%s%s", silence.text, silence.cure ? "; " : "",
-                    silence.cure ? silence.cure : "");
+        nr_silence_say(&silence);
     return reply;
 }
 
@@ -206,9 +211,9 @@ int nr_manager_open_relay(const NrCall *call, const char *network, NrSilence *re
     *ret_silence = (NrSilence){ .code = NR_EXIT_DONE };
     if (connection)
         reply = g_dbus_connection_call_with_unix_fd_list_sync(
-            connection, NULL, OBJECT_PATH, INTERFACE, "OpenRelay", g_variant_new("(s)", network),
-            G_VARIANT_TYPE("(h)"), G_DBUS_CALL_FLAGS_NONE, OPEN_TIMEOUT_MS, NULL, &list, NULL,
-            &error);
+            connection, NULL, OBJECT_PATH, INTERFACE, "OpenRelay",
+            g_variant_new("(@s)", nr_manager_name(network)), G_VARIANT_TYPE("(h)"),
+            G_DBUS_CALL_FLAGS_NONE, OPEN_TIMEOUT_MS, NULL, &list, NULL, &error);
     if (reply && list)
         sock = g_unix_fd_list_get(list, 0, &error);
     else if (reply)

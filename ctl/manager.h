@@ -18,6 +18,8 @@ typedef struct {
 } NrSilence;
 
 void nr_silence_clear(NrSilence *silence);
+/* Says it to a person, in one sentence. */
+void nr_silence_say(const NrSilence *silence);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(NrSilence, nr_silence_clear)
 
 /* A name for the manager. What is not UTF-8 is nobody's, and D-Bus carries none of it. Floating. */

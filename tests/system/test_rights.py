@@ -168,6 +168,11 @@ def test_rights_of_the_other_sockets(host):
         assert not os.stat(path).st_mode & 0o077, path
         result = as_process(["python3", "-c", probe, path], STRANGER, group_id("libvirt"))
         assert "PermissionError" in result.stderr, (path, result)
+    by_name = ["/usr/bin/netrelayctl", "--system", "--relay", "lab"]
+    member = (STRANGER, group_id("libvirt"))
+    assert "listen:*:12345" in as_process([*by_name, "status"], *member).stdout
+    refused(as_process([*by_name, "stop"], *member), "may look")
+    refused(as_process([*by_name, "status"], STRANGER), "group libvirt")
     # Where the files let everybody in, the credentials say no.
     os.chmod(relays, 0o755)
     for path in (host.hook_socket, *names):
