@@ -184,14 +184,33 @@ static void want_listens_of_file(NrDecision *d, NrSegment *segment)
     }
 }
 
-static void want_peers_of_file(NrSegment *segment)
+/* What the peer is to dial is the network's own listener. */
+static gboolean is_itself(const NrDecision *d, const NrSegment *segment, const NrAddress *peer)
+{
+    const NrPlaceGroup *group;
+    NrPlaceIter iter;
+    NrPlace place;
+
+    if (nr_place_find(&place, peer->host, peer->l4_port, d->input->resolved) != NR_PLACE_FOUND ||
+        !nr_decision_is_local(d, &place))
+        return FALSE;
+    nr_place_iter_init(&iter, d->file_listens, &place);
+    while ((group = nr_place_iter_next(&iter)))
+        if (g_ptr_array_index(group->values, 0) == segment)
+            return TRUE;
+    return FALSE;
+}
+
+/* One file may serve all hosts, and name each of them. */
+static void want_peers_of_file(NrDecision *d, NrSegment *segment)
 {
     for (guint i = 0; i < segment->file->peers->len; i++) {
         const NrAddress *peer = g_ptr_array_index(segment->file->peers, i);
         g_autofree char *address = nr_address_format(peer);
         g_autofree char *text = g_strconcat("tcp:", address, NULL);
 
-        want(segment, text, TRUE, NULL);
+        if (!is_itself(d, segment, peer))
+            want(segment, text, TRUE, NULL);
     }
 }
 
@@ -204,7 +223,7 @@ static void want_of_files(NrDecision *d)
         if (file->stopped)
             continue;
         want_listens_of_file(d, segment);
-        want_peers_of_file(segment);
+        want_peers_of_file(d, segment);
         for (guint k = 0; k < file->groups->len; k++) {
             g_autofree char *text = mcast_text(g_ptr_array_index(file->groups, k));
 

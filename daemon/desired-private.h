@@ -71,6 +71,8 @@ typedef struct {
 NrSegment *nr_decision_segment(NrDecision *decision, const char *name, NrOrigin origin);
 void nr_decision_own(NrDecision *decision, NrPlaceIndex *owners, const NrPlace *place,
                      NrSegment *segment, NrCase *holder);
+/* An address of this host. */
+gboolean nr_decision_is_local(const NrDecision *decision, const NrPlace *place);
 /* a's guest runs or is about to, and started before b's. */
 gboolean nr_case_starts_before(const NrCase *a, const NrCase *b);
 /* The guest's QEMU holds, or will in a moment, the addresses of its side. */

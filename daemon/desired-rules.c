@@ -110,12 +110,6 @@ static void leave_alone(NrCase *c, const char *cause_format, ...)
 
 /* --- questions */
 
-static gboolean is_local(const NrDecision *d, const NrPlace *place)
-{
-    return nr_place_is_any(place) || nr_place_is_loopback(place) ||
-           g_hash_table_contains(d->local, place->host);
-}
-
 static const NrOwner *find_owner(const NrPlaceIndex *owners, const NrPlace *place)
 {
     const NrPlaceGroup *group;
@@ -253,7 +247,7 @@ static gboolean take_address(NrDecision *d, NrCase *c, NrPlaceIndex *owners, NrP
     const NrOwner *owner = find_owner(owners, &c->ours);
     const NrCase *binder = find_earliest(binders, &c->ours, NULL);
 
-    if (!is_local(d, &c->ours)) {
+    if (!nr_decision_is_local(d, &c->ours)) {
         refuse(c, TRUE,
                "%s is not an address of this host; name one of this host's, or 127.0.0.1, in the "
                "guest's <source>",
@@ -425,7 +419,7 @@ static void decide_dials(NrDecision *d, NrCase *c)
     NrCase *server = find_earliest(d->listens, &c->ours, NULL);
     const NrOwner *owner = find_owner(d->tcp_owners, &c->ours);
 
-    if (!is_local(d, &c->ours)) {
+    if (!nr_decision_is_local(d, &c->ours)) {
         settle(c, NR_BINDING_REMOTE,
                g_strdup_printf("%s is not an address of this host", c->ours.host));
     } else if (server && !nr_case_starts_before(c, server)) {
@@ -460,7 +454,7 @@ static NrCase *find_client(const NrDecision *d, const NrCase *c)
             NrCase *client = g_ptr_array_index(group->values, i);
 
             if (client->claim || (client->decided && client->binding->kind != NR_BINDING_SERVED) ||
-                !is_local(d, &client->ours))
+                !nr_decision_is_local(d, &client->ours))
                 continue;
             if (!earliest || client->rank < earliest->rank)
                 earliest = client;
@@ -514,7 +508,7 @@ static void decide_udp(NrDecision *d, NrCase *c)
 
     if (mirror) {
         meet_directly(c, mirror);
-    } else if (!is_local(d, &c->ours)) {
+    } else if (!nr_decision_is_local(d, &c->ours)) {
         settle(c, NR_BINDING_REMOTE,
                g_strdup_printf("%s is not an address of this host", c->ours.host));
     } else if (!policy_allows(d, c)) {

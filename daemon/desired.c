@@ -116,6 +116,12 @@ void nr_decision_own(NrDecision *d, NrPlaceIndex *owners, const NrPlace *place, 
     nr_place_index_add(owners, place, owner);
 }
 
+gboolean nr_decision_is_local(const NrDecision *d, const NrPlace *place)
+{
+    return nr_place_is_any(place) || nr_place_is_loopback(place) ||
+           g_hash_table_contains(d->local, place->host);
+}
+
 /* --- cases */
 
 gboolean nr_case_starts_before(const NrCase *a, const NrCase *b)
@@ -323,6 +329,8 @@ static void add_hostnames_of_file(GHashTable *names, const NrNetwork *file)
         add_hostname(names, ((NrAddress *)g_ptr_array_index(file->listens, i))->host);
     for (guint i = 0; i < file->udps->len; i++)
         add_hostname(names, ((NrAddress *)g_ptr_array_index(file->udps, i))->host);
+    for (guint i = 0; i < file->peers->len; i++) /* the relay asks for itself; is it us? */
+        add_hostname(names, ((NrAddress *)g_ptr_array_index(file->peers, i))->host);
     for (guint i = 0; i < file->matches->len; i++)
         add_hostname(names, ((NrMatch *)g_ptr_array_index(file->matches, i))->host);
 }

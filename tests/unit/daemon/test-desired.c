@@ -489,6 +489,17 @@ static const Row named[] = {
       .files = { LAB "<peer address='127.0.0.1' port='12345'/>"
                      "<peer address='127.0.0.1' port='12346'/>",
                  "<name>two</name><peer address='127.0.0.1' port='12345'/>" } },
+    { "one file for all hosts: none of them dials itself, by whatever address", "",
+      "[lab] listen:*:12345! tcp:192.0.2.1:12345! tcp:127.0.0.1:12346! tcp:nowhere:12345!\n",
+      .files = { LAB
+                 "<listen port='12345' admit='any'/><peer address='10.0.0.1' port='12345'/>"
+                 "<peer address='192.0.2.1' port='12345'/><peer address='127.0.0.1' port='12346'/>"
+                 "<peer address='me' port='12345'/><peer address='nowhere' port='12345'/>" } },
+    { "the listener there is another network's", "",
+      "[lab] tcp:127.0.0.1:12345!\n"
+      "[two] listen:127.0.0.1:12345!\n",
+      .files = { LAB "<peer address='127.0.0.1' port='12345'/>",
+                 "<name>two</name><listen address='127.0.0.1' port='12345'/>" } },
     { "a stopped network dials nobody", "", "",
       .files = { "!" LAB "<peer address='hostb' port='12345'/>" } },
     { "metadata names a peer that is not allowed",
