@@ -5,6 +5,7 @@
 import contextlib
 import json
 import os
+import signal
 import socket
 import sys
 
@@ -311,20 +312,23 @@ def test_failed_and_refused(host):
     assert "70000" in faulty["text"], faulty
 
 
+@tap.timeout(90)
 def test_moved(host):
-    """A guest that goes on where it is connected, and belongs elsewhere by now"""
+    """A guest that belongs to another network by now, whose relay does not answer"""
+    network = f"<network><name>lab</name><listen address='127.0.0.1' port='{PORT + 1}'/>"
+    host.write_network("lab", network + "</network>")
     host.libvirtd()
     host.netrelayd()
-    guest = host.guest("one", [client_nic(PORT, mac(1))])
-    guest.start()
+    keeper = lab.expect_row(host, network="lab", state="listening")["relay_pid"]
+    host.guest("one", [client_nic(PORT, mac(1))]).start()
     lab.expect_row(host, guest="one", state="connected")
-    host.write_network("lab", "<network><name>lab</name><match domain='one' type='client'/>"
-                              "</network>")
+    os.kill(keeper, signal.SIGSTOP)
+    host.write_network("lab", network + "<match domain='one' type='client'/></network>")
     (found,) = expect_only(host, ("moved", "one"))
-    assert "lab" in found["text"] and "stop and start" in found["cure"], found
-    guest.destroy()
-    guest.start()
-    expect_only(host)
+    assert f"127.0.0.1:{PORT}" in found["text"] and mac(1) in found["text"], found
+    os.kill(keeper, signal.SIGCONT)
+    expect_only(host, deadline=30)
+    lab.expect_row(host, guest="one", network="lab", state="connected")
 
 
 @tap.timeout(90)
