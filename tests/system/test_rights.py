@@ -106,9 +106,10 @@ STAYING = """
 """
 
 
-def is_answered(path, uid, gid, *claimed, interface="org.netrelay.Manager1", name="Plan"):
+def is_answered(path, uid, gid, *claimed, groups=(), interface="org.netrelay.Manager1",
+                name="Plan"):
     result = as_process(["python3", "-c", CLIENT + SAYING, path, interface, name, *claimed],
-                        uid, gid)
+                        uid, gid, groups)
     assert result.stdout in ("answered\n", "nothing\n"), result
     return result.stdout == "answered\n"
 
@@ -149,6 +150,9 @@ def test_rights_at_every_method(host):
         assert not is_answered(path, STRANGER, SOME_GROUP, **call), call
         assert is_answered(path, STRANGER, libvirt, **call), call
     assert not is_answered(path, STRANGER, SOME_GROUP, "0"), "who claims to be root is not"
+    others = [group for group in range(1, 3000) if group != libvirt]
+    assert not is_answered(path, STRANGER, SOME_GROUP, groups=others)
+    assert is_answered(path, STRANGER, SOME_GROUP, groups=[*others, libvirt])
     assert is_answered(path, 0, 0)
 
 
