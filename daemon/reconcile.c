@@ -12,7 +12,6 @@
 #include "daemon/execute.h"
 #include "daemon/log.h"
 #include "daemon/retire.h"
-#include "net/address.h"
 
 #define LINKS_MS     200 /* changes of links come in flocks */
 #define RETRY_MIN_MS 20
@@ -218,59 +217,6 @@ static void find_served(NrReconcile *reconcile)
     }
 }
 
-/* What should exist */
-
-static GPtrArray *local_addresses(void)
-{
-    GPtrArray *texts = g_ptr_array_new_with_free_func(g_free);
-    char **list = NULL;
-    size_t count = 0;
-    int r = address_list(&list, &count);
-
-    if (r < 0)
-        nr_log(NR_LOG_WARNING, "cannot list this host's addresses: %s", g_strerror(-r));
-    for (size_t i = 0; r >= 0 && i < count; i++)
-        g_ptr_array_add(texts, g_strdup(list[i]));
-    if (r >= 0)
-        address_list_free(list, count);
-    g_ptr_array_add(texts, NULL);
-    return texts;
-}
-
-static NrDesired *decide(const NrWorld *world, const GPtrArray *guests)
-{
-    g_autoptr(GPtrArray) addresses = local_addresses();
-    NrDesiredInput input = {
-        .guests = guests,
-        .networks = world->networks->networks,
-        .policy = world->policy,
-        .addresses = (const char *const *)addresses->pdata,
-        .resolved = nr_resolver_table(world->resolver),
-    };
-
-    return nr_desired_new(&input);
-}
-
-static NrDesired *compute_desired(const NrWorld *world)
-{
-    g_autoptr(GPtrArray) guests = nr_inventory_snapshot(world->inventory);
-    g_auto(GStrv) names = nr_desired_hostnames(guests, world->networks->networks);
-
-    nr_resolver_want(world->resolver, names);
-    return decide(world, guests);
-}
-
-NrDesired *nr_world_imagine(const NrWorld *world, NrGuest *guest)
-{
-    g_autoptr(GPtrArray) guests = nr_inventory_snapshot(world->inventory);
-
-    for (guint i = guests->len; i-- > 0;)
-        if (g_str_equal(((NrGuest *)guests->pdata[i])->uuid, guest->uuid))
-            g_ptr_array_remove_index(guests, i);
-    g_ptr_array_add(guests, nr_guest_ref(guest));
-    return decide(world, guests);
-}
-
 /* Each refusal is said once, and again only after it was gone. */
 static void complain(NrReconcile *reconcile)
 {
@@ -402,7 +348,7 @@ static GPtrArray *compute_plan(const NrReconcile *reconcile, const NrDesired *de
 
 GPtrArray *nr_reconcile_plan(NrReconcile *reconcile)
 {
-    g_autoptr(NrDesired) desired = compute_desired(reconcile->world);
+    g_autoptr(NrDesired) desired = nr_world_desired(reconcile->world);
     g_autoptr(NrActual) actual = nr_relays_snapshot(reconcile->world->relays);
 
     return compute_plan(reconcile, desired, actual);
@@ -500,7 +446,7 @@ static GPtrArray *next_plan(NrReconcile *reconcile)
 
     nr_inventory_expire(reconcile->world->inventory, now_ms());
     nr_desired_free(reconcile->desired);
-    reconcile->desired = compute_desired(reconcile->world);
+    reconcile->desired = nr_world_desired(reconcile->world);
     actual = nr_relays_snapshot(reconcile->world->relays);
     if (reconcile->world->retiring)
         nr_retire_desired(reconcile->desired, actual);

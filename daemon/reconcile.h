@@ -8,26 +8,7 @@
 #define NR_DAEMON_RECONCILE_H
 
 #include "daemon/attempts.h"
-#include "daemon/inventory.h"
-#include "daemon/networks.h"
-#include "daemon/news.h"
-#include "daemon/relays.h"
-#include "daemon/resolver.h"
-
-/* What a pass looks at; the members are main's, and may be exchanged between passes. */
-typedef struct {
-    NrInventory *inventory;
-    NrRelays *relays;
-    NrResolver *resolver;
-    NrPolicy *policy;
-    NrNetworks *networks;
-    NrNews *news;
-    gboolean retiring;    /* nothing new is made, see retire.h */
-    char *settings_fault; /* what is wrong with the settings file since the last reload, or NULL */
-} NrWorld;
-
-/* What would be decided if the guest were this one. Changes nothing. */
-NrDesired *nr_world_imagine(const NrWorld *world, NrGuest *guest);
+#include "daemon/world.h"
 
 typedef struct NrReconcile NrReconcile;
 

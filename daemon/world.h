@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* All that a pass looks at, and what the model makes of it. */
+#ifndef NR_DAEMON_WORLD_H
+#define NR_DAEMON_WORLD_H
+
+#include "daemon/desired.h"
+#include "daemon/inventory.h"
+#include "daemon/networks.h"
+#include "daemon/news.h"
+#include "daemon/relays.h"
+#include "daemon/resolver.h"
+
+/* The members are main's, and may be exchanged between passes. */
+typedef struct {
+    NrInventory *inventory;
+    NrRelays *relays;
+    NrResolver *resolver;
+    NrPolicy *policy;
+    NrNetworks *networks;
+    NrNews *news;
+    gboolean retiring;    /* nothing new is made, see retire.h */
+    char *settings_fault; /* what is wrong with the settings file since the last reload, or NULL */
+} NrWorld;
+
+/* What should exist. Has host names looked up that are wanted for it. */
+NrDesired *nr_world_desired(const NrWorld *world);
+/* What would be decided if the guest were this one. Changes nothing. */
+NrDesired *nr_world_imagine(const NrWorld *world, NrGuest *guest);
+
+#endif
