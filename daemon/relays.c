@@ -13,7 +13,9 @@
 #include <unistd.h>
 #include "common/endpoint.h"
 #include "common/scope.h"
+#include "daemon/gathering.h"
 #include "daemon/log.h"
+#include "daemon/relays-private.h"
 #include "net/link.h"
 
 #define ADOPT_MS 2000 /* for the greeting of relays that live */
@@ -41,36 +43,6 @@ struct NrRelays {
     gpointer adopted_data;
     guint adopt_timer;
 };
-
-/* Several answers that become one */
-typedef struct {
-    guint open;
-    void (*done)(gpointer data);
-    gpointer data;
-} Gathering;
-
-static void gathering_leave(Gathering *gathering)
-{
-    if (--gathering->open > 0)
-        return;
-    gathering->done(gathering->data);
-    g_free(gathering);
-}
-
-static void on_gathered(int error, const char *text, gpointer data)
-{
-    gathering_leave(data);
-}
-
-static Gathering *gathering_new(void (*done)(gpointer data), gpointer data)
-{
-    Gathering *gathering = g_new0(Gathering, 1);
-
-    gathering->open = 1; /* whoever gathers leaves last */
-    gathering->done = done;
-    gathering->data = data;
-    return gathering;
-}
 
 /* Waiting */
 
@@ -297,15 +269,15 @@ void nr_relays_adopt(NrRelays *relays, void (*done)(gpointer data), gpointer dat
 
 void nr_relays_stop_all(NrRelays *relays, void (*done)(gpointer data), gpointer data)
 {
-    Gathering *gathering = gathering_new(done, data);
-    g_autoptr(GList) all = g_hash_table_get_values(relays->by_socket);
+    NrGathering *gathering = nr_gathering_new(done, data);
+    g_autoptr(GList) all = nr_relays_all(relays);
 
     for (GList *node = all; node; node = node->next) {
-        gathering->open++;
-        waiter_new(relays, node->data, WAIT_END, on_gathered, gathering);
+        nr_gathering_join(gathering);
+        waiter_new(relays, node->data, WAIT_END, nr_gathering_reply, gathering);
         nr_relay_stop(node->data);
     }
-    gathering_leave(gathering);
+    nr_gathering_leave(gathering);
 }
 
 /* What exists */
@@ -363,8 +335,7 @@ NrActual *nr_relays_snapshot(const NrRelays *relays)
     return actual;
 }
 
-/* Also one that has not said its name yet. */
-static NrRelay *relay_find(const NrRelays *relays, const char *network)
+NrRelay *nr_relays_find(const NrRelays *relays, const char *network)
 {
     NrRelay *relay = g_hash_table_lookup(relays->by_name, network);
     char socket_name[NR_ACTUAL_SOCKET_MAX];
@@ -373,6 +344,16 @@ static NrRelay *relay_find(const NrRelays *relays, const char *network)
         return relay;
     nr_actual_socket_name(network, socket_name);
     return g_hash_table_lookup(relays->by_socket, socket_name);
+}
+
+GList *nr_relays_all(const NrRelays *relays)
+{
+    return g_hash_table_get_values(relays->by_socket);
+}
+
+const NrRelaySettings *nr_relays_settings(const NrRelays *relays)
+{
+    return relays->settings;
 }
 
 const NrActualNetwork *nr_relays_network(const NrRelays *relays, const char *network)
@@ -384,7 +365,7 @@ const NrActualNetwork *nr_relays_network(const NrRelays *relays, const char *net
 
 int nr_relays_look(const NrRelays *relays, const char *network)
 {
-    const NrRelay *relay = relay_find(relays, network);
+    const NrRelay *relay = nr_relays_find(relays, network);
 
     return relay ? nr_relay_look(relay) : -ENOENT;
 }
@@ -398,7 +379,7 @@ guint nr_relays_count(const NrRelays *relays)
 
 void nr_relays_spawn(NrRelays *relays, const char *network, NrReply reply, gpointer data)
 {
-    NrRelay *relay = relay_find(relays, network);
+    NrRelay *relay = nr_relays_find(relays, network);
     g_autofree char *text = NULL;
 
     if (relay && nr_relay_state(relay) == NR_RELAY_READY) {
@@ -423,7 +404,7 @@ void nr_relays_spawn(NrRelays *relays, const char *network, NrReply reply, gpoin
 
 void nr_relays_stop(NrRelays *relays, const char *network, NrReply reply, gpointer data)
 {
-    NrRelay *relay = relay_find(relays, network);
+    NrRelay *relay = nr_relays_find(relays, network);
 
     if (!relay) {
         reply(0, NULL, data);
@@ -431,156 +412,4 @@ void nr_relays_stop(NrRelays *relays, const char *network, NrReply reply, gpoint
     }
     waiter_new(relays, relay, WAIT_END, reply, data);
     nr_relay_stop(relay);
-}
-
-/* A request to one relay, whose silence makes the relay mute. */
-typedef struct {
-    NrRelays *relays;
-    char *network;
-    NrReply reply;
-    gpointer data;
-} Asked;
-
-static void on_answered(int error, const char *text, gpointer data)
-{
-    Asked *asked = data;
-
-    if (asked->reply)
-        asked->reply(error, text, asked->data);
-    if (error == -ETIMEDOUT) {
-        NrRelay *relay = relay_find(asked->relays, asked->network);
-
-        if (relay)
-            nr_relay_mark_mute(relay);
-    }
-    g_free(asked->network);
-    g_free(asked);
-}
-
-/* The link to ask, or NULL after an answer that says why not. */
-static NrRelayLink *link_to_ask(NrRelays *relays, const char *network, NrReply reply, gpointer data,
-                                Asked **ret_asked)
-{
-    NrRelay *relay = relay_find(relays, network);
-    g_autofree char *text = NULL;
-
-    if (!relay || nr_relay_state(relay) != NR_RELAY_READY) {
-        text = relay
-                   ? g_strdup_printf("its relay (pid %d) does not answer", (int)nr_relay_pid(relay))
-                   : g_strdup("its relay is not running");
-        if (reply)
-            reply(-ENOTCONN, text, data);
-        return NULL;
-    }
-    *ret_asked = g_new(Asked, 1);
-    **ret_asked = (Asked){ relays, g_strdup(network), reply, data };
-    return nr_relay_link(relay);
-}
-
-void nr_relays_attach(NrRelays *relays, const char *network, const char *endpoint,
-                      const char *label, int pass_fd, const char *const *hosts, NrReply reply,
-                      gpointer data)
-{
-    const NrRelaySettings *settings = relays->settings;
-    NrAdmit admit = { settings->users, settings->n_users, hosts };
-    gboolean listens = g_str_has_prefix(endpoint, "listen:");
-    Asked *asked;
-    NrRelayLink *link = link_to_ask(relays, network, reply, data, &asked);
-
-    if (link)
-        nr_relay_link_attach(link, endpoint, label, pass_fd, listens ? &admit : NULL, on_answered,
-                             asked);
-}
-
-void nr_relays_detach(NrRelays *relays, const char *network, guint32 endpoint_id, NrReply reply,
-                      gpointer data)
-{
-    Asked *asked;
-    NrRelayLink *link = link_to_ask(relays, network, reply, data, &asked);
-
-    if (link)
-        nr_relay_link_detach(link, endpoint_id, on_answered, asked);
-}
-
-void nr_relays_label_port(NrRelays *relays, const char *network, guint32 port_id, const char *label)
-{
-    Asked *asked;
-    NrRelayLink *link = link_to_ask(relays, network, NULL, NULL, &asked);
-
-    if (link)
-        nr_relay_link_label_port(link, port_id, label, on_answered, asked);
-}
-
-void nr_relays_admit_port(NrRelays *relays, const char *network, guint32 port_id, const char *label,
-                          const char *options)
-{
-    Asked *asked;
-    NrRelayLink *link = link_to_ask(relays, network, NULL, NULL, &asked);
-
-    if (link)
-        nr_relay_link_admit_port(link, port_id, label, options, on_answered, asked);
-}
-
-void nr_relays_set_options(NrRelays *relays, const char *network, guint32 port_id,
-                           const char *options, NrReply reply, gpointer data)
-{
-    Asked *asked;
-    NrRelayLink *link = link_to_ask(relays, network, reply, data, &asked);
-
-    if (link)
-        nr_relay_link_set_options(link, port_id, options, on_answered, asked);
-}
-
-/* One that does not answer would keep the port from being read by anybody. */
-void nr_relays_move_port(NrRelays *relays, const char *network, guint32 port_id, const char *other,
-                         NrReply reply, gpointer data)
-{
-    const NrRelay *taker = relay_find(relays, other);
-    _cleanup_(closep) int sock =
-        taker && nr_relay_state(taker) == NR_RELAY_READY ? nr_relay_connect(taker) : -ENOTCONN;
-    g_autofree char *text = NULL;
-    NrRelayLink *link;
-    Asked *asked;
-
-    if (sock < 0) {
-        text = g_strdup_printf("the relay of network %s does not take it: %s", other,
-                               g_strerror(-sock));
-        reply(sock, text, data);
-        return;
-    }
-    link = link_to_ask(relays, network, reply, data, &asked);
-    if (link)
-        nr_relay_link_move_port(link, port_id, sock, on_answered, asked);
-}
-
-void nr_relays_close_port(NrRelays *relays, const char *network, guint32 port_id)
-{
-    Asked *asked;
-    NrRelayLink *link = link_to_ask(relays, network, NULL, NULL, &asked);
-
-    if (link)
-        nr_relay_link_close_port(link, port_id, on_answered, asked);
-}
-
-void nr_relays_refresh(NrRelays *relays, void (*done)(gpointer data), gpointer data)
-{
-    Gathering *gathering = gathering_new(done, data);
-    g_autoptr(GList) all = g_hash_table_get_values(relays->by_socket);
-
-    for (GList *node = all; node; node = node->next) {
-        const char *name = nr_relay_name(node->data);
-        NrRelayLink *link;
-        Asked *asked;
-
-        if (nr_relay_state(node->data) != NR_RELAY_READY)
-            continue;
-        link = link_to_ask(relays, name, NULL, NULL, &asked);
-        if (!link)
-            continue;
-        gathering->open++;
-        asked->reply = on_gathered;
-        asked->data = gathering;
-        nr_relay_link_refresh(link, on_answered, asked);
-    }
-    gathering_leave(gathering);
 }
