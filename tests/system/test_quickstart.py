@@ -9,11 +9,12 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 
+import install
 import tap
 from host import PrivateHost
 from process import listing, ours, run
 
-TREE = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
+BUILD = "/run/build"        # where nothing is built yet, as with a first-time user
 WATCHED = ("/usr", "/etc", "/var/lib/netrelay", "/run/netrelay")
 
 
@@ -27,7 +28,8 @@ def files():
 
 
 def quickstart(*arguments, check=True):
-    return run([f"{TREE}/contrib/quickstart.sh", *arguments], deadline=400, check=check)
+    return run([f"{install.TREE}/contrib/quickstart.sh", *arguments], deadline=400, check=check,
+               env={"NETRELAY_BUILD": BUILD, "NETRELAY_GUEST": install.GUEST})
 
 
 @tap.timeout(420)
@@ -48,6 +50,7 @@ def test_quickstart_twice_and_remove(host):
     assert len(ours("netrelayd")) == len(manager) == 1
     quickstart("--remove")
     assert not ours(), ours()
+    assert not os.path.exists(BUILD), "what it has built is left"
     assert set(listing().values()) <= running, set(listing().values()) - running
     left = {path for path in files() - before if "/libvirt/" not in path}
     assert not {path for path in left if "netrelay" in path}, left
@@ -59,7 +62,8 @@ def test_quickstart_wrong_use(host):
     before = files()
     answer = quickstart("--frobnicate", check=False)
     assert answer.returncode == 2 and "--frobnicate" in answer.stderr, answer
-    shutil.copytree(f"{TREE}/contrib", "/run/tree/contrib")     # ours may be closed to others
+    # Ours may be closed to others.
+    shutil.copytree(f"{install.TREE}/contrib", "/run/tree/contrib")
     answer = run(["/run/tree/contrib/quickstart.sh"], user="tester", check=False)
     assert answer.returncode != 0 and "root" in answer.stderr, answer
     assert files() == before
