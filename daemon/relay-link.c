@@ -455,6 +455,8 @@ void nr_relay_link_close_port(NrRelayLink *link, guint32 port_id, NrReply reply,
 
     if (!request)
         return;
+    /* So that nobody judges it again meanwhile. */
+    nr_relay_model_set_closing(link->model, port_id);
     ctl_msg_begin(&msg, CTL_CLOSE_PORT, request->serial);
     ctl_put_u32(&msg, CTL_A_PORT_ID, port_id);
     link_send(link, &msg, -1);

@@ -71,6 +71,16 @@ void nr_relay_model_set_label(NrRelayModel *model, guint32 id, const char *label
     }
 }
 
+void nr_relay_model_set_closing(NrRelayModel *model, guint32 id)
+{
+    for (guint i = 0; i < model->network->ports->len; i++) {
+        NrActualPort *port = model->network->ports->pdata[i];
+
+        if (port->id == id)
+            port->state = CTL_PORT_CLOSING;
+    }
+}
+
 void nr_relay_model_set_options(NrRelayModel *model, guint32 id, const char *options)
 {
     for (guint i = 0; i < model->network->ports->len; i++) {

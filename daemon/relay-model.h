@@ -27,6 +27,7 @@ int nr_relay_model_port_gone(NrRelayModel *model, const struct ctl_msg *msg);
 /* Requests that were granted. The event of an attached endpoint may come before or after. */
 void nr_relay_model_attached(NrRelayModel *model, guint32 id, const char *text, const char *label);
 void nr_relay_model_detached(NrRelayModel *model, guint32 id);
+void nr_relay_model_set_closing(NrRelayModel *model, guint32 id);
 void nr_relay_model_set_label(NrRelayModel *model, guint32 id, const char *label);
 void nr_relay_model_set_options(NrRelayModel *model, guint32 id, const char *options);
 
