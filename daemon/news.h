@@ -9,7 +9,7 @@
 
 #include <glib.h>
 
-#define NR_NEWS_MAX     1024 /* events that are kept */
+#define NR_NEWS_MAX     4096 /* events that are kept */
 #define NR_NEWS_AT_ONCE 256  /* events in one message */
 #define NR_NEWS_REST_MS 1000 /* what is told again and again is told so often, with a count */
 
