@@ -10,11 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "common/capture-proto.h"
+#include "ctl/seconds.h"
 
 #define BEGIN_MS     5000
 #define END_GRACE_MS 1000 /* for a pipe's reader to take the rest */
 #define SIZE_MIN     1024
-#define SECONDS_MAX  (366.0 * 24 * 3600)
 #define PIPE_CHUNK   4096 /* PIPE_BUF: a writable pipe takes it without waiting */
 
 enum { AT_SIGNALS, AT_OUT, AT_NEWS, AT_SOURCES }; /* and two for each source */
@@ -35,16 +35,6 @@ static gboolean read_size(const char *text, guint64 min, guint64 max, guint64 *r
         return FALSE;
     *ret <<= shift;
     return *ret >= min && *ret <= max;
-}
-
-gboolean nr_read_seconds(const char *text, double *ret)
-{
-    char *end;
-
-    if (!g_ascii_isdigit(*text))
-        return FALSE;
-    *ret = g_ascii_strtod(text, &end);
-    return !*end && *ret <= SECONDS_MAX;
 }
 
 static gboolean expect(gboolean is_good, const char *option, const char *text, const char *expected)
@@ -69,8 +59,8 @@ gboolean nr_capture_init(NrCapture *capture, const NrCall *call)
                                   "packets", call->packets, "a number from 1")) ||
         (call->snaplen && !expect(read_size(call->snaplen, 14, CAPTURE_SNAPLEN_MAX, &snaplen),
                                   "snaplen", call->snaplen, "bytes from 14 to 69632")) ||
-        (call->seconds && !expect(nr_read_seconds(call->seconds, &capture->seconds), "seconds",
-                                  call->seconds, "seconds, up to a year")))
+        (call->seconds && !expect(nr_seconds_read(call->seconds, &capture->seconds), "seconds",
+                                  call->seconds, NR_SECONDS_EXPECTED)))
         return FALSE;
     bounds->snaplen = (guint32)snaplen;
     return TRUE;

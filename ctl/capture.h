@@ -39,8 +39,6 @@ struct NrCapture {
     gboolean reader_gone; /* who read the pipe has seen enough */
 };
 
-/* FALSE: it is no time that a person may mean. */
-gboolean nr_read_seconds(const char *text, double *ret);
 /* Reads the bounds. FALSE after it has said what is wrong with them. */
 gboolean nr_capture_init(NrCapture *capture, const NrCall *call);
 void nr_capture_clear(NrCapture *capture);

@@ -84,6 +84,7 @@ typedef struct {
 NrExit nr_status_run(const NrCall *call);
 NrExit nr_plan_run(const NrCall *call);
 NrExit nr_plan_xml_run(const NrCall *call); /* plan --xml */
+NrExit nr_events_run(const NrCall *call);
 NrExit nr_reload_run(const NrCall *call);
 NrExit nr_graph_run(const NrCall *call);
 NrExit nr_doctor_run(const NrCall *call);

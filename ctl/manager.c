@@ -13,8 +13,6 @@
 
 #define CONNECT_TIMEOUT_MS 5000
 #define OPEN_TIMEOUT_MS    5000
-#define OBJECT_PATH        "/org/netrelay/Manager1"
-#define INTERFACE          "org.netrelay.Manager1"
 
 /* What is being waited for: the connection, until it is there or the time is up. */
 typedef struct {
@@ -107,7 +105,7 @@ static gboolean is_late(const GError *error)
            g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_TIMEOUT);
 }
 
-static void explain(const NrCall *call, GError *error, NrSilence *ret)
+void nr_manager_explain(const NrCall *call, GError *error, NrSilence *ret)
 {
     const char *dir = call->runtime_dir;
     gboolean told = g_dbus_error_is_remote_error(error) &&
@@ -142,20 +140,36 @@ void nr_silence_clear(NrSilence *silence)
     g_free(silence->cure);
 }
 
-static GDBusConnection *connect_to(const NrCall *call, GError **error)
+char *nr_manager_address(const NrCall *call, int *ret_fd, GError **error)
 {
-    _cleanup_(closep) int fd = nr_manager_open_dir(call->runtime_dir);
-    g_autofree char *path = NULL;
-    g_autofree char *address = NULL;
+    int fd = nr_manager_open_dir(call->runtime_dir);
 
     if (fd < 0) {
         g_set_error_literal(error, G_IO_ERROR, g_io_error_from_errno(-fd), g_strerror(-fd));
         return NULL;
     }
     /* Through the descriptor: a socket's own path is limited to 107 bytes. */
-    path = g_strdup_printf("/proc/self/fd/%d/%s", fd, PATHS_CONTROL_SOCKET);
-    address = g_strdup_printf("unix:path=%s", path);
-    return connect_within(address, CONNECT_TIMEOUT_MS, error);
+    *ret_fd = fd;
+    return g_strdup_printf("unix:path=/proc/self/fd/%d/%s", fd, PATHS_CONTROL_SOCKET);
+}
+
+static GDBusConnection *connect_to(const NrCall *call, GError **error)
+{
+    _cleanup_(closep) int fd = -1;
+    g_autofree char *address = nr_manager_address(call, &fd, error);
+
+    return address ? connect_within(address, CONNECT_TIMEOUT_MS, error) : NULL;
+}
+
+GDBusConnection *nr_manager_connect(const NrCall *call, NrSilence *ret_silence)
+{
+    g_autoptr(GError) error = NULL;
+    GDBusConnection *connection = connect_to(call, &error);
+
+    *ret_silence = (NrSilence){ .code = NR_EXIT_DONE };
+    if (!connection)
+        nr_manager_explain(call, error, ret_silence);
+    return connection;
 }
 
 GVariant *nr_manager_name(const char *name)
@@ -173,11 +187,11 @@ GVariant *nr_manager_ask(const NrCall *call, const char *method, GVariant *param
 
     *ret_silence = (NrSilence){ .code = NR_EXIT_DONE };
     if (connection)
-        reply = g_dbus_connection_call_sync(connection, NULL, OBJECT_PATH, INTERFACE, method, owned,
-                                            G_VARIANT_TYPE(reply_type), G_DBUS_CALL_FLAGS_NONE,
-                                            timeout_ms, NULL, &error);
+        reply = g_dbus_connection_call_sync(connection, NULL, NR_MANAGER_PATH, NR_MANAGER_INTERFACE,
+                                            method, owned, G_VARIANT_TYPE(reply_type),
+                                            G_DBUS_CALL_FLAGS_NONE, timeout_ms, NULL, &error);
     if (!reply)
-        explain(call, error, ret_silence);
+        nr_manager_explain(call, error, ret_silence);
     return reply;
 }
 
@@ -211,7 +225,7 @@ int nr_manager_open_relay(const NrCall *call, const char *network, NrSilence *re
     *ret_silence = (NrSilence){ .code = NR_EXIT_DONE };
     if (connection)
         reply = g_dbus_connection_call_with_unix_fd_list_sync(
-            connection, NULL, OBJECT_PATH, INTERFACE, "OpenRelay",
+            connection, NULL, NR_MANAGER_PATH, NR_MANAGER_INTERFACE, "OpenRelay",
             g_variant_new("(@s)", nr_manager_name(network)), G_VARIANT_TYPE("(h)"),
             G_DBUS_CALL_FLAGS_NONE, OPEN_TIMEOUT_MS, NULL, &list, NULL, &error);
     if (reply && list)
@@ -219,6 +233,6 @@ int nr_manager_open_relay(const NrCall *call, const char *network, NrSilence *re
     else if (reply)
         g_set_error_literal(&error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, "a descriptor is missing");
     if (sock < 0)
-        explain(call, error, ret_silence);
+        nr_manager_explain(call, error, ret_silence);
     return sock;
 }

@@ -4,7 +4,11 @@
 #ifndef NR_CTL_MANAGER_H
 #define NR_CTL_MANAGER_H
 
+#include <gio/gio.h>
 #include "ctl/command.h"
+
+#define NR_MANAGER_PATH      "/org/netrelay/Manager1"
+#define NR_MANAGER_INTERFACE "org.netrelay.Manager1"
 
 /* Opens the runtime directory (O_PATH), which must be root's or ours. Descriptor, or -errno. */
 int nr_manager_open_dir(const char *runtime_dir);
@@ -24,7 +28,12 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(NrSilence, nr_silence_clear)
 
 /* A name for the manager. What is not UTF-8 is nobody's, and D-Bus carries none of it. Floating. */
 GVariant *nr_manager_name(const char *name);
-
+/* Why this went wrong; spoils the error's text. */
+void nr_manager_explain(const NrCall *call, GError *error, NrSilence *ret_silence);
+/* The D-Bus address of the manager; good as long as *ret_fd, the caller's, is open. New string. */
+char *nr_manager_address(const NrCall *call, int *ret_fd, GError **error);
+/* A connection of one's own, for what lasts. NULL: *ret_silence says why. */
+GDBusConnection *nr_manager_connect(const NrCall *call, NrSilence *ret_silence);
 /* Calls a method of org.netrelay.Manager1, and does not wait for ever. NULL: *ret_silence says
  * why. parameters: a tuple, floating; or NULL. */
 GVariant *nr_manager_ask(const NrCall *call, const char *method, GVariant *parameters,

@@ -14,6 +14,7 @@
 #include "ctl/follow.h"
 #include "ctl/json.h"
 #include "ctl/manager.h"
+#include "ctl/seconds.h"
 #include "ctl/way.h"
 #include "xml/guest.h"
 
@@ -252,8 +253,8 @@ NrExit nr_ping_run(const NrCall *call)
     g_auto(Ping) ping = { .seconds = SECONDS_USUAL };
     NrExit code = NR_EXIT_DONE;
 
-    if (call->seconds && !nr_read_seconds(call->seconds, &ping.seconds)) {
-        nr_complain("--seconds '%s': expected seconds, up to a year", call->seconds);
+    if (call->seconds && !nr_seconds_read(call->seconds, &ping.seconds)) {
+        nr_complain("--seconds '%s': expected " NR_SECONDS_EXPECTED, call->seconds);
         return NR_EXIT_USAGE;
     }
     way = find_way(call, &code);
