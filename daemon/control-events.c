@@ -20,7 +20,7 @@ struct NrControlEvents {
     const NrControlEventsParts *parts;
     NrView *view; /* what the listeners know; NULL while there are none */
     GPtrArray *listeners;
-    guint idle;
+    guint idle, again;
 };
 
 /* Sending */
@@ -58,6 +58,15 @@ static void on_added(gpointer data)
 
 /* Looking */
 
+static gboolean on_again(gpointer data)
+{
+    NrControlEvents *events = data;
+
+    events->again = 0;
+    nr_control_events_look(events);
+    return G_SOURCE_REMOVE;
+}
+
 void nr_control_events_look(NrControlEvents *events)
 {
     g_autoptr(GPtrArray) found = NULL;
@@ -74,6 +83,8 @@ void nr_control_events_look(NrControlEvents *events)
         nr_news_add(events->news, found->pdata[i]);
     nr_view_free(events->view);
     events->view = view;
+    if (view->pending && !events->again)
+        events->again = g_timeout_add(NR_VIEW_DEAF_MS, on_again, events);
 }
 
 void nr_control_events_relay_died(NrControlEvents *events, const char *network, const char *text)
@@ -149,6 +160,8 @@ void nr_control_events_free(NrControlEvents *events)
         return;
     if (events->idle)
         g_source_remove(events->idle);
+    if (events->again)
+        g_source_remove(events->again);
     nr_news_read_by(events->news, NULL, NULL);
     nr_view_free(events->view);
     g_ptr_array_unref(events->listeners);

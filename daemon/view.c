@@ -102,6 +102,7 @@ static void add(Build *build, NrFactKind kind, char *key, NrFactState state, con
         .since_ms = last && last->state == state ? last->since_ms : build->input->now_ms,
     };
     g_hash_table_insert(build->view->facts, key, fact);
+    build->view->pending = build->view->pending || state == NR_STATE_PENDING;
 }
 
 /* Faults */

@@ -42,6 +42,7 @@ typedef struct {
 typedef struct {
     GHashTable *facts;  /* key -> NrFact */
     gboolean listed;    /* libvirt has told all of its guests */
+    gboolean pending;   /* some fact is: another look is due NR_VIEW_DEAF_MS later */
     GHashTable *places; /* "network port" -> key of the connection that is there */
 } NrView;
 
