@@ -22,7 +22,7 @@
  *   client: MOVE_PORT (port id)          relay: REPLY   it is leaving; PORT_GONE says that it is
  *           with SCM_RIGHTS: a connection to another relay's control socket  there, or PORT that it
  *                                                       stays
- *   relay: TAKE_PORT (endpoint, label, options), on that connection; the other relay: REPLY
+ *   relay: HELLO, TAKE_PORT (endpoint, label, options), on that connection; the other relay: REPLY
  *           with SCM_RIGHTS: a TCP connection, which is a port of that one from here on
  *   client: STOP                         relay: REPLY, then it ends; end of file means it is gone
  *   client: CAPTURE (snaplen; ids of ports, of endpoints, each as often as wanted; a label: ports

@@ -244,9 +244,9 @@ static void add_binding(Status *status, const NrBinding *binding)
         row.peer = place->port->peer ? place->port->peer : row.peer;
         row.state = state_of(place->port);
         if (place->port->state == CTL_PORT_LEAVING) {
-            moved = g_strdup_printf("it is on its way from %s to another network, and gets there "
-                                    "once the guest has read what was sent to it",
-                                    row.network);
+            moved = g_strdup_printf("it is on its way from %s to %s; it gets there once the guest "
+                                    "has read what was sent to it, and the other relay answers",
+                                    row.network, binding->network ? binding->network : "another");
             row.reason = moved;
         } else if (binding->network && !g_str_equal(binding->network, row.network)) {
             moved = g_strdup_printf("its network is %s now, and it is still connected to %s, apart "

@@ -179,12 +179,12 @@ static int send_leave(struct forwarder_proc *proc, struct holding *holding)
         .type = HANDOVER_LEAVE,
         .slot = holding->slot,
         .id = holding->id,
-        .leaving = holding->move != NULL,
+        .leaving = move_is_on(holding),
     };
     int r = handover_send(proc->io.fd, &message, NULL, 0);
 
     if (r == 0)
-        holding->move_told = holding->move != NULL;
+        holding->move_told = move_is_on(holding);
     return r;
 }
 
@@ -211,7 +211,7 @@ static int send_changes(struct forwarder_proc *proc, struct holding *holding)
         r = send_captured(proc, holding);
     if (r == 0 && holding->options_changed)
         r = send_options(proc, holding);
-    if (r == 0 && holding->move_told != (holding->move != NULL))
+    if (r == 0 && holding->move_told != move_is_on(holding))
         r = send_leave(proc, holding);
     return r;
 }

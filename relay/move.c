@@ -16,6 +16,7 @@ struct move {
     struct loop_io channel; /* to the other relay */
     struct keeper *keeper;
     struct holding *holding;
+    bool welcome; /* the other relay lives: it has answered the greeting */
 };
 
 void move_forget(struct keeper *keeper, struct holding *holding)
@@ -44,14 +45,27 @@ static void give_up(struct keeper *keeper, struct holding *holding, const char *
     control_port_changed(&keeper->control, holding);
 }
 
+bool move_is_on(const struct holding *holding)
+{
+    return holding->move && holding->move->welcome;
+}
+
+static void handle_welcome(struct keeper *keeper, struct holding *holding)
+{
+    holding->move->welcome = true;
+    keeper->forwarder.dirty = true;
+}
+
 static void handle_answer(struct keeper *keeper, struct holding *holding,
                           const struct ctl_msg *answer)
 {
     char text[ATTACHMENT_TEXT_MAX] = "it does not say why";
     uint32_t error = 0;
 
+    if (ctl_msg_type(answer) == CTL_WELCOME)
+        handle_welcome(keeper, holding);
     if (ctl_msg_type(answer) != CTL_REPLY)
-        return;
+        return; /* or an event */
     if (!ctl_get_u32(answer, CTL_A_ERROR, &error) || !error) {
         keeper_port_moved(keeper, holding);
         return;
@@ -77,6 +91,16 @@ static void on_channel(struct loop_io *io, uint32_t revents)
         handle_answer(keeper, holding, &answer);
 }
 
+static int greet(int channel)
+{
+    struct ctl_msg hello;
+
+    ctl_msg_begin(&hello, CTL_HELLO, 0);
+    ctl_put_u32(&hello, CTL_A_VERSION, CTL_VERSION);
+    ctl_msg_end(&hello);
+    return ctl_io_send(channel, &hello, -1);
+}
+
 int move_begin(struct keeper *keeper, struct holding *holding, int channel)
 {
     struct move *move;
@@ -89,7 +113,9 @@ int move_begin(struct keeper *keeper, struct holding *holding, int channel)
     if (!move)
         return -ENOMEM;
     *move = (struct move){ .keeper = keeper, .holding = holding, .channel.on_io = on_channel };
-    r = loop_add(&keeper->loop, &move->channel, channel, EPOLLIN);
+    r = greet(channel);
+    if (r == 0)
+        r = loop_add(&keeper->loop, &move->channel, channel, EPOLLIN);
     if (r < 0) {
         free(move);
         return r;
@@ -109,7 +135,7 @@ void move_released(struct keeper *keeper, struct holding *holding)
     int r;
 
     holding->state = HOLDING_OFFERED;
-    if (!holding->move) { /* it was called back when the forwarder had let go of it already */
+    if (!move_is_on(holding)) { /* it was called back when the forwarder had let go of it already */
         holding->state = HOLDING_NEW;
         keeper->forwarder.dirty = true;
         return;

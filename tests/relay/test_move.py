@@ -13,7 +13,7 @@ import struct
 import threading
 
 import kit
-from ctlproto import PORT_LEAVING, PORT_UP, ManagedRelay
+from ctlproto import PORT_LEAVING, PORT_UP, ManagedRelay, decode, encode
 from frames import BROADCAST, enclose, frame, mac
 from peers import dial, meet, talk
 from wait import eventually
@@ -136,7 +136,7 @@ def test_who_does_not_read_moves_when_it_does():
 
 
 def test_the_other_relay_is_gone():
-    """Killed before it has the port, or not one that takes it: the port stays where it was"""
+    """Silent, stopped, or killed before it has the port: that stays where it was, and works"""
     with two_networks() as (lab, office):
         guest = dial(LAB)
         meet(guest, lab.witness)
@@ -144,7 +144,10 @@ def test_the_other_relay_is_gone():
         with ours, theirs:
             number = lab.port_of(guest)["port_id"]
             lab.control.must("MOVE_PORT", fd=theirs.fileno(), port_id=number)
-            assert ours.recv(4096, 0)
+            assert decode(ours.recv(4096))[0] == "HELLO"
+            talk(guest, lab.witness)
+            ours.send(encode("WELCOME", 0))
+            assert decode(ours.recv(4096))[0] == "TAKE_PORT"
             word = frame(BROADCAST, mac(1), b"in between")
             guest.send(word)
             lab.witness.silent()
@@ -154,6 +157,7 @@ def test_the_other_relay_is_gone():
         assert lab.port_of(guest)["state"] == PORT_UP
         os.kill(office.relay.keeper, signal.SIGSTOP)
         assert lab.move(guest, office)["error"] == 0
+        talk(guest, lab.witness)
         os.kill(office.relay.keeper, signal.SIGKILL)
         office.relay.process.wait()
         eventually(lambda: lab.port_of(guest)["state"] == PORT_UP, 10, "it is there again")
