@@ -5,10 +5,12 @@
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
 import unicodedata
+from xml.etree import ElementTree
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 
@@ -109,6 +111,9 @@ def test_hostile_names(host):
                   ["doctor"], ["doctor", "--json"], ["net-list"], ["status", "--", NAMES[0]]):
         result = host.netrelayctl(*words, check=False)
         harmless(result.stdout + result.stderr, words)
+    if shutil.which("dot"):
+        picture = host.netrelayctl("graph", "--svg").stdout
+        assert "obeyed" in "".join(ElementTree.fromstring(harmless(picture, "svg")).itertext())
     for name in NAMES + NO_NAMES:
         guest = host.guest(name, [client_nic(PORT, mac(9))], define=False)
         for words in (["plan", "--xml", "-"], ["plan", "--json", "--xml", "-"],
