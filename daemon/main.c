@@ -378,6 +378,8 @@ static gboolean start(Manager *manager, GError **error)
     manager->admission = nr_admission_new(&manager->world, manager->reconcile, &manager->settings);
     manager->stopped =
         nr_stopped_new(manager->runtime->fd, manager->networks_dir, manager->runtime->made);
+    if (!manager->retire) /* before they are read, so that no change falls in between */
+        watch_networks(manager);
     load_networks(manager);
     if (!manager->retire && !open_control(manager, error))
         return FALSE;
@@ -385,8 +387,6 @@ static gboolean start(Manager *manager, GError **error)
     /* Who retires answers nobody any more, and goes by the files that there were. */
     if (!manager->retire && !open_hooks(manager, error))
         return FALSE;
-    if (!manager->retire)
-        watch_networks(manager);
     watch_links(manager);
     nr_relays_adopt(manager->world.relays, on_adopted, manager);
     return TRUE;
