@@ -44,6 +44,7 @@ typedef enum {
     NR_OPTION_LIVE = 1 << 26,
     NR_OPTION_CONFIG = 1 << 27,
     NR_OPTION_CURRENT = 1 << 28,
+    NR_OPTION_WATCH = 1 << 29,
 } NrOption;
 
 #define NR_OPTIONS_ANY    (NR_OPTION_HELP)
@@ -64,6 +65,7 @@ typedef struct {
     char *runtime_dir;  /* where that manager has its sockets */
     const char *socket; /* --socket DIR; or NULL, as all of these */
     const char *xml;    /* --xml FILE */
+    const char *watch;  /* --watch=SECONDS */
     const char *relay;  /* --relay PATH: a relay's control socket, or a network of the manager */
     const char *write, *size, *seconds, *packets, *snaplen; /* of a capture */
     const char *mac, *alias, *dev;                          /* a NIC, one of them */

@@ -12,7 +12,7 @@ static NrExit help_run(const NrCall *call);
 
 static const NrCommand commands[] = {
     { "status", "[NETWORK|GUEST]...", "show networks, their ports, and guests' NICs",
-      NR_OPTIONS_ASKING | NR_OPTION_JSON, 0, G_MAXUINT, nr_status_run },
+      NR_OPTIONS_ASKING | NR_OPTION_JSON | NR_OPTION_WATCH, 0, G_MAXUINT, nr_status_run },
     { "plan", "", "show what the manager would do now, or what a guest would get (--xml)",
       NR_OPTIONS_ASKING | NR_OPTION_JSON | NR_OPTION_XML, 0, 0, nr_plan_run },
     { "events", "[NETWORK|GUEST]...", "print what happens, a line each, until Ctrl-C",
@@ -81,12 +81,14 @@ static const NrCommand relay_commands[] = {
 static const struct {
     const char *name;
     char letter;
-    const char *argument; /* or NULL */
+    const char *argument; /* or NULL; what begins with [ may be left out */
     const char *summary;
     NrOption bit;
     gsize offset; /* of the argument in NrCall */
 } options[] = {
     { "json", 'j', NULL, "print JSON, for programs", NR_OPTION_JSON },
+    { "watch", 0, "[=N]", "draw it again when it changes, and every N seconds (2)", NR_OPTION_WATCH,
+      G_STRUCT_OFFSET(NrCall, watch) },
     { "svg", 0, NULL, "let graphviz's dot draw it, as SVG", NR_OPTION_SVG },
     { "xml", 'x', "FILE", "a domain XML file, or - for standard input", NR_OPTION_XML,
       G_STRUCT_OFFSET(NrCall, xml) },
@@ -129,6 +131,16 @@ static const struct {
     { "version", 'V', NULL, "show the version", NR_OPTION_VERSION },
 };
 
+/* As getopt has it. */
+static int argument_of(guint index)
+{
+    const char *argument = options[index].argument;
+
+    if (!argument)
+        return no_argument;
+    return *argument == '[' ? optional_argument : required_argument;
+}
+
 const NrCommand *nr_command_at(gboolean of_relay, guint index)
 {
     if (of_relay)
@@ -159,8 +171,10 @@ static void print_options(FILE *out, guint bits)
 {
     fputs("\noptions:\n", out);
     for (guint i = 0; i < G_N_ELEMENTS(options); i++) {
+        int takes = argument_of(i);
         g_autofree char *left =
-            g_strdup_printf("--%s %s", options[i].name, options[i].argument ?: "");
+            g_strdup_printf("--%s%s%s", options[i].name, takes == required_argument ? " " : "",
+                            options[i].argument ?: "");
 
         if (!(options[i].bit & bits))
             continue;
@@ -245,10 +259,9 @@ static NrExit help_run(const NrCall *call)
 static void build_getopt(char *shorts, struct option *longs)
 {
     for (guint i = 0; i < G_N_ELEMENTS(options); i++) {
-        *longs++ =
-            (struct option){ .name = options[i].name,
-                             .has_arg = options[i].argument ? required_argument : no_argument,
-                             .val = (int)i + 256 };
+        *longs++ = (struct option){ .name = options[i].name,
+                                    .has_arg = argument_of(i),
+                                    .val = (int)i + 256 };
         if (options[i].letter)
             *shorts++ = options[i].letter;
         if (options[i].letter && options[i].argument)

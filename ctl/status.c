@@ -5,10 +5,9 @@
 #include "ctl/json.h"
 #include "ctl/manager.h"
 #include "ctl/row.h"
+#include "ctl/status.h"
 #include "ctl/table.h"
 #include "xml/guest.h"
-
-#define STATUS_TIMEOUT_MS 10000
 
 enum { COLUMN_STATE = 6 };
 
@@ -136,7 +135,7 @@ static GVariant *choose_rows(GVariant *all, const NrCall *call)
     return g_variant_ref_sink(g_variant_builder_end(&builder));
 }
 
-static void print_summary(GVariant *summary)
+static void append_summary(GString *lines, GVariant *summary)
 {
     g_autofree const char **faults = NULL;
     g_autofree char *libvirt = nr_printable(nr_row_text(summary, "libvirt"));
@@ -144,19 +143,20 @@ static void print_summary(GVariant *summary)
     gboolean hook = FALSE;
 
     g_variant_lookup(summary, "hook", "b", &hook);
-    printf("netrelayd %s, pid %" G_GUINT64_FORMAT "; %s: %s; libvirt's hook is %s\n",
-           nr_row_text(summary, "version"), nr_row_number(summary, "pid"), uri, libvirt,
-           hook ? "installed" : "not installed");
+    g_string_append_printf(
+        lines, "netrelayd %s, pid %" G_GUINT64_FORMAT "; %s: %s; libvirt's hook is %s\n",
+        nr_row_text(summary, "version"), nr_row_number(summary, "pid"), uri, libvirt,
+        hook ? "installed" : "not installed");
     if (!g_variant_lookup(summary, "faults", "^a&s", &faults))
         return;
     for (guint i = 0; faults[i]; i++) {
         g_autofree char *fault = nr_printable(faults[i]);
 
-        printf("refused: %s\n", fault);
+        g_string_append_printf(lines, "refused: %s\n", fault);
     }
 }
 
-static void print_people(GVariant *rows, GVariant *summary, gboolean chosen)
+static char *rows_text(GVariant *rows, gboolean chosen)
 {
     g_autoptr(NrTable) table = nr_table_new(columns);
 
@@ -165,35 +165,55 @@ static void print_people(GVariant *rows, GVariant *summary, gboolean chosen)
 
         add_row(table, row);
     }
-    if (g_variant_n_children(rows) == 0 && chosen)
-        puts("nothing is there by that name: no network, and no active guest with a NIC of type "
-             "client, server or udp");
-    else if (g_variant_n_children(rows) == 0)
-        puts("nothing is there: no network, and no guest's NIC of type client, server or udp");
-    else
-        nr_table_print(table);
-    putchar('\n');
-    print_summary(summary);
+    if (g_variant_n_children(rows) > 0)
+        return nr_table_text(table);
+    return g_strdup(chosen ? "nothing is there by that name: no network, and no active guest with "
+                             "a NIC of type client, server or udp\n"
+                           : "nothing is there: no network, and no guest's NIC of type client, "
+                             "server or udp\n");
+}
+
+char *nr_status_text(GVariant *reply, const NrCall *call)
+{
+    g_autoptr(GVariant) all = g_variant_get_child_value(reply, 0);
+    g_autoptr(GVariant) summary = g_variant_get_child_value(reply, 1);
+    g_autoptr(GVariant) rows = choose_rows(all, call);
+    g_autofree char *text = rows_text(rows, call->operand_count > 0);
+    GString *lines = g_string_new(text);
+
+    g_string_append_c(lines, '\n');
+    append_summary(lines, summary);
+    return g_string_free(lines, FALSE);
+}
+
+GVariant *nr_status_document(GVariant *reply, const NrCall *call)
+{
+    g_autoptr(GVariant) all = g_variant_get_child_value(reply, 0);
+    g_autoptr(GVariant) summary = g_variant_get_child_value(reply, 1);
+    g_autoptr(GVariant) rows = choose_rows(all, call);
+
+    return g_variant_ref_sink(
+        g_variant_new_parsed("{'rows': <%@aa{sv}>, 'summary': <%@a{sv}>}", rows, summary));
 }
 
 NrExit nr_status_run(const NrCall *call)
 {
+    g_autoptr(GVariant) reply = NULL;
     NrExit code;
-    g_autoptr(GVariant) reply =
-        nr_manager_call(call, "Status", "(aa{sv}a{sv})", STATUS_TIMEOUT_MS, FALSE, &code);
-    g_autoptr(GVariant) all = NULL;
-    g_autoptr(GVariant) rows = NULL;
-    g_autoptr(GVariant) summary = NULL;
 
+    if (call->options & NR_OPTION_WATCH)
+        return nr_status_watch(call);
+    reply = nr_manager_call(call, "Status", "(aa{sv}a{sv})", NR_STATUS_TIMEOUT_MS, FALSE, &code);
     if (!reply)
         return code;
-    all = g_variant_get_child_value(reply, 0);
-    summary = g_variant_get_child_value(reply, 1);
-    rows = choose_rows(all, call);
-    if (call->options & NR_OPTION_JSON)
-        nr_json_print(
-            g_variant_new_parsed("{'rows': <%@aa{sv}>, 'summary': <%@a{sv}>}", rows, summary));
-    else
-        print_people(rows, summary, call->operand_count > 0);
+    if (call->options & NR_OPTION_JSON) {
+        g_autoptr(GVariant) document = nr_status_document(reply, call);
+
+        nr_json_print(document);
+    } else {
+        g_autofree char *text = nr_status_text(reply, call);
+
+        fputs(text, stdout);
+    }
     return NR_EXIT_DONE;
 }

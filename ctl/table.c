@@ -81,17 +81,20 @@ void nr_table_remark(NrTable *table, const char *text)
     g_ptr_array_add(newest_row(table)->remarks, nr_printable(text));
 }
 
+guint nr_text_width_of(gunichar c)
+{
+    if (g_unichar_iszerowidth(c))
+        return 0;
+    return g_unichar_iswide(c) ? 2 : 1;
+}
+
 /* Columns on a terminal; the text is printable, and thereby valid UTF-8. */
 static guint text_width(const char *text)
 {
     guint width = 0;
 
-    for (const char *p = text; *p; p = g_utf8_next_char(p)) {
-        gunichar c = g_utf8_get_char(p);
-
-        if (!g_unichar_iszerowidth(c))
-            width += g_unichar_iswide(c) ? 2 : 1;
-    }
+    for (const char *p = text; *p; p = g_utf8_next_char(p))
+        width += nr_text_width_of(g_utf8_get_char(p));
     return width;
 }
 
@@ -108,29 +111,35 @@ static guint column_width(const NrTable *table, guint column)
     return width;
 }
 
-static void print_cell(const NrTable *table, guint column, guint width, const char *text,
-                       const char *code)
+static void append_blanks(GString *lines, guint count)
 {
-    int padding = (int)(width - text_width(text));
+    g_string_append_printf(lines, "%*s", (int)count, "");
+}
+
+static void append_cell(GString *lines, const NrTable *table, guint column, guint width,
+                        const char *text, const char *code)
+{
+    guint padding = width - text_width(text);
     gboolean right = table->columns[column].right;
 
     if (column > 0)
-        fputs("  ", stdout);
+        append_blanks(lines, 2);
     if (right)
-        printf("%*s", padding, "");
-    printf("%s%s%s", code, text, *code ? "\033[0m" : "");
+        append_blanks(lines, padding);
+    g_string_append_printf(lines, "%s%s%s", code, text, *code ? "\033[0m" : "");
     if (!right && column + 1 < table->count)
-        printf("%*s", padding, "");
+        append_blanks(lines, padding);
 }
 
-static void print_row(const NrTable *table, const Row *row, const guint *widths, gboolean colour)
+static void append_row(GString *lines, const NrTable *table, const Row *row, const guint *widths,
+                       gboolean colour)
 {
     for (guint i = 0; i < row->cells->len; i++)
-        print_cell(table, i, widths[i], g_ptr_array_index(row->cells, i),
-                   colour && i == row->toned ? tone_codes[row->tone] : "");
-    putchar('\n');
+        append_cell(lines, table, i, widths[i], g_ptr_array_index(row->cells, i),
+                    colour && i == row->toned ? tone_codes[row->tone] : "");
+    g_string_append_c(lines, '\n');
     for (guint i = 0; i < row->remarks->len; i++)
-        printf("    %s\n", (const char *)g_ptr_array_index(row->remarks, i));
+        g_string_append_printf(lines, "    %s\n", (const char *)g_ptr_array_index(row->remarks, i));
 }
 
 static gboolean wants_colour(void)
@@ -141,18 +150,27 @@ static gboolean wants_colour(void)
     return isatty(STDOUT_FILENO) && !(no && *no) && term && strcmp(term, "dumb") != 0;
 }
 
-void nr_table_print(const NrTable *table)
+char *nr_table_text(const NrTable *table)
 {
     g_autofree guint *widths = g_new(guint, table->count);
+    GString *lines = g_string_new(NULL);
     gboolean colour = wants_colour();
 
     for (guint i = 0; i < table->count; i++) {
         widths[i] = column_width(table, i);
-        print_cell(table, i, widths[i], table->columns[i].title, "");
+        append_cell(lines, table, i, widths[i], table->columns[i].title, "");
     }
-    putchar('\n');
+    g_string_append_c(lines, '\n');
     for (guint i = 0; i < table->rows->len; i++)
-        print_row(table, g_ptr_array_index(table->rows, i), widths, colour);
+        append_row(lines, table, g_ptr_array_index(table->rows, i), widths, colour);
+    return g_string_free(lines, FALSE);
+}
+
+void nr_table_print(const NrTable *table)
+{
+    g_autofree char *text = nr_table_text(table);
+
+    fputs(text, stdout);
 }
 
 char *nr_human_number(guint64 number)

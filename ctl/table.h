@@ -25,8 +25,11 @@ void nr_table_row(NrTable *table, guint toned, NrTone tone);
 void nr_table_cell(NrTable *table, const char *text); /* NULL or "": "-" */
 /* A remark below the newest row. */
 void nr_table_remark(NrTable *table, const char *text);
-/* To standard output; in colour only where that is a terminal which wants it. */
+/* For standard output: in colour only where that is a terminal which wants it. New string. */
+char *nr_table_text(const NrTable *table);
 void nr_table_print(const NrTable *table);
+/* How many columns of a terminal a character takes. */
+guint nr_text_width_of(gunichar c);
 
 /* 1234567 -> "1.2M": powers of 1024. New string. */
 char *nr_human_number(guint64 number);

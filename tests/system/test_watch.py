@@ -1,0 +1,180 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""netrelayctl status --watch, on a terminal of the test's own and without one."""
+
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+
+import tap
+from host import PrivateHost
+from lab import PORT
+from process import environment_of
+from wait import eventually
+
+ENTER, LEAVE = b"\x1b[?1049h\x1b[?25l", b"\x1b[?25h\x1b[?1049l"
+HOME = b"\x1b[H"
+
+
+class Terminal:
+    """A terminal with one program on it."""
+
+    def __init__(self, *argv, rows=24, columns=100, env=None):
+        self.written = b""
+        self.master, slave = pty.openpty()
+        self.resize(rows, columns)
+        self.before = termios.tcgetattr(slave)
+        self.slave = slave
+        self.process = subprocess.Popen(
+            argv, stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            env=environment_of("root", {"TERM": "xterm", **(env or {})}))
+
+    def resize(self, rows, columns):
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def text(self):
+        """All that was written to it."""
+        while select.select([self.master], [], [], 0)[0]:
+            self.written += os.read(self.master, 65536)
+        return self.written
+
+    def frame(self):
+        """The lines of the last whole picture, without what clears and colours."""
+        frames = [part for part in self.text().split(HOME)[1:] if b"\x1b[J" in part]
+        last = frames[-1].split(b"\x1b[J")[0].decode() if frames else ""
+        return re.sub(r"\x1b\[[0-9;]*[mK]|\r", "", last).split("\n")
+
+    def shows(self, words, deadline=10):
+        return eventually(lambda: words in "\n".join(self.frame()), deadline,
+                          f"{words} on the terminal")
+
+    def type(self, keys):
+        os.write(self.master, keys)
+
+    def ends(self):
+        """Its exit code; the terminal is as it was."""
+        code = self.process.wait(10)
+        text = self.text()
+        assert text.count(ENTER) == text.count(LEAVE) > 0, text
+        assert termios.tcgetattr(self.slave) == self.before, "keys are not as they were"
+        return code
+
+
+def network(host, name, port):
+    return host.write_network(name, f"<network><name>{name}</name>"
+                                    f"<listen address='127.0.0.1' port='{port}'/></network>")
+
+
+WATCH = ("/usr/bin/netrelayctl", "status", "--watch=0.2")
+
+
+def watched(host, argv=WATCH, **details):
+    host.netrelayd()
+    network(host, "lab", PORT)
+    terminal = Terminal(*argv, **details)
+    terminal.shows("listening")
+    return terminal
+
+
+def test_drawn_in_place(host):
+    """A new network is seen at once, in colour; Ctrl-C gives the terminal back, with exit code 0"""
+    terminal = watched(host)
+    assert b"\x1b[32mlistening" in terminal.text()
+    network(host, "second", PORT + 1)
+    terminal.shows("second")
+    assert b"\x1b[2J" not in terminal.text(), "it would flicker"
+    terminal.type(b"\x03")
+    assert terminal.ends() == 0
+
+
+def test_another_size(host):
+    """A window that becomes small: no line is longer, none is too many; and wide again"""
+    terminal = watched(host)
+    for number in range(8):
+        network(host, f"net{number}", PORT + 1 + number)
+    terminal.shows("net7")
+    terminal.resize(6, 40)
+    terminal.shows("more lines")
+    frame = terminal.frame()
+    assert len(frame) == 6 and max(map(len, frame)) <= 40, frame
+    terminal.resize(40, 120)
+    terminal.shows("net7")
+    terminal.type(b"q")
+    assert terminal.ends() == 0
+
+
+def test_stopped_for_a_while(host):
+    """Ctrl-Z gives the terminal back, and fg draws again"""
+    terminal = watched(host, ("/bin/bash", "-mc", f"{' '.join(WATCH)}; echo in between; fg"))
+    terminal.type(b"\x1a")
+    eventually(lambda: LEAVE in terminal.text().split(b"in between")[0], 10, "given back")
+    eventually(lambda: HOME in terminal.text().split(b"in between")[-1], 10, "drawn again")
+    terminal.shows("listening")
+    terminal.type(b"q")
+    assert terminal.ends() == 0
+
+
+def test_ended_by_a_signal(host):
+    """SIGTERM gives the terminal back; NO_COLOR is heard"""
+    terminal = watched(host, env={"NO_COLOR": "1"})
+    assert b"\x1b[32m" not in terminal.text()
+    terminal.process.send_signal(signal.SIGTERM)
+    assert terminal.ends() == 0
+
+
+def test_the_manager_ends(host):
+    """D1: what was there stays, with the word that nobody answers; its successor is shown"""
+    daemon = host.netrelayd()
+    network(host, "lab", PORT)
+    terminal = Terminal(*WATCH)
+    terminal.shows("listening")
+    daemon.kill()
+    terminal.shows("does not answer since")
+    terminal.shows("listening")
+    daemon.start()
+    eventually(lambda: "does not answer" not in terminal.frame()[0], 10, "it is back")
+    terminal.type(b"q")
+    assert terminal.ends() == 0
+
+
+def test_without_a_terminal(host):
+    """Refused in one sentence; with --json a document for each change"""
+    host.netrelayd()
+    refused = host.netrelayctl("status", "--watch", check=False)
+    assert refused.returncode == 2 and refused.stdout == "", refused
+    assert len(refused.stderr.splitlines()) == 1 and "terminal" in refused.stderr, refused
+    wrong = host.netrelayctl("status", "--watch=often", check=False)
+    assert wrong.returncode == 2 and len(wrong.stderr.splitlines()) == 1, wrong
+    process = subprocess.Popen(["/usr/bin/netrelayctl", "status", "--watch", "--json"], text=True,
+                               stdout=subprocess.PIPE, env=environment_of("root"))
+    json.loads(process.stdout.readline())
+    network(host, "lab", PORT)
+    while not any(row["state"] == "listening" and row["network"] == "lab"
+                  for row in json.loads(process.stdout.readline())["rows"]):
+        pass
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == 0
+    process.stdout.close()
+
+
+def test_without_a_manager(host):
+    """Said before the terminal is touched: exit 3, one sentence"""
+    terminal = Terminal("/usr/bin/netrelayctl", "status", "--watch")
+    assert terminal.process.wait(10) == 3
+    text = terminal.text()
+    assert ENTER not in text and text.count(b"\n") == 1 and b"not running" in text, text
+
+
+if __name__ == "__main__":
+    tap.main(PrivateHost())
