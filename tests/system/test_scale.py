@@ -24,6 +24,7 @@ from wait import eventually
 SILENCE = 5             # seconds until the manager takes a relay for mute
 UNDELAYED = 2.5         # a prepare takes some 20 ms on an idle machine
 DEFINED = 500
+LISTENS = "<network><name>{name}</name><listen address='127.0.0.1' port='1234'/></network>"
 MANY = 200
 QUIET = 5.5             # longer than any time between two looks at something ought to be
 
@@ -36,6 +37,13 @@ def relay_of(host, network):
 def forwarder_of(keeper):
     with open(f"/proc/{keeper}/task/{keeper}/children") as children:
         return int(children.read().split()[0])
+
+
+def knowing_all_guests(host):
+    """A manager that may take away what nobody needs: libvirt's list has come."""
+    manager = host.netrelayd("--connect", scale.test_driver("/run/lab.xml", 1))
+    eventually(lambda: lab.rows(host, guest="vm0"), 20, "the list has come")
+    return manager
 
 
 @contextlib.contextmanager
@@ -79,9 +87,7 @@ def test_scale_relay_hangs(host):
 @tap.timeout(60)
 def test_scale_address_of_a_hung_relay(host):
     """An address that a hung relay has to give up: who takes it over waits, others do not"""
-    host.libvirtd()
-    host.netrelayd()
-    eventually(lambda: lab.report(host)["summary"]["libvirt"] == "connected", 20, "connected")
+    knowing_all_guests(host)
     scale.prepare(1, [scale.client(1001)]).wait()
     keeper = relay_of(host, "127.0.0.1:1001")
     with frozen(keeper, forwarder_of(keeper)):
@@ -90,6 +96,21 @@ def test_scale_address_of_a_hung_relay(host):
         assert waiting.running(), "its address is not free yet"
     assert waiting.wait().seconds < SILENCE + UNDELAYED
     assert not lab.rows(host, network="127.0.0.1:1001", state="listening")
+
+
+@tap.timeout(60)
+def test_scale_network_after_a_hung_relay(host):
+    """A network that takes over a hung relay's address waits for it, and does not fail before"""
+    old = host.write_network("old", LISTENS.format(name="old"))
+    manager = knowing_all_guests(host)
+    keeper = relay_of(host, "old")
+    with frozen(keeper, forwarder_of(keeper)):
+        os.unlink(old)
+        host.write_network("new", LISTENS.format(name="new"))
+        eventually(lambda: "new: start a relay" in manager.text(), 20, "the new relay is there")
+        assert not lab.rows(host, network="new", state="listening")
+    lab.expect_row(host, network="new", state="listening")
+    assert "failed" not in manager.text(), manager.text()
 
 
 @tap.timeout(90)
