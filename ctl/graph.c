@@ -144,8 +144,9 @@ static void add_end(NrGraph *graph, GVariant *row)
 
     if (g_str_equal(nr_row_text(row, "kind"), "tap"))
         edge_add(graph, network, node_get(graph, NODE_BRIDGE, peer), address, row);
-    else if (g_str_equal(nr_row_text(row, "state"), "listening"))
-        return; /* for whoever comes */
+    else if (g_str_equal(nr_row_text(row, "state"), "listening") ||
+             g_str_equal(nr_row_text(row, "state"), "stopped"))
+        return; /* for whoever comes; nothing is there */
     else if (g_str_equal(nr_row_text(row, "kind"), "peer"))
         edge_add(graph, network, node_get(graph, NODE_FAR, address), "", row);
     else

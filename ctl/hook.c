@@ -64,10 +64,12 @@ static char *missing_sentence(const NrGuest *guest, const NrBinding *binding, co
 }
 
 /* Nobody answers: does anything that was written down forbid this guest to start without us? */
-static NrExit decide_alone(const NrGuest *guest, uid_t uid, const char *why, const char *cure)
+static NrExit decide_alone(const NrGuest *guest, const NrCall *call, const char *why,
+                           const char *cure)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(NrPreview) preview = nr_preview_new(guest, uid, FALSE, &error);
+    g_autoptr(NrPreview) preview =
+        nr_preview_new(guest, call->uid, call->runtime_dir, FALSE, &error);
     const NrBinding *binding;
     g_autofree char *sentence = NULL;
 
@@ -88,7 +90,7 @@ static NrExit decide_alone(const NrGuest *guest, uid_t uid, const char *why, con
     return NR_EXIT_FAILED;
 }
 
-static NrExit prepare(const NrHookQuestion *question, const NrGuest *guest, uid_t uid)
+static NrExit prepare(const NrHookQuestion *question, const NrGuest *guest, const NrCall *call)
 {
     g_autofree char *sentence = NULL;
     NrHookOutcome outcome = nr_hook_ask(question, &sentence);
@@ -102,7 +104,8 @@ static NrExit prepare(const NrHookQuestion *question, const NrGuest *guest, uid_
         say(sentence);
         return NR_EXIT_FAILED;
     default:
-        return decide_alone(guest, uid, sentence, nr_manager_cure(uid, outcome == NR_HOOK_MUTE));
+        return decide_alone(guest, call, sentence,
+                            nr_manager_cure(call->uid, outcome == NR_HOOK_MUTE));
     }
 }
 
@@ -127,7 +130,7 @@ static NrExit run_op(guint index, const NrCall *call)
                                  .first_sign_ms = ops[index].first_sign_ms,
                                  .deadline_ms = ops[index].deadline_ms };
     if (ops[index].barrier)
-        return prepare(&question, guest, call->uid);
+        return prepare(&question, guest, call);
     /* A manager that is away learns it from libvirt's list when it is back. */
     nr_hook_ask(&question, &sentence);
     return NR_EXIT_DONE;

@@ -131,7 +131,7 @@ NrExit nr_plan_xml_run(const NrCall *call)
 
     if (!guest)
         return NR_EXIT_FAILED;
-    preview = nr_preview_new(guest, call->uid, TRUE, &error);
+    preview = nr_preview_new(guest, call->uid, call->runtime_dir, TRUE, &error);
     if (!preview) {
         nr_complain("%s", error->message);
         return NR_EXIT_FAILED;

@@ -2,10 +2,15 @@
 #include "ctl/preview.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <ifaddrs.h>
 #include <limits.h>
 #include <netdb.h>
 #include "common/paths.h"
+#include "common/scope.h"
+#include "ctl/manager.h"
+#include "daemon/stopped-note.h"
 
 /* This host's addresses as text; NULL-terminated. */
 static char **host_addresses(void)
@@ -73,7 +78,21 @@ static void decide(NrPreview *preview, gboolean resolve)
     preview->desired = nr_desired_new(&input);
 }
 
-NrPreview *nr_preview_new(const NrGuest *guest, uid_t uid, gboolean resolve, GError **error)
+/* As a manager would that started now. Where its directory is not to be seen, all are active. */
+static void mark_stopped(NrNetworks *networks, const char *directory, const char *runtime_dir)
+{
+    _cleanup_(closep) int dir_fd = nr_manager_open_dir(runtime_dir);
+    g_autoptr(GHashTable) names = nr_stopped_names(dir_fd, directory, dir_fd == -ENOENT);
+
+    for (guint i = 0; i < networks->networks->len; i++) {
+        NrNetwork *network = g_ptr_array_index(networks->networks, i);
+
+        network->stopped = g_hash_table_contains(names, network->name);
+    }
+}
+
+NrPreview *nr_preview_new(const NrGuest *guest, uid_t uid, const char *runtime_dir,
+                          gboolean resolve, GError **error)
 {
     g_autoptr(NrPreview) preview = g_new0(NrPreview, 1);
     g_autofree char *file = NULL;
@@ -88,6 +107,7 @@ NrPreview *nr_preview_new(const NrGuest *guest, uid_t uid, gboolean resolve, GEr
     if (!preview->config)
         return NULL;
     preview->networks = nr_networks_load(networks, uid, NULL);
+    mark_stopped(preview->networks, networks, runtime_dir);
     preview->guest = nr_guest_copy(guest, NR_GUEST_ANNOUNCED);
     decide(preview, resolve);
     return g_steal_pointer(&preview);

@@ -15,8 +15,10 @@ typedef struct {
     NrDesired *desired;
 } NrPreview;
 
-/* resolve: look up host names, which may take a while. NULL where the configuration is bad. */
-NrPreview *nr_preview_new(const NrGuest *guest, uid_t uid, gboolean resolve, GError **error);
+/* runtime_dir: the manager's, who may have noted there what is stopped. resolve: look up host
+ * names, which may take a while. NULL where the configuration is bad. */
+NrPreview *nr_preview_new(const NrGuest *guest, uid_t uid, const char *runtime_dir,
+                          gboolean resolve, GError **error);
 void nr_preview_free(NrPreview *preview);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(NrPreview, nr_preview_free)
 

@@ -28,7 +28,8 @@ static const struct {
     { "failed", NR_TONE_BAD },        { "remote", NR_TONE_QUIET },
     { "unconnected", NR_TONE_QUIET }, { "ignored", NR_TONE_QUIET },
     { "faulty", NR_TONE_BAD },        { "blocked", NR_TONE_BAD },
-    { "held", NR_TONE_PENDING },      { "joined", NR_TONE_GOOD },
+    { "stopped", NR_TONE_QUIET },     { "held", NR_TONE_PENDING },
+    { "joined", NR_TONE_GOOD },
 };
 
 static NrTone tone_of(const char *state)

@@ -48,6 +48,7 @@ void nr_desired_free(NrDesired *desired)
     if (!desired)
         return;
     g_ptr_array_unref(desired->networks);
+    g_ptr_array_unref(desired->stopped);
     g_ptr_array_unref(desired->bindings);
     g_free(desired);
 }
@@ -291,6 +292,13 @@ NrDesired *nr_desired_new(const NrDesiredInput *input)
 
     desired->networks = g_ptr_array_new_with_free_func(network_free);
     desired->bindings = g_ptr_array_new_with_free_func(binding_free);
+    desired->stopped = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; i < input->networks->len; i++) {
+        const NrNetwork *file = g_ptr_array_index(input->networks, i);
+
+        if (file->stopped)
+            g_ptr_array_add(desired->stopped, g_strdup(file->name));
+    }
     decision_init(&decision, input);
     nr_claims_load(&decision);
     collect(&decision, desired);

@@ -80,6 +80,7 @@ typedef struct {
 
 typedef struct {
     GPtrArray *networks; /* NrDesiredNetwork, by name */
+    GPtrArray *stopped;  /* names of networks that a person has stopped, by name */
     GPtrArray *bindings; /* NrBinding, by guest's UUID, then XML order; socket NICs only */
 } NrDesired;
 

@@ -345,8 +345,19 @@ static void add_endpoint(Status *status, const NrDesiredNetwork *network,
     row_add(status, &row);
 }
 
+static void add_stopped(Status *status, const char *name)
+{
+    g_autofree char *reason =
+        g_strdup_printf("a person has stopped it; netrelayctl net-start %s starts it", name);
+    Row row = { .network = name, .state = "stopped", .reason = reason };
+
+    row_add(status, &row);
+}
+
 static void add_rows(Status *status)
 {
+    for (guint i = 0; i < status->desired->stopped->len; i++)
+        add_stopped(status, status->desired->stopped->pdata[i]);
     for (guint i = 0; i < status->desired->bindings->len; i++)
         if (binding_shows(status, status->desired->bindings->pdata[i]))
             add_binding(status, status->desired->bindings->pdata[i]);

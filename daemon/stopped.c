@@ -10,8 +10,6 @@
 #include "daemon/log.h"
 
 #define FILE_NEW NR_STOPPED_FILE ".new"
-#define FILE_MAX (1 << 20)
-#define BOOT_ID  "/proc/sys/kernel/random/boot_id"
 
 struct NrStopped {
     int dir_fd; /* borrowed */
@@ -19,49 +17,10 @@ struct NrStopped {
     GHashTable *names; /* set */
 };
 
-static char *boot_id(void)
-{
-    g_autofree char *text = NULL;
-
-    if (!g_file_get_contents(BOOT_ID, &text, NULL, NULL))
-        return g_strdup("unknown");
-    return g_strdup(g_strstrip(text));
-}
-
-/* New string, or NULL where there is none. */
-static char *read_note(int dir_fd)
-{
-    _cleanup_(closep) int fd =
-        openat(dir_fd, NR_STOPPED_FILE, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    g_autoptr(GString) text = g_string_new(NULL);
-    char buf[4096];
-    ssize_t n;
-
-    if (fd < 0)
-        return NULL;
-    while ((n = read(fd, buf, sizeof(buf))) > 0 && text->len < FILE_MAX)
-        g_string_append_len(text, buf, n);
-    return n == 0 ? g_string_free(g_steal_pointer(&text), FALSE) : NULL;
-}
-
-/* TRUE: it is of this boot, and its names are taken. */
-static gboolean take_note(NrStopped *stopped, const char *note)
-{
-    g_auto(GStrv) lines = g_strsplit(note, "\n", -1);
-    g_autofree char *boot = boot_id();
-
-    if (g_strcmp0(lines[0], boot) != 0)
-        return FALSE;
-    for (char **line = lines + 1; *line; line++)
-        if (**line)
-            g_hash_table_add(stopped->names, g_strdup(*line));
-    return TRUE;
-}
-
 static char *write_note(const NrStopped *stopped)
 {
     GString *text = g_string_new(NULL);
-    g_autofree char *boot = boot_id();
+    g_autofree char *boot = nr_boot_id();
     GHashTableIter iter;
     gpointer name;
 
@@ -106,15 +65,10 @@ static int note(const NrStopped *stopped)
 NrStopped *nr_stopped_new(int dir_fd, const char *networks_dir, gboolean first_start)
 {
     NrStopped *stopped = g_new0(NrStopped, 1);
-    g_autofree char *before = read_note(dir_fd);
 
     stopped->dir_fd = dir_fd;
     stopped->networks_dir = g_strdup(networks_dir);
-    stopped->names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    if (before ? !take_note(stopped, before) : first_start) {
-        g_hash_table_unref(stopped->names);
-        stopped->names = nr_networks_manual(networks_dir);
-    }
+    stopped->names = nr_stopped_names(dir_fd, networks_dir, first_start);
     return stopped;
 }
 

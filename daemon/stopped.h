@@ -8,8 +8,7 @@
 #define NR_DAEMON_STOPPED_H
 
 #include "daemon/networks.h"
-
-#define NR_STOPPED_FILE "stopped" /* in the runtime directory: the boot's id, then a name a line */
+#include "daemon/stopped-note.h"
 
 typedef struct NrStopped NrStopped;
 

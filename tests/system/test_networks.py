@@ -33,9 +33,10 @@ def read(path):
         return file.read()
 
 
-def refused(answer, *words):
-    """It failed with one sentence that has these words."""
-    assert answer.returncode == 1 and not answer.stdout.strip(), answer
+def refused(answer, *words, out=""):
+    """It failed with one sentence that has these words, and printed what was asked for."""
+    assert answer.returncode == 1 and bool(answer.stdout.strip()) == bool(out), answer
+    assert out in answer.stdout, answer
     assert len(answer.stderr.splitlines()) == 1, answer.stderr
     for word in words:
         assert word in answer.stderr, (word, answer.stderr)
@@ -235,14 +236,23 @@ def test_destroy_and_start(host):
     define(host, network())
     assert host.netrelayctl("net-destroy", "lab").stdout == "Network lab destroyed\n"
     lab.no_relays()
+    (row,) = lab.rows(host)
+    assert row["network"] == "lab" and row["state"] == "stopped", row
+    assert "net-start lab" in row["reason"] and "stopped" in host.netrelayctl("status").stdout
     refused(host.netrelayctl("net-destroy", "lab", check=False), "lab is not active")
     refused(host.netrelayctl("net-destroy", "--force", "nowhere", check=False), "'nowhere'")
     manager.kill()
     manager.start()
     assert listed(host, "--all") == {"lab": ("inactive", True)}
     guest = host.guest("vm1", [client_nic(PORT, mac(1))])
-    code, words, _ = guest.try_start()
-    assert code != 0 and "network lab is stopped; netrelayctl net-start lab" in words, words
+    for end in (None, manager.kill):
+        if end:
+            end()
+        code, words, _ = guest.try_start()
+        assert code != 0 and "network lab is stopped; netrelayctl net-start lab" in words, words
+        with host.file_with(host.virsh("dumpxml", "vm1").stdout) as path:
+            refused(host.netrelayctl("plan", "--xml", path, check=False), "refused", out="stopped")
+    manager.start()
     assert host.netrelayctl("net-start", "lab").stdout == "Network lab started\n"
     refused(host.netrelayctl("net-start", "lab", check=False), "lab is active already")
     lab.expect_row(host, network="lab", state="listening")
