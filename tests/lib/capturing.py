@@ -14,14 +14,16 @@ from wait import eventually
 
 
 class Running:
-    """A capture, begun; argv is the command's, and a caller's `stdout` takes its frames."""
+    """A capture, begun; argv is the command's, a caller's `stdout` takes its frames, and the
+    details are of its process."""
 
-    def __init__(self, argv, stdout=None, begun="capturing"):
+    def __init__(self, argv, stdout=None, **details):
         self.file = tempfile.NamedTemporaryFile(prefix="netrelay-", suffix=".pcapng")
         self.process = subprocess.Popen(list(map(str, argv)), bufsize=0, stdin=subprocess.DEVNULL,
-                                        stdout=stdout or self.file, stderr=subprocess.PIPE)
+                                        stdout=stdout or self.file, stderr=subprocess.PIPE,
+                                        **details)
         self.error = ""
-        self.wait_for(begun)
+        self.wait_for("capturing")
 
     def wait_for(self, word, deadline=5):
         def said():

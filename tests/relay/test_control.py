@@ -13,8 +13,8 @@ import tempfile
 import time
 
 import kit
-from ctlproto import (DIALLING, LISTENING, PORT_UP, TYPES, UP, Control, ManagedRelay, attribute,
-                      encode, message)
+from ctlproto import (DIALLING, LISTENING, PORT_HELD, PORT_UP, TYPES, UP, Control, ManagedRelay,
+                      attribute, encode, message)
 from frames import header
 from peers import Server, UdpPeer, dial, exchange, introduce, meet, talk, tcp_pair
 from relayproc import Relay, descriptors, listeners, udp_ports
@@ -341,9 +341,10 @@ def test_a_client_that_looks():
             answer = looker.request(kind, **named)
             assert answer["error"] == errno.EPERM and "look" in answer["error_text"], (kind, answer)
         assert control.dump()[0].keys() == {endpoint} and control.ports().keys() == {port}
-        other = dial(12345)                 # held for ever, were the looker to judge
+        other = dial(12345)                 # held for a while, were the looker to judge
         exchange(guest, other)
         looker.event("EVENT_PORT", state=PORT_UP)
+        assert not any(found.get("state") == PORT_HELD for _, found in looker.events), looker.events
 
 
 def test_stop():

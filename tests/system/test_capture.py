@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """netrelayctl capture by way of the manager: a network's frames, and a guest's wherever it is."""
 
+import grp
 import os
 import pty
 import subprocess
@@ -13,7 +14,7 @@ import lab
 import links
 import tap
 from capturing import Running
-from guest import client_nic, udp_nic
+from guest import client_nic, server_nic, udp_nic
 from host import PrivateHost
 from lab import PORT, address, mac
 from pcapng import IN
@@ -22,6 +23,9 @@ from wait import eventually
 
 OTHER_PORT = PORT + 1
 NETWORKS = (f"127.0.0.1:{PORT}", f"127.0.0.1:{OTHER_PORT}")
+
+NETWORK = """<network><name>{}</name><listen address='127.0.0.1' port='{}'/>{}</network>"""
+NOBODY = 65534
 
 
 def capture(*words, **details):
@@ -50,13 +54,17 @@ def relay_pid(host, network):
 
 class TestCapture:
     def setup(self, host):
-        """Two guests, each with a NIC in each of two networks."""
+        """Two guests, each with a NIC in each of two networks, and one that nobody dials yet."""
         self.host = host
         host.libvirtd()
+        host.write_network("lab", NETWORK.format("lab", 12398, ""))
+        host.write_network("office", NETWORK.format("office", 12399, ""))
         host.netrelayd()
         self.one, self.other = [
-            host.guest(f"vm{n}", [client_nic(PORT, mac(n)), client_nic(OTHER_PORT, mac(n + 10))],
-                       addresses=[f"{address(n)}/24", f"10.9.1.{n}/24"]) for n in (1, 2)]
+            host.guest(f"vm{n}", [client_nic(PORT, mac(n)), client_nic(OTHER_PORT, mac(n + 10)),
+                                  server_nic(7000 + n, mac(n + 20))],
+                       addresses=[f"{address(n)}/24", f"10.9.1.{n}/24", f"10.9.2.{n}/24"])
+            for n in (1, 2)]
         self.other.start()
         self.one.boot()
         for number in (1, 2, 11, 12):
@@ -86,6 +94,37 @@ class TestCapture:
         found = running.ended()
         assert len(found.frames) == 2 and {way for _, way, _, _, _ in found.frames} == {IN}
         assert names(found) <= {f"vm{n}/{mac(n)}" for n in (1, 2)}, found.interfaces
+
+    @tap.timeout(90)
+    def test_a_guest_that_moves(self):
+        """a NIC that we dial goes to another network while it runs, and is captured there"""
+        nic = f"vm2/{mac(22)}"
+        self.other.wait_up()
+        self.host.netrelayctl("attach", "vm2", "--mac", mac(22), "--network", "lab")
+        lab.expect_row(self.host, mac=mac(22), network="lab", state="connected", deadline=20)
+        running = capture(nic)
+        calls(self.other, "10.9.2.80")
+        eventually(lambda: running.captured().frames, 10, "frames of it in lab")
+        self.host.netrelayctl("attach", "vm2", "--mac", mac(22), "--network", "office")
+        running.wait_for("office: captured, too, from now on", 20)
+        lab.expect_row(self.host, mac=mac(22), network="office", state="connected", deadline=20)
+        before = len(running.captured().frames)
+        calls(self.other, "10.9.2.81")
+        eventually(lambda: len(running.captured().frames) > before, 10, "and in office")
+        assert names(running.end()) == {nic}
+
+    @tap.timeout(60)
+    def test_a_member_of_the_group(self):
+        """whoever may ask the manager may capture; whoever may not, may not"""
+        details = {"user": NOBODY, "group": NOBODY, "cwd": "/"}
+        group = grp.getgrnam("libvirt").gr_gid
+        running = capture("vm1", "--system", extra_groups=[group], **details)
+        calls(self.one, address(82))
+        eventually(lambda: running.captured().frames, 10, "frames are written")
+        assert names(running.end()) <= {f"vm1/{mac(1)}", f"vm1/{mac(11)}"}
+        answer = subprocess.run(["/usr/bin/netrelayctl", "capture", "vm1", "--system"],
+                                capture_output=True, extra_groups=[], timeout=20, **details)
+        assert answer.returncode == 1 and not answer.stdout, answer
 
     @tap.timeout(90)
     def test_a_guest_that_starts_again(self):
@@ -146,8 +185,7 @@ def test_the_manager_comes_and_goes(host):
     """a capture does not need it; a relay that is killed has a successor, which is captured"""
     host.libvirtd()
     links.add_bridge("br0", ["10.9.0.254/24"])
-    host.write_network("lab", f"""<network><name>lab</name>
-        <listen address='127.0.0.1' port='{PORT}'/><bridge name='br0'/></network>""")
+    host.write_network("lab", NETWORK.format("lab", 12398, "<bridge name='br0'/>"))
     daemon = host.netrelayd()
     lab.expect_row(host, network="lab", kind="tap", state="connected")
     running = capture("lab")

@@ -131,6 +131,15 @@ class TestPing:
         for device in self.tap[1:]:
             links.ip("link", "set", device, "type", "bridge_slave", "isolated", "off")
 
+    def test_completion(self):
+        """NICs that there are, by their guests; a capture may mean networks and guests, too"""
+        def offered(*words):
+            return sorted(self.host.netrelayctl("complete", "--", *words).stdout.splitlines())
+        assert offered("ping", "vm3/") == self.nic[3:], offered("ping", "vm3/")
+        assert offered("ping", "vm1", "") == self.nic[1:], offered("ping", "vm1", "")
+        assert offered("capture", "") == sorted(["net1", "net2", "net3", "vm1", "vm2", "vm3",
+                                                 *self.nic[1:]]), offered("capture", "")
+
     @tap.timeout(60)
     def test_what_is_no_question(self):
         """one sentence each: nobody of that name, a NIC and itself, words that are missing"""
