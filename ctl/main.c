@@ -179,7 +179,7 @@ static void print_options(FILE *out, guint bits)
         if (!(options[i].bit & bits))
             continue;
         fprintf(out, options[i].letter ? "  -%c, " : "      ", options[i].letter);
-        fprintf(out, "%-16s %s\n", left, options[i].summary);
+        fprintf(out, "%-18s %s\n", left, options[i].summary);
     }
     fputs("\nexit codes: 0 done, 1 failed or refused, 2 wrong usage, 3 netrelayd, or the relay, is "
           "not running\n",

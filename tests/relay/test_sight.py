@@ -202,7 +202,7 @@ def test_what_is_not_a_relay():
                                 (stale, 3, "nobody listens there any more")):
             result = alone("-r", path)
             assert result.returncode == code and why in result.stderr, result
-    for name in ("attach", "close", "watch"):
+    for name in ("close", "watch"):
         result = alone(name, "all")
         assert result.returncode == 2 and f"{name} needs --relay PATH" in result.stderr, result
 
@@ -214,14 +214,15 @@ def test_help_about_a_command():
                                 text=True, check=False)
         assert result.returncode == code, result
         return result.stdout
-    text = told("--relay", "x", "detach", "--help")
+    text = told("--relay", "x", "close", "--help")
     usage, _ = text.split("\n", 1)
-    assert usage == "usage: netrelayctl --relay PATH detach ID|LABEL|ENDPOINT [OPTION]..."
+    assert usage == "usage: netrelayctl --relay PATH close PORT [OPTION]...", usage
     assert "--relay PATH" in text and "--snaplen" not in text and "capture" not in text, text
-    assert told("detach", "--help") == told("help", "detach") == text
-    text = told("status", "--help")
-    assert text.count("usage: ") == 2 and "[NETWORK|GUEST]..." in text, text
-    assert told("status", "--relay", "x", "-h").count("usage: ") == 1
+    assert told("close", "--help") == told("help", "close") == text
+    for name, own in (("status", "[NETWORK|GUEST]..."), ("detach", "GUEST ")):
+        text = told(name, "--help")
+        assert text.count("usage: ") == 2 and f"netrelayctl {name} {own}" in text, text
+        assert told(name, "--relay", "x", "-h").count("usage: ") == 1
     assert "--snaplen" in told("capture", "-h") and "--snaplen" in told("--help")
     for name in ("nothing", "complete"):        # the shell's completion calls that, nobody else
         assert told(name, "--help", code=2) == ""
