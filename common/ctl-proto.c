@@ -228,6 +228,7 @@ static const char *const type_names[] = {
     [CTL_SET_OPTIONS] = "set-options",
     [CTL_MOVE_PORT] = "move-port",
     [CTL_TAKE_PORT] = "take-port",
+    [CTL_EVENT_FORWARDER] = "event-forwarder",
 };
 
 static const char *const endpoint_state_names[] = {

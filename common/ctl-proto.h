@@ -67,6 +67,7 @@ enum ctl_type {
     CTL_SET_OPTIONS,
     CTL_MOVE_PORT,
     CTL_TAKE_PORT,
+    CTL_EVENT_FORWARDER, /* it has ended, ERROR_TEXT says how; another one takes over */
 };
 
 /* u: uint32_t, U: uint64_t, s: text without NUL inside */

@@ -95,6 +95,14 @@ static void on_relay_died(const char *network, gint64 age_ms, const char *text, 
     nr_control_api_relay_died(manager->control, network, text);
 }
 
+static void on_relay_replaced(const char *network, const char *how, gpointer data)
+{
+    Manager *manager = data;
+
+    nr_news_tell(manager->world.news, "relay-mended", network, NULL,
+                 "network %s: %s; another one goes on with its connections", network, how);
+}
+
 static void on_resolved(gpointer data)
 {
     Manager *manager = data;
@@ -149,7 +157,9 @@ static gboolean on_links(gint fd, GIOCondition condition, gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
-static const NrRelaysEvents relays_events = { .changed = on_relays_changed, .died = on_relay_died };
+static const NrRelaysEvents relays_events = { .changed = on_relays_changed,
+                                              .died = on_relay_died,
+                                              .replaced = on_relay_replaced };
 static const NrGuestSourceEvents source_events = {
     .all = on_all_guests,
     .one = on_one_guest,
@@ -421,7 +431,13 @@ static void nobody_died(const char *network, gint64 age_ms, const char *text, gp
 {
 }
 
-static const NrRelaysEvents cleanup_events = { .changed = nobody_changed, .died = nobody_died };
+static void nothing_replaced(const char *network, const char *how, gpointer data)
+{
+}
+
+static const NrRelaysEvents cleanup_events = { .changed = nobody_changed,
+                                               .died = nobody_died,
+                                               .replaced = nothing_replaced };
 
 static void cleanup(Manager *manager)
 {

@@ -308,6 +308,17 @@ static int handle_reply(NrRelayLink *link, const struct ctl_msg *msg)
     return 0;
 }
 
+static int handle_forwarder(NrRelayLink *link, const struct ctl_msg *msg)
+{
+    char how[CTL_LABEL_MAX];
+
+    if (!ctl_get_str(msg, CTL_A_ERROR_TEXT, how, sizeof(how)))
+        return -EPROTO;
+    if (link->ready && link->events)
+        link->events->replaced(how, link->data);
+    return 0;
+}
+
 static int handle_message(NrRelayLink *link, const struct ctl_msg *msg)
 {
     int r = 0;
@@ -332,6 +343,8 @@ static int handle_message(NrRelayLink *link, const struct ctl_msg *msg)
     case CTL_EVENT_PORT_GONE:
         r = nr_relay_model_port_gone(link->model, msg);
         break;
+    case CTL_EVENT_FORWARDER:
+        return handle_forwarder(link, msg);
     default:
         return 0; /* a newer relay's event */
     }

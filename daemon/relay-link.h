@@ -19,8 +19,9 @@ typedef struct NrRelayLink NrRelayLink;
 typedef void (*NrReply)(int error, const char *text, gpointer data);
 
 typedef struct {
-    void (*ready)(gpointer data);   /* greeted and dumped: the model is whole */
-    void (*changed)(gpointer data); /* an endpoint or a port of a ready link */
+    void (*ready)(gpointer data);                     /* greeted and dumped: the model is whole */
+    void (*changed)(gpointer data);                   /* an endpoint or a port of a ready link */
+    void (*replaced)(const char *how, gpointer data); /* its forwarder: how the last one ended */
     /* The last call of all; every open request has been answered before. */
     void (*ended)(int error, gpointer data);
 } NrRelayLinkEvents;

@@ -113,9 +113,17 @@ static void on_link_ended(int error, gpointer data)
     relay_end(relay, error == -EPIPE ? "it has ended" : "it speaks another protocol");
 }
 
+static void on_link_replaced(const char *how, gpointer data)
+{
+    NrRelay *relay = data;
+
+    relay->events->replaced(relay, how, relay->data);
+}
+
 static const NrRelayLinkEvents link_events = {
     .ready = on_link_ready,
     .changed = on_link_changed,
+    .replaced = on_link_replaced,
     .ended = on_link_ended,
 };
 

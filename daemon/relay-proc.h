@@ -37,6 +37,7 @@ typedef struct {
 typedef struct {
     void (*state)(NrRelay *relay, gpointer data); /* it has changed; may free the relay if ENDED */
     void (*changed)(NrRelay *relay, gpointer data); /* an endpoint or port of a READY relay */
+    void (*replaced)(NrRelay *relay, const char *how, gpointer data); /* its forwarder */
 } NrRelayEvents;
 
 /*

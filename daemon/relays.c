@@ -186,9 +186,17 @@ static void on_relay_changed(NrRelay *relay, gpointer data)
     relays->events->changed(relays->data);
 }
 
+static void on_relay_replaced(NrRelay *relay, const char *how, gpointer data)
+{
+    NrRelays *relays = data;
+
+    relays->events->replaced(nr_relay_name(relay), how, relays->data);
+}
+
 static const NrRelayEvents relay_events = {
     .state = on_relay_state,
     .changed = on_relay_changed,
+    .replaced = on_relay_replaced,
 };
 
 /* Life */

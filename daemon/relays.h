@@ -14,6 +14,8 @@ typedef struct {
     void (*changed)(gpointer data); /* what exists differs from the last snapshot */
     /* A relay is gone that nobody told to end. */
     void (*died)(const char *network, gint64 age_ms, const char *text, gpointer data);
+    /* A relay has another forwarder; how the one before ended. */
+    void (*replaced)(const char *network, const char *how, gpointer data);
 } NrRelaysEvents;
 
 NrRelays *nr_relays_new(const NrRelaySettings *settings, const NrRelaysEvents *events,

@@ -207,6 +207,16 @@ void control_port_gone(struct control *control, const struct holding *holding)
         client_answer_waits(client, holding->id, 0, 0, NULL);
 }
 
+void control_forwarder_ended(struct control *control, const char *how)
+{
+    struct ctl_msg msg;
+
+    ctl_msg_begin(&msg, CTL_EVENT_FORWARDER, 0);
+    ctl_put_str(&msg, CTL_A_ERROR_TEXT, how);
+    ctl_msg_end(&msg);
+    broadcast(control, &msg);
+}
+
 void control_attached(struct control *control, const struct attachment *attachment, int r,
                       const char *error)
 {

@@ -40,6 +40,8 @@ void control_endpoint_changed(struct control *control, const struct attachment *
 void control_endpoint_gone(struct control *control, const struct attachment *attachment);
 void control_port_changed(struct control *control, const struct holding *holding);
 void control_port_gone(struct control *control, const struct holding *holding);
+/* how: one sentence. */
+void control_forwarder_ended(struct control *control, const char *how);
 /* A pending attachment is through (r 0) or refused. */
 void control_attached(struct control *control, const struct attachment *attachment, int r,
                       const char *error);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -374,17 +375,16 @@ static void disown_ports(struct keeper *keeper)
 
 static void tell_end(const struct forwarder_proc *proc, int status)
 {
-    int pid = (int)proc->pid;
+    bool was_killed = WIFSIGNALED(status) && !is_crash(status);
+    char how[80];
 
-    if (is_crash(status))
-        log_limited(LOG_LEVEL_ERROR, "the forwarder (pid %d) crashed: signal %d", pid,
-                    WTERMSIG(status));
-    else if (WIFSIGNALED(status))
-        log_limited(LOG_LEVEL_WARNING, "the forwarder (pid %d) was ended by signal %d", pid,
-                    WTERMSIG(status));
-    else
-        log_limited(LOG_LEVEL_ERROR, "the forwarder (pid %d) ended with status %d", pid,
-                    WEXITSTATUS(status));
+    snprintf(how, sizeof(how), "the forwarder (pid %d) %s %d", (int)proc->pid,
+             is_crash(status) ? "crashed: signal"
+             : was_killed     ? "was ended by signal"
+                              : "ended with status",
+             WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    log_limited(was_killed ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, "%s", how);
+    control_forwarder_ended(&proc->keeper->control, how);
 }
 
 static uint64_t retry_delay_ms(unsigned failures)

@@ -18,6 +18,7 @@ from guest import client_nic
 from host import PrivateHost
 from lab import PORT, mac
 from peers import dial
+from relayproc import forwarder_of
 from wait import eventually
 
 NOBODY = 65534
@@ -57,6 +58,9 @@ def test_a_guest_and_its_relay(host):
         assert "nobody" in told["text"], told
         eventually(lambda: sum(e.get("count", 1) for e in events.past("stranger")) == 5, 10,
                    "five strangers, told one by one or counted")
+        os.kill(forwarder_of(relay), signal.SIGKILL)
+        events.expect("relay-mended", network=connected["network"])
+        assert not events.past("nic-disconnected"), events.past()
         os.kill(relay, signal.SIGKILL)
         events.expect("relay-died", network=connected["network"])
         events.expect("relay-started", network=connected["network"])

@@ -27,6 +27,12 @@ static void on_changed(gpointer data)
     ((Fixture *)data)->changed++;
 }
 
+static void on_replaced(const char *how, gpointer data)
+{
+    g_free(((Fixture *)data)->text);
+    ((Fixture *)data)->text = g_strdup(how);
+}
+
 static void on_ended(int error, gpointer data)
 {
     Fixture *fixture = data;
@@ -45,7 +51,7 @@ static void on_reply(int error, const char *text, gpointer data)
     fixture->text = g_strdup(text);
 }
 
-static const NrRelayLinkEvents events = { on_ready, on_changed, on_ended };
+static const NrRelayLinkEvents events = { on_ready, on_changed, on_replaced, on_ended };
 
 static gboolean on_deadline(gpointer data)
 {
@@ -156,6 +162,19 @@ static void test_greeting(Fixture *fixture, gconstpointer data)
     g_assert_cmpuint(nr_relay_link_network(fixture->link)->ports->len, ==, 1);
 }
 
+static void test_another_forwarder(Fixture *fixture, gconstpointer data)
+{
+    struct ctl_msg msg;
+
+    become_ready(fixture);
+    ctl_msg_begin(&msg, CTL_EVENT_FORWARDER, 0);
+    ctl_put_str(&msg, CTL_A_ERROR_TEXT, "the forwarder (pid 7) was ended by signal 9");
+    say(fixture, &msg);
+    WAIT_FOR(fixture->text);
+    g_assert_cmpstr(fixture->text, ==, "the forwarder (pid 7) was ended by signal 9");
+    g_assert_cmpuint(fixture->changed, ==, 0);
+}
+
 static void test_attach_with_descriptor(Fixture *fixture, gconstpointer data)
 {
     struct ctl_msg msg;
@@ -257,6 +276,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     ADD("greeting", test_greeting);
+    ADD("another-forwarder", test_another_forwarder);
     ADD("attach-with-descriptor", test_attach_with_descriptor);
     ADD("refusal", test_refusal);
     ADD("death-with-open-requests", test_death_with_open_requests);
