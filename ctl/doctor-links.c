@@ -83,6 +83,18 @@ static void look_at_end(GPtrArray *findings, const GPtrArray *links, const NrHos
                         network, bridge->name, tap);
 }
 
+static void look_at_lost(GPtrArray *findings, const NrHostLink *tap, const char *network,
+                         const char *bridge)
+{
+    g_autofree char *word = nr_shell_word(bridge);
+    g_autofree char *cure =
+        g_strdup_printf("make it: ip link add %s type bridge, or correct the name", word);
+
+    nr_findings_add(findings, "tap-elsewhere", tap->name, cure,
+                    "network %s: bridge %s, which its TAP %s was in, is gone", network, bridge,
+                    tap->name);
+}
+
 /* A TAP of ours, and where a network says it has to be. What has none says so in its row. */
 static void look_at_port(GPtrArray *findings, const GPtrArray *links, GVariant *row)
 {
@@ -93,8 +105,12 @@ static void look_at_port(GPtrArray *findings, const GPtrArray *links, GVariant *
     g_autofree char *master = bridge ? nr_shell_word(bridge->name) : NULL;
     g_autofree char *cure = NULL;
 
-    if (!tap || !bridge)
+    if (!tap)
         return;
+    if (!bridge) {
+        look_at_lost(findings, tap, network, nr_row_text(row, "peer"));
+        return;
+    }
     if (g_strcmp0(tap->master, bridge->name) == 0) {
         look_at_end(findings, links, bridge, network, tap->name);
         return;

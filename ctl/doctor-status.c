@@ -142,13 +142,14 @@ static void look_at_told(GPtrArray *findings, GVariant *row)
     g_autofree char *who = whose(row);
     const char *cure = strstr(reason, "; ");
     gsize length = cure ? (gsize)(cure - reason) : strlen(reason);
+    gboolean says_who = g_str_has_prefix(reason, who); /* as a refusal does, which virsh prints */
 
     for (guint i = 0; i < G_N_ELEMENTS(told); i++) {
         if (!g_str_equal(state, told[i].state))
             continue;
         if (*reason)
-            nr_findings_add(findings, told[i].kind, about(row), cure ? cure + 2 : "", "%s: %.*s",
-                            who, (int)length, reason);
+            nr_findings_add(findings, told[i].kind, about(row), cure ? cure + 2 : "", "%s%s%.*s",
+                            says_who ? "" : who, says_who ? "" : ": ", (int)length, reason);
         else if (g_str_equal(told[i].kind, "loop"))
             look_at_loop(findings, row, who);
     }

@@ -109,6 +109,21 @@ static void test_cure_of_a_reason(void)
     g_assert_cmpstr(finding->cure, ==, "end it");
 }
 
+/* A refusal's sentence names its guest by itself. */
+static void test_names_once(void)
+{
+    g_autoptr(GPtrArray) findings = nr_findings_new();
+    g_autoptr(GVariant) rows = parse(
+        "aa{sv}", "[{" VM1 ", 'state': <'refused'>,"
+                  "  'reason': <'guest vm1, NIC m1 (client a:1): it is stopped; start it'>}]");
+    g_autoptr(GVariant) summary = parse("a{sv}", HEALTHY);
+    const NrFinding *finding;
+
+    nr_doctor_status(findings, rows, summary);
+    finding = findings->pdata[0];
+    g_assert_cmpstr(finding->text, ==, "guest vm1, NIC m1 (client a:1): it is stopped");
+}
+
 /* Since when, why, and a cure that fits. */
 static void test_tunnel(void)
 {
@@ -242,6 +257,9 @@ static void test_links(void)
         { { { "br0", NULL, TRUE, FALSE, TRUE, NULL }, { "nrtap0", NULL, FALSE, TRUE, TRUE, NULL } },
           "[{'network': <'lab'>, 'kind': <'tap'>, 'address': <'nrtap0'>, 'peer': <'br0'>}]",
           "tap-elsewhere nrtap0" },
+        { { { "nrtap0", NULL, FALSE, TRUE, TRUE, NULL } },
+          "[{'network': <'lab'>, 'kind': <'tap'>, 'address': <'nrtap0'>, 'peer': <'br0'>}]",
+          "tap-elsewhere nrtap0" },
         { { { "br0", NULL, TRUE, FALSE, TRUE, NULL },
             { "br1", NULL, TRUE, FALSE, TRUE, NULL },
             { "nrtap0", "br1", FALSE, TRUE, TRUE, NULL } },
@@ -343,6 +361,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/doctor/rows", test_rows);
     g_test_add_func("/doctor/cure-of-a-reason", test_cure_of_a_reason);
+    g_test_add_func("/doctor/names-once", test_names_once);
     g_test_add_func("/doctor/tunnel", test_tunnel);
     g_test_add_func("/doctor/summary", test_summary);
     g_test_add_func("/doctor/open-nics", test_open_nics);
