@@ -141,10 +141,24 @@ static char *fault_text(const char *fault, GVariant *row)
     if (g_str_equal(fault, "unreachable"))
         return g_strdup_printf("%s: it listens on %s, and cannot be reached: %s", who, address,
                                reason);
+    if (g_str_has_prefix(reason, who)) /* as a refusal does, which virsh prints */
+        return g_strdup(reason);
     if (*reason)
         return g_strdup_printf("%s: %s", who, reason);
     return g_strdup_printf("%s: port %u closes a loop, so no frame passes it", who,
                            number_of(row, "port"));
+}
+
+/* What has not connected yet, or is to move, may be about to: it is a fault when it lasts. */
+static NrFactState lasting(const Build *build, const char *fault, const char *place)
+{
+    g_autofree char *key = g_strdup_printf("fault\n%s\n%s", fault, place);
+    const NrFact *last = build->before ? g_hash_table_lookup(build->before->facts, key) : NULL;
+    gboolean told =
+        !build->before || (last && (last->state == NR_STATE_UP ||
+                                    build->input->now_ms - last->since_ms >= NR_VIEW_DEAF_MS));
+
+    return told ? NR_STATE_UP : NR_STATE_PENDING;
 }
 
 static void add_row_fault(Build *build, const char *fault, GVariant *row)
@@ -152,20 +166,15 @@ static void add_row_fault(Build *build, const char *fault, GVariant *row)
     g_autofree char *place = place_of(row);
     g_autofree char *text = fault_text(fault, row);
 
-    add_fault(build, fault, place, NR_STATE_UP, row, text);
+    add_fault(build, fault, place,
+              g_str_equal(fault, "moved") ? lasting(build, fault, place) : NR_STATE_UP, row, text);
 }
 
-/* One that has not connected yet may be about to. */
 static void look_for_deaf(Build *build, GVariant *row)
 {
     g_autofree char *place = place_of(row);
-    g_autofree char *key = g_strdup_printf("fault\ndeaf\n%s", place);
     g_autofree char *who = whose(row);
     g_autofree char *text = NULL;
-    const NrFact *last = build->before ? g_hash_table_lookup(build->before->facts, key) : NULL;
-    gboolean told =
-        !build->before || (last && (last->state == NR_STATE_UP ||
-                                    build->input->now_ms - last->since_ms >= NR_VIEW_DEAF_MS));
 
     if (!is(row, "guest_state", "running") || !is(row, "kind", "client") ||
         g_hash_table_contains(build->unknown, text_of(row, "network")))
@@ -173,7 +182,7 @@ static void look_for_deaf(Build *build, GVariant *row)
     text =
         g_strdup_printf("%s: it is deaf: it has no connection to %s, and QEMU does not try again",
                         who, text_of(row, "address"));
-    add_fault(build, "deaf", place, told ? NR_STATE_UP : NR_STATE_PENDING, row, text);
+    add_fault(build, "deaf", place, lasting(build, "deaf", place), row, text);
 }
 
 static void look_at_dialling(Build *build, GVariant *row)

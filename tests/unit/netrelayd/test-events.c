@@ -9,6 +9,9 @@
 #define WAITS "{" GUEST "<'running'>, " ON NIC "'address': <'a'>, 'state': <'waiting'>}"
 #define HAS(port, state)                                                                           \
     "{" GUEST "<'" state "'>, " ON NIC "'port': <uint32 " port ">, 'state': <'connected'>}"
+#define APART                                                                                      \
+    "{" GUEST "<'running'>, " ON NIC "'port': <uint32 1>, 'state': <'connected'>, "                \
+    "'reason': <'apart'>}"
 #define SOMEBODY(port)                                                                             \
     "{" ON "'kind': <'client'>, 'peer': <'p'>, 'port': <uint32 " port ">, 'state': <'connected'>}"
 #define LISTENS "{" ON "'kind': <'client'>, 'endpoint': <'listen:a'>, 'state': <'listening'>}"
@@ -276,6 +279,25 @@ static void test_deaf(void)
     g_assert_nonnull(strstr(four, "\ncleared guest web, NIC net0: it is deaf"));
 }
 
+/* A port that the next pass moves is no fault; one that stays is. */
+static void test_moved(void)
+{
+    const World empty = { NULL }, moves = { APART, .at_ms = 100 },
+                there = { HAS("1", "running"), .at_ms = 200 },
+                stays = { APART, .at_ms = 100 + NR_VIEW_DEAF_MS };
+    g_autoptr(NrView) none = view_of(&empty, NULL);
+    g_autoptr(NrView) first = view_of(&moves, none);
+    g_autoptr(NrView) second = view_of(&there, first);
+    g_autoptr(NrView) third = view_of(&stays, first);
+    g_autofree char *one = told(none, first);
+    g_autofree char *two = told(first, second);
+    g_autofree char *three = told(first, third);
+
+    g_assert_null(strstr(one, "fault"));
+    g_assert_cmpstr(two, ==, "");
+    g_assert_cmpstr(three, ==, "fault guest web, NIC net0: apart\n");
+}
+
 /* The row's name goes first; what was connected there is told with it when the port goes, too. */
 static void test_name_outlives_its_guest(void)
 {
@@ -329,6 +351,7 @@ int main(int argc, char **argv)
         g_test_add_data_func(path, GUINT_TO_POINTER(i), test_changes);
     }
     g_test_add_func("/events/deaf", test_deaf);
+    g_test_add_func("/events/moved", test_moved);
     g_test_add_func("/events/name-outlives-its-guest", test_name_outlives_its_guest);
     g_test_add_func("/events/forgotten-relay", test_forgotten_relay);
     g_test_add_func("/events/details", test_details);
