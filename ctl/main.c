@@ -13,7 +13,8 @@ static NrExit help_run(const NrCall *call);
 static const NrCommand commands[] = {
     { "status", "[NETWORK|GUEST]...", "show networks, their ports, and guests' NICs",
       NR_OPTIONS_ASKING | NR_OPTION_JSON | NR_OPTION_WATCH, 0, G_MAXUINT, nr_status_run },
-    { "plan", "", "show what the manager would do now, or what a guest would get (--xml)",
+    { "plan", "[--xml FILE]",
+      "show what the manager would do now, or what a guest would get (--xml)",
       NR_OPTIONS_ASKING | NR_OPTION_JSON | NR_OPTION_XML, 0, 0, nr_plan_run },
     { "events", "[NETWORK|GUEST]...", "print what happens, a line each, until Ctrl-C",
       NR_OPTIONS_ASKING | NR_OPTION_JSON | NR_OPTION_SECONDS, 0, G_MAXUINT, nr_events_run },
@@ -26,10 +27,11 @@ static const NrCommand commands[] = {
     { "capture", "NETWORK|GUEST[/NIC]",
       "write a network's or a guest's frames as pcapng; also: capture lab | wireshark -k -i -",
       NR_OPTIONS_ASKING | NR_OPTIONS_CAPTURE, 1, 1, nr_capture_by_name_run },
-    { "attach", "GUEST", "say in a guest's metadata where a NIC of it belongs, and move it there",
+    { "attach", "GUEST {--mac|--alias|--dev} NIC {--network|--bridge|--peer} PLACE",
+      "say in a guest's metadata where a NIC of it belongs, and move it there",
       NR_OPTIONS_NIC | NR_OPTION_NETWORK | NR_OPTION_BRIDGE | NR_OPTION_PEER, 1, 1, nr_attach_run },
-    { "detach", "GUEST", "take back what a guest's metadata says of a NIC", NR_OPTIONS_NIC, 1, 1,
-      nr_detach_run },
+    { "detach", "GUEST {--mac|--alias|--dev} NIC",
+      "take back what a guest's metadata says of a NIC", NR_OPTIONS_NIC, 1, 1, nr_detach_run },
     { "ping", "GUEST/NIC GUEST/NIC",
       "say where the way from one NIC to another ends; exit code 1 if it does",
       NR_OPTIONS_ASKING | NR_OPTION_JSON | NR_OPTION_SECONDS, 2, 2, nr_ping_run },
@@ -100,28 +102,28 @@ static const struct {
       G_STRUCT_OFFSET(NrCall, socket) },
     { "write", 'w', "FILE", "where a capture goes; - is standard output, as without this",
       NR_OPTION_WRITE, G_STRUCT_OFFSET(NrCall, write) },
-    { "size", 0, "BYTES", "a capture's bounds: the file's size (K, M, G, T)", NR_OPTION_SIZE,
+    { "size", 0, "BYTES", "end a capture before its file is larger (K, M, G, T)", NR_OPTION_SIZE,
       G_STRUCT_OFFSET(NrCall, size) },
-    { "seconds", 0, "N", "... the time, also of events; of a ping: how long it watches",
+    { "seconds", 0, "N", "how long to capture, to print events, or to watch for a ping",
       NR_OPTION_SECONDS, G_STRUCT_OFFSET(NrCall, seconds) },
-    { "packets", 0, "N", "... the number of frames", NR_OPTION_PACKETS,
+    { "packets", 0, "N", "end a capture after so many frames", NR_OPTION_PACKETS,
       G_STRUCT_OFFSET(NrCall, packets) },
-    { "snaplen", 0, "BYTES", "... so much of each frame", NR_OPTION_SNAPLEN,
+    { "snaplen", 0, "BYTES", "capture so much of each frame", NR_OPTION_SNAPLEN,
       G_STRUCT_OFFSET(NrCall, snaplen) },
     { "all", 0, NULL, "list also what is not active", NR_OPTION_ALL },
     { "inactive", 0, NULL, "list only what is not active", NR_OPTION_INACTIVE },
-    { "disable", 0, NULL, "the opposite", NR_OPTION_DISABLE },
-    { "force", 0, NULL, "also where guests lose their connections", NR_OPTION_FORCE },
-    { "mac", 0, "MAC", "the NIC that is meant, by its address", NR_OPTION_MAC,
+    { "disable", 0, NULL, "let it not come up", NR_OPTION_DISABLE },
+    { "force", 0, NULL, "stop it also where guests lose their connections", NR_OPTION_FORCE },
+    { "mac", 0, "MAC", "the NIC that is meant, by its MAC address", NR_OPTION_MAC,
       G_STRUCT_OFFSET(NrCall, mac) },
-    { "alias", 0, "ALIAS", "... by an alias of your own, which begins with ua-", NR_OPTION_ALIAS,
-      G_STRUCT_OFFSET(NrCall, alias) },
-    { "dev", 0, "DEV", "... by its <target dev>", NR_OPTION_DEV, G_STRUCT_OFFSET(NrCall, dev) },
+    { "alias", 0, "ALIAS", "the NIC by an alias of your own, which begins with ua-",
+      NR_OPTION_ALIAS, G_STRUCT_OFFSET(NrCall, alias) },
+    { "dev", 0, "DEV", "the NIC by its <target dev>", NR_OPTION_DEV, G_STRUCT_OFFSET(NrCall, dev) },
     { "network", 0, "NETWORK", "where it belongs: the network of a file", NR_OPTION_NETWORK,
       G_STRUCT_OFFSET(NrCall, network) },
-    { "bridge", 0, "BRIDGE", "... a bridge of the kernel", NR_OPTION_BRIDGE,
+    { "bridge", 0, "BRIDGE", "where it belongs: a bridge of the kernel", NR_OPTION_BRIDGE,
       G_STRUCT_OFFSET(NrCall, bridge) },
-    { "peer", 0, "HOST:PORT", "... another host's relay", NR_OPTION_PEER,
+    { "peer", 0, "HOST:PORT", "where it belongs: another host's relay", NR_OPTION_PEER,
       G_STRUCT_OFFSET(NrCall, peer) },
     { "live", 0, NULL, "change the guest as it runs", NR_OPTION_LIVE },
     { "config", 0, NULL, "change its definition, for its next start", NR_OPTION_CONFIG },
@@ -308,14 +310,15 @@ static gboolean check_call(const NrCommand *command, const NrCall *call)
 
     for (guint i = 0; i < G_N_ELEMENTS(options); i++) {
         if (excess & options[i].bit) {
-            nr_complain("%s takes no --%s; see netrelayctl help", command->name, options[i].name);
+            nr_complain("%s takes no --%s; see netrelayctl help %s", command->name, options[i].name,
+                        command->name);
             return FALSE;
         }
     }
     if (call->operand_count < command->operands_min ||
         call->operand_count > command->operands_max) {
-        nr_complain("usage: netrelayctl %s%s%s; see netrelayctl help", command->name,
-                    *command->operands ? " " : "", command->operands);
+        nr_complain("usage: netrelayctl %s%s%s; see netrelayctl help %s", command->name,
+                    *command->operands ? " " : "", command->operands, command->name);
         return FALSE;
     }
     if ((call->options & NR_OPTIONS_PLACE) == NR_OPTIONS_PLACE) {
