@@ -248,9 +248,11 @@ static NrExit finish(NrCapture *capture, NrExit code)
     if (code == NR_EXIT_DONE && !write_pending(capture))
         code = NR_EXIT_FAILED;
     if (capture->file->begin_ns)
-        nr_complain("%" G_GUINT64_FORMAT " frames captured, %" G_GUINT64_FORMAT
-                    " missed: they were not read fast enough, or went with a process of the relay",
-                    capture->file->frames, capture->file->missed);
+        nr_complain("%" G_GUINT64_FORMAT " frames captured, %" G_GUINT64_FORMAT " missed%s",
+                    capture->file->frames, capture->file->missed,
+                    capture->file->missed ? ": they were not read fast enough, or went with a "
+                                            "process of the relay"
+                                          : "");
     return code;
 }
 

@@ -127,7 +127,7 @@ static void judge(NrWay *way, const Ping *ping)
         const NrFollowed *followed = &ping->followed[i];
 
         if (followed->lost && !followed->arrived)
-            nr_way_break(way, g_strdup("in between"),
+            nr_way_break(way, g_strdup("a point in between"),
                          g_strdup_printf("%u frames for everybody came from %s, and none of them "
                                          "went to %s",
                                          followed->lost, way->name[i], way->name[!i]),

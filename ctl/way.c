@@ -187,7 +187,7 @@ static void add_between(NrWay *way, GVariant *rows, const GPtrArray *links)
         return;
     }
     add_place(way, rows, from);
-    add_hop(way, g_strdup("between them"), FALSE,
+    add_hop(way, g_strdup("the gap between them"), FALSE,
             apart_text(rows, way->network[0], way->network[1]),
             g_strdup("give both a NIC on one network, or one bridge to both networks; see "
                      "netrelay-network(5)"));
@@ -208,7 +208,7 @@ static void add_middle(NrWay *way, GVariant *rows, const GPtrArray *links, GVari
     else if (*way->network[0] && *way->network[1])
         add_between(way, rows, links);
     else if (!way->broken)
-        add_hop(way, g_strdup("between them"), FALSE,
+        add_hop(way, g_strdup("the gap between them"), FALSE,
                 g_strdup_printf("%s is on no network", way->name[*way->network[0] ? 1 : 0]), NULL);
 }
 

@@ -184,8 +184,8 @@ static void served_state(const Status *status, const NrBinding *binding, Row *ro
         if (binding->guest->state != NR_GUEST_RUNNING)
             row->reason = "the guest does not run yet";
         else if (binding->nic->kind == NR_NIC_DIALS)
-            row->reason = "the guest has not connected; if it stays so it started before its far "
-                          "end was there: start it anew";
+            row->reason = "the guest has not connected; if it stays so, it started before its far "
+                          "end was there, and netrelayctl revive helps";
     }
 }
 

@@ -113,7 +113,7 @@ class TestPing:
     def test_networks_that_nothing_joins(self):
         """said where the one network is left; a tunnel to elsewhere may know more"""
         name, text = end(self.host, "vm1", self.nic[3])
-        assert name == "between them" and text.endswith("leads on to network net3"), text
+        assert name == "the gap between them" and text.endswith("leads on to network net3"), text
         _, text = end(self.host, self.nic[3], "vm1")
         assert text.endswith("network net1, and where its tunnel to 127.0.0.1:9 leads cannot be "
                              "seen from here"), text
@@ -126,7 +126,7 @@ class TestPing:
         flow = self.one.start_pings(NOBODY)
         found = ping(self.host, "vm1", "vm2", "--seconds", "5", code=1)
         flow.stop()
-        assert found["hops"][-1]["name"] == "in between", found
+        assert found["hops"][-1]["name"] == "a point in between", found
         assert f"came from {self.nic[1]}" in found["hops"][-1]["text"], found
         for device in self.tap[1:]:
             links.ip("link", "set", device, "type", "bridge_slave", "isolated", "off")
@@ -168,7 +168,7 @@ def test_a_direct_pair_and_a_deaf_guest(host):
     assert names(found) == [f"one/{mac(1)}", "between them", f"two/{mac(2)}"], found
     assert "without us" in found["hops"][1]["text"] and not found["frames"], found
     name, text = end(host, "one", f"three/{mac(3)}")
-    assert name == "between them" and text == f"one/{mac(1)} is on no network", text
+    assert name == "the gap between them" and text == f"one/{mac(1)} is on no network", text
     answer = host.netrelayctl("ping", "one", "three", check=False)
     assert answer.returncode == 1 and "'three' has 2 NICs; say which: three/" in answer.stderr
     for pid in ours("netrelay"):

@@ -72,10 +72,10 @@ static void test_ways(void)
         { A ", " NIC("b", "m2", "one", UP), "a", "b/M2", "a/m1, network one, b/m2" },
         { A ", " B ", " TAPS, "a", "b",
           "a/m1, network one, TAP t1, bridge br0, TAP t2, network two, b/m2" },
-        { A ", " B, "a", "b", "a/m1, network one, !between them, network two, b/m2",
+        { A ", " B, "a", "b", "a/m1, network one, !the gap between them, network two, b/m2",
           "no bridge and no tunnel of this host leads on to network two" },
         { A ", " B ", " PEER("one", "hostb:1", "'state': <'dialling'>"), "a", "b",
-          "a/m1, network one, !between them, network two, b/m2",
+          "a/m1, network one, !the gap between them, network two, b/m2",
           "no bridge and no tunnel of this host leads on to network two, and where its tunnel to "
           "hostb:1 leads" },
         /* a tunnel to a network of this host, whichever of the two dials */
@@ -120,7 +120,7 @@ static void test_nics(void)
               "b", "m2", "", "'state': <'direct'>, 'peer': <'a'>"),
           "a", "b", "a/m1, between them, b/m2" },
         { NIC("a", "m1", "", "'state': <'direct'>, 'peer': <'c'>") ", " B, "b", "a",
-          "b/m2, !between them, a/m1", "a/m1 is on no network" },
+          "b/m2, !the gap between them, a/m1", "a/m1 is on no network" },
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++)
