@@ -149,7 +149,10 @@ undo_made()
     tac "$made" >"$work/made"
     while read -r kind what number file; do
         case $kind in
-        user) quietly userdel --force "$what" || say "the user $what could not be removed" ;;
+        user)
+            is_packaged || quietly userdel --force "$what" ||
+                say "the user $what could not be removed"
+            ;;
         build) rm -rf "$what" ;;
         kvm) [ -n "$keep" ] || ! chgrp "$number" "$what" || chmod "$file" "$what" ;;
         unit) [ -n "$keep" ] || quietly systemctl stop "$what" || : ;;
@@ -181,10 +184,18 @@ remove_all()
     if libvirt_answers >/dev/null 2>&1; then
         demo_clean_up
     fi
-    name_guests_that_lose
-    remove_manager
+    if is_packaged; then
+        say "netrelayd belongs to the Debian package netrelay, and goes on"
+    else
+        name_guests_that_lose
+        remove_manager
+    fi
     step "remove what was installed, made and started"
-    remove_files
+    if is_packaged; then
+        say "the files are the package's: apt remove netrelay takes them away"
+    else
+        remove_files
+    fi
     undo_made
     if [ -s "$made" ]; then
         rm -rf "$demo_dir" "$manifest"
@@ -227,6 +238,8 @@ if [ "$mode" = remove ]; then
     remove_all
     exit 0
 fi
+! is_packaged || die "the Debian package netrelay is installed, with the same files; call" \
+    "apt remove netrelay before"
 install_packages
 install -d -m 755 "$state"
 build_all

@@ -45,6 +45,12 @@ build_all()
     say "done"
 }
 
+# Debian's package of netrelay has the same files, the same user and the same service.
+is_packaged()
+{
+    [ "$(dpkg-query -W -f '${db:Status-Status}' netrelay 2>/dev/null)" = installed ]
+}
+
 checksum()
 {
     sha256sum <"$1" | cut -d ' ' -f 1
