@@ -19,6 +19,7 @@
 #include "daemon/log.h"
 #include "daemon/revive.h"
 #include "daemon/status.h"
+#include "daemon/unanswered.h"
 #include "daemon/unserved.h"
 #include "xml/metadata-edit.h"
 #include "xml/metadata-xml.h"
@@ -448,6 +449,7 @@ static gboolean on_connection(GDBusServer *server, GDBusConnection *connection, 
     if (!g_dbus_interface_skeleton_export(G_DBUS_INTERFACE_SKELETON(api->manager), connection,
                                           OBJECT_PATH, NULL))
         return FALSE;
+    nr_unanswered_limit(connection);
     g_ptr_array_add(api->connections, g_object_ref(connection));
     g_signal_connect(connection, "closed", G_CALLBACK(on_closed), api);
     return TRUE;

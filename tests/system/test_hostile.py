@@ -27,6 +27,9 @@ DEEP = "<a>" * 100 + "</a>" * 100       # deeper than we read, and fine for libv
 NAMES = ["\x7f\u009b31m' \"\\<b>&amp;%s%n\t", "-$(touch obeyed)`touch obeyed` '\u00fc\\' \"%s",
          "user\u202egpj." + "n" * 180]
 NO_NAMES = ["../../etc/passwd", "a\nb", "..", "", " ", "*", "\u2028", "n" * 4096]
+ASKED_MAX = 30000                       # questions; 5 MB, which no socket's buffers take
+GROWTH_KB = 16 * 1024
+NO_REPLY_EXPECTED = 1
 BUSY_SECONDS = 2                        # of the 5 that a prepare waits for a host name
 
 
@@ -144,6 +147,61 @@ def test_hostile_arguments(host):
             said = harmless((result.stdout + result.stderr).decode(), (words, name))
             assert "CRITICAL" not in said and "WARNING" not in said, said
     assert "CRITICAL" not in harmless(daemon.text(), "the log"), daemon.text()
+
+
+def padded(data):
+    return data + b"\0" * (-len(data) % 8)
+
+
+def dbus_field(code, kind, value):
+    """One header field of a D-Bus message."""
+    return bytes([code, 1]) + kind + b"\0" + len(value).to_bytes(4, "little") + value + b"\0"
+
+
+def dbus_call(member, flags=0):
+    """A method call without arguments to the manager, all of them with one serial number."""
+    fields = (padded(dbus_field(1, b"o", b"/org/netrelay/Manager1"))
+              + padded(dbus_field(3, b"s", member))
+              + dbus_field(2, b"s", b"org.netrelay.Manager1"))
+    return padded(b"l\1" + bytes([flags]) + b"\1" + (0).to_bytes(4, "little")
+                  + (1).to_bytes(4, "little") + len(fields).to_bytes(4, "little") + fields)
+
+
+def ask_without_listening(host, call):
+    """Asks again and again on one connection, until it is closed; gives up after some MB."""
+    with socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(20)
+        line.connect(f"{host.state_directory}/control.sock")
+        line.sendall(b"\0AUTH EXTERNAL 30\r\n")
+        assert line.recv(4096).startswith(b"OK")
+        line.sendall(b"BEGIN\r\n" + dbus_call(b"Plan"))
+        assert line.recv(4096).startswith(b"l\2"), "it is answered at first"
+        try:
+            for _ in range(ASKED_MAX):
+                line.sendall(call)
+        except ConnectionError:
+            return True
+    return False
+
+
+def resident(pid):
+    """In kB."""
+    with open(f"/proc/{pid}/status") as text:
+        return int(re.search(r"^VmRSS:\s+(\d+)", text.read(), re.MULTILINE).group(1))
+
+
+@tap.timeout(60)
+def test_hostile_asker(host):
+    """D9: who asks and never reads the answers is thrown out, before it costs memory or a hook"""
+    daemon = host.netrelayd()
+    host.netrelayctl("status")
+    before = resident(daemon.pid)
+    for member in (b"Status", b"Reload", b"Nonsense"):
+        for flags in (0, NO_REPLY_EXPECTED):
+            assert ask_without_listening(host, dbus_call(member, flags)), (member, flags)
+    grown = resident(daemon.pid) - before
+    assert grown < GROWTH_KB, f"the manager has grown by {grown} kB"
+    host.netrelayctl("status")
 
 
 if __name__ == "__main__":
