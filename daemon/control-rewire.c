@@ -240,6 +240,10 @@ static char *unknown_guest(const NrControlParts *parts, const char *guest)
     if (!g_str_equal(*parts->libvirt, "connected"))
         return g_strdup_printf("netrelayd has no connection to libvirt at %s: %s", parts->uri,
                                *parts->libvirt);
+    if (!nr_reconcile_knows_guests(parts->reconcile))
+        return g_strdup_printf("guest %s is not known yet, for libvirt has not answered which "
+                               "guests there are; try again",
+                               guest);
     return g_strdup_printf("there is no guest %s; see virsh list --all", guest);
 }
 
