@@ -2,8 +2,9 @@
 /*
  * Life of a relay: spawned (its socket is bound here and listened on by the keeper, so that the
  * peer credentials of a connection to it are the keeper's) or adopted -> connected -> greeted ->
- * stopped or dead. The end of the connection is the end of the relay. Its process is only ever
- * signalled through a descriptor made from those credentials while the connection was alive.
+ * stopped or dead. The end of the connection is the end of the relay, unless it still listens: one
+ * that has cut us off is greeted anew. Its process is only ever signalled through a descriptor made
+ * from those credentials while the connection was alive.
  */
 #include "daemon/relay-proc.h"
 
@@ -44,6 +45,8 @@ struct NrRelay {
 };
 
 static void connect_later(NrRelay *relay);
+static void relay_connected(NrRelay *relay, int sock);
+static gboolean on_greeting_late(gpointer data);
 
 static const char *state_name(NrRelayState state)
 {
@@ -106,11 +109,34 @@ static void on_link_changed(gpointer data)
     relay->events->changed(relay, relay->data);
 }
 
+/* It thought that we do not read, as when we were stopped for a while. One that is just dying
+ * listens for a moment longer than it talks: then this connection ends, too, and the next fails. */
+static gboolean is_there_again(NrRelay *relay)
+{
+    int sock = nr_relay_connect(relay);
+
+    if (sock < 0)
+        return FALSE;
+    nr_log(NR_LOG_INFO, "network %s: its relay has cut us off; it is asked anew",
+           shown_name(relay));
+    nr_relay_link_free(relay->link);
+    closep(&relay->pidfd);
+    relay->pidfd = -1;
+    if (relay->state != NR_RELAY_STOPPING) {
+        timer_clear(&relay->deadline);
+        relay->deadline = g_timeout_add(NR_RELAY_START_MS, on_greeting_late, relay);
+        relay_set_state(relay, NR_RELAY_STARTING);
+    }
+    relay_connected(relay, sock);
+    return TRUE;
+}
+
 static void on_link_ended(int error, gpointer data)
 {
     NrRelay *relay = data;
 
-    relay_end(relay, error == -EPIPE ? "it has ended" : "it speaks another protocol");
+    if (error != -EPIPE || !is_there_again(relay))
+        relay_end(relay, error == -EPIPE ? "it has ended" : "it speaks another protocol");
 }
 
 static void on_link_replaced(const char *how, gpointer data)

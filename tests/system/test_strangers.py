@@ -19,10 +19,12 @@ from guest import client_nic
 from host import PrivateHost
 from lab import PORT, mac
 from peers import dial, meet, talk
+from process import ours
 from stacks import Stack, cable
 from wait import eventually
 
 NOBODY = 65534
+CUT_OFF = "a control client does not read: cut off"
 WORD = frame(BROADCAST, hwaddress(0x99), b"let me in")
 
 
@@ -104,6 +106,31 @@ def test_strangers_while_the_manager_is_away(host):
     lab.all_meet(guests)
     daemon.start()
     lab.expect_row(host, guest="vm1", state="connected")
+
+
+@tap.timeout(120)
+def test_manager_that_was_cut_off(host):
+    """D1: one that did not read for too long asks its relay anew, and takes it for no other's"""
+    host.libvirtd()
+    daemon = host.netrelayd()
+    guest = lab.numbered(host, 1, client_nic(PORT, mac(1)))
+    guest.boot()
+    lab.expect_row(host, guest="vm1", state="connected")
+    relays = ours("netrelay")
+    daemon.freeze()
+    with contextlib.closing(relay_of(host)) as control:
+        def tell_much():
+            endpoint = control.attach(f"tcp:127.0.0.9:{PORT}")
+            control.must("DETACH", endpoint_id=endpoint)
+            return CUT_OFF in daemon.text()
+        while not tell_much():
+            pass
+    daemon.thaw()
+    lab.expect_row(host, guest="vm1", state="connected", network=f"127.0.0.1:{PORT}")
+    assert ours("netrelay") == relays
+    guest.destroy()
+    lab.no_relays()
+    lab.expect_no_relay_files(host)
 
 
 @tap.timeout(120)
