@@ -64,6 +64,7 @@ struct attachment {
     unsigned n_ports;
     struct held_rules *rules; /* whom its listener admits; NULL: everybody */
     unsigned n_held;          /* of its ports: those not yet admitted */
+    unsigned turned_away;     /* of those that were held, since its last rest */
     uint64_t refused;         /* connections that were not */
     bool closed;              /* its port was, by us */
     bool missed; /* that it cannot be reached has been said, and not yet that it can be */

@@ -166,6 +166,14 @@ bool control_has_judge(const struct control *control)
     return client;
 }
 
+bool control_is_behind(const struct control *control)
+{
+    for (const struct control_client *client = control->clients; client; client = client->next)
+        if (client->judges && client->queued > CONTROL_QUEUE_MAX / 4)
+            return true;
+    return false;
+}
+
 static void broadcast(struct control *control, const struct ctl_msg *msg)
 {
     for (struct control_client *client = control->clients; client; client = client->next)

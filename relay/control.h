@@ -32,6 +32,8 @@ struct control {
 
 /* Does a client decide who is admitted? */
 bool control_has_judge(const struct control *control);
+/* Has it much to read yet? */
+bool control_is_behind(const struct control *control);
 /* Either an inherited, bound socket (fd >= 0) or a path to bind. 0 or negative errno. */
 int control_open(struct control *control, struct keeper *keeper, int fd, const char *path);
 void control_close(struct control *control);

@@ -146,17 +146,23 @@ void held_begin(struct keeper *keeper, struct holding *holding)
     control_port_changed(&keeper->control, holding);
 }
 
-void held_forget(struct keeper *keeper, struct holding *holding)
+static void hold_no_more(struct keeper *keeper, struct holding *holding)
 {
     loop_timer_stop(&keeper->loop, &holding->held_timer);
     --holding->attachment->n_held;
+}
+
+void held_forget(struct keeper *keeper, struct holding *holding)
+{
+    hold_no_more(keeper, holding);
+    ++holding->attachment->turned_away;
 }
 
 void held_admit(struct keeper *keeper, struct holding *holding)
 {
     struct attachment *a = holding->attachment;
 
-    held_forget(keeper, holding);
+    hold_no_more(keeper, holding);
     holding->state = HOLDING_NEW;
     keeper_announce(keeper, holding);
     a->ops->room(a);

@@ -14,10 +14,12 @@
 #include <stdint.h>
 #include "common/prefix.h"
 
-#define HELD_MAX       64 /* of one listener; more wait in its backlog */
-#define HELD_MS        3000
-#define HELD_UIDS_MAX  8
-#define HELD_HOSTS_MAX 32
+#define HELD_MAX        64 /* of one listener; more wait in its backlog */
+#define HELD_MS         3000
+#define TURNED_AWAY_MAX 128 /* by one listener, before it rests: the manager hears of each */
+#define TURNED_AWAY_MS  50
+#define HELD_UIDS_MAX   8
+#define HELD_HOSTS_MAX  32
 
 struct attachment;
 struct holding;

@@ -25,16 +25,29 @@ static void set_option(int fd, int level, int option, int value)
         log_debug("socket option %d of level %d: %s", option, level, strerror(errno));
 }
 
+/* Somebody dials again and again who is not wanted. */
+static bool is_pestered(const struct attachment *a)
+{
+    return a->turned_away >= TURNED_AWAY_MAX;
+}
+
+static uint64_t pestered_rest_ms(const struct attachment *a)
+{
+    return control_is_behind(&a->keeper->control) ? REST_MS : TURNED_AWAY_MS;
+}
+
 static bool may_accept(const struct attachment *a)
 {
-    return keeper_has_room(a->keeper) && a->n_held < HELD_MAX &&
+    return keeper_has_room(a->keeper) && a->n_held < HELD_MAX && !is_pestered(a) &&
            (a->keeper->config->mode != VSWITCH_WIRE || a->n_ports == 0);
 }
 
 static void listener_rest(struct attachment *a, const char *why)
 {
     loop_set(&a->keeper->loop, &a->io, 0);
-    if (!why)
+    if (is_pestered(a))
+        loop_timer_in(&a->keeper->loop, &a->timer, pestered_rest_ms(a));
+    if (!why || is_pestered(a))
         return; /* a wire's other client, or one more to be held: not worth a word */
     loop_timer_in(&a->keeper->loop, &a->timer, REST_MS);
     if (!a->waiting)
@@ -46,13 +59,16 @@ static void listener_resume(struct attachment *a)
 {
     if (a->io.fd >= 0 && may_accept(a))
         loop_set(&a->keeper->loop, &a->io, EPOLLIN);
-    else if (a->io.fd >= 0 && a->waiting)
-        loop_timer_in(&a->keeper->loop, &a->timer, REST_MS);
+    else if (a->io.fd >= 0 && (a->waiting || is_pestered(a)))
+        loop_timer_in(&a->keeper->loop, &a->timer, is_pestered(a) ? pestered_rest_ms(a) : REST_MS);
 }
 
 static void on_rested(struct loop_timer *timer)
 {
-    listener_resume(container(timer, struct attachment, timer));
+    struct attachment *a = container(timer, struct attachment, timer);
+
+    a->turned_away = 0;
+    listener_resume(a);
 }
 
 static bool is_unix(const struct attachment *a)

@@ -24,6 +24,7 @@ from stacks import Stack, cable
 from wait import eventually
 
 NOBODY = 65534
+PESTERING = 6000
 CUT_OFF = "a control client does not read: cut off"
 WORD = frame(BROADCAST, hwaddress(0x99), b"let me in")
 
@@ -105,6 +106,20 @@ def test_strangers_while_the_manager_is_away(host):
     guests[1].boot()
     lab.all_meet(guests)
     daemon.start()
+    lab.expect_row(host, guest="vm1", state="connected")
+
+
+@tap.timeout(120)
+def test_strangers_again_and_again(host):
+    """D9: who dials as fast as a machine can gets no relay to give up its manager"""
+    host.libvirtd()
+    daemon = host.netrelayd()
+    guest = lab.numbered(host, 1, client_nic(PORT, mac(1)))
+    guest.boot()
+    with being(NOBODY):
+        for _ in range(PESTERING):
+            dial(PORT).close()
+    assert CUT_OFF not in daemon.text(), daemon.text()
     lab.expect_row(host, guest="vm1", state="connected")
 
 
