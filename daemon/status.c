@@ -319,7 +319,9 @@ static void add_endpoint(Status *status, const NrDesiredNetwork *network,
     g_autofree char *key = listener_key(network->name, wanted->text);
     Row row = { .network = network->name,
                 .relay_pid = actual ? (guint32)actual->pid : 0,
-                .kind = kind_of(wanted->text, wanted->label),
+                .kind = g_str_has_prefix(wanted->text, "listen:")
+                            ? "listen"
+                            : kind_of(wanted->text, wanted->label),
                 .address = after_colon(wanted->text),
                 .state = "waiting",
                 .endpoint = wanted->text };

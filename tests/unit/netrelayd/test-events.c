@@ -14,7 +14,7 @@
     "'reason': <'apart'>}"
 #define SOMEBODY(port)                                                                             \
     "{" ON "'kind': <'client'>, 'peer': <'p'>, 'port': <uint32 " port ">, 'state': <'connected'>}"
-#define LISTENS "{" ON "'kind': <'client'>, 'endpoint': <'listen:a'>, 'state': <'listening'>}"
+#define LISTENS "{" ON "'kind': <'listen'>, 'endpoint': <'listen:a'>, 'state': <'listening'>}"
 #define TUNNEL(state, more)                                                                        \
     "{" ON "'kind': <'peer'>, 'endpoint': <'tcp:b:1'>, 'address': <'b:1'>, "                       \
     "'state': <'" state "'>" more "}"

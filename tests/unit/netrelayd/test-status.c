@@ -158,7 +158,7 @@ static void test_file_without_guests(void)
 {
     World world = world_of("", "<name>lab</name><listen address='127.0.0.1' port='12345'/>");
 
-    world_expect(&world, TRUE, "client  " NET "  listening\n");
+    world_expect(&world, TRUE, "listen  " NET "  listening\n");
 }
 
 static void test_bridge(void)
