@@ -80,8 +80,7 @@ static GVariant *summary_variant(const NrControlApi *api, const NrDesired *desir
     g_variant_builder_add(&dict, "{sv}", "pid", g_variant_new_uint32((guint32)getpid()));
     g_variant_builder_add(&dict, "{sv}", "uri", g_variant_new_string(parts->uri));
     g_variant_builder_add(&dict, "{sv}", "libvirt", g_variant_new_string(*parts->libvirt));
-    g_variant_builder_add(&dict, "{sv}", "hook",
-                          g_variant_new_boolean(parts->world->policy->hooked));
+    g_variant_builder_add(&dict, "{sv}", "hook", g_variant_new_boolean(nr_hooked(parts->uri)));
     g_variant_builder_add(&dict, "{sv}", "networks",
                           g_variant_new_uint32(desired ? desired->networks->len : 0));
     g_variant_builder_add(&dict, "{sv}", "faults", faults_variant(api));
