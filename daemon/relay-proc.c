@@ -117,12 +117,12 @@ static gboolean is_there_again(NrRelay *relay)
 
     if (sock < 0)
         return FALSE;
-    nr_log(NR_LOG_INFO, "network %s: its relay has cut us off; it is asked anew",
-           shown_name(relay));
     nr_relay_link_free(relay->link);
     closep(&relay->pidfd);
     relay->pidfd = -1;
     if (relay->state != NR_RELAY_STOPPING) {
+        nr_log(NR_LOG_INFO, "network %s: its relay has cut us off; it is asked anew",
+               shown_name(relay));
         timer_clear(&relay->deadline);
         relay->deadline = g_timeout_add(NR_RELAY_START_MS, on_greeting_late, relay);
         relay_set_state(relay, NR_RELAY_STARTING);

@@ -146,6 +146,7 @@ def test_manager_that_was_cut_off(host):
     guest.destroy()
     lab.no_relays()
     lab.expect_no_relay_files(host)
+    assert daemon.text().count("has cut us off") == 1, daemon.text()
 
 
 @tap.timeout(120)
