@@ -109,7 +109,7 @@ run_files()
     done
 }
 
-# As run_files, two at a time: for files that mostly wait, for guests that boot.
+# As run_files, two at a time: for files that mostly wait, for deadlines or guests that boot.
 run_side_by_side()
 {
     limit=$1
@@ -145,7 +145,7 @@ run_tier()
     case $1 in
     lint) run_files 300 "$tree"/tests/lint/* ;;
     unit) tally meson "$build" ;;
-    relay) run_files 300 "$tree"/tests/relay/test_*.py ;;
+    relay) run_side_by_side 300 "$tree"/tests/relay/test_*.py ;;
     system)
         if is_root; then
             run_system
