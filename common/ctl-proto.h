@@ -84,7 +84,7 @@ enum ctl_attr {
     CTL_A_STATE,         /* u: enum ctl_endpoint_state, or enum ctl_port_state */
     CTL_A_LOCAL,         /* s: our address of a port, "127.0.0.1:12345" */
     CTL_A_PEER,          /* s: the far end's; "pid 123" of one without, on a UNIX socket of ours */
-    CTL_A_DETAIL,        /* s: a TAP's name; why a dialer is not through */
+    CTL_A_DETAIL,        /* s: a TAP's name; why a dialer is not through; whom a listener refuses */
     CTL_A_SINCE,         /* U: seconds since the epoch, of the state */
     CTL_A_RX_FRAMES,     /* U: into the vswitch */
     CTL_A_RX_BYTES,      /* U */
@@ -106,10 +106,13 @@ enum ctl_attr {
     CTL_A_ADMIT_HOSTS,   /* s: "any", "10.0.0.0/8": other hosts whose are; as often as wanted */
     CTL_A_OPTIONS,       /* s: of a port, as port-options.h has them; "": none */
     CTL_A_LOOKS,         /* u: 1: this client will only look */
+    CTL_A_DROP_HOST,     /* U: of a listener: connections of hosts that it does not admit */
 };
 
 /* The detail of a dialer that gets through and is hung up on, by one that does not admit us. */
 #define CTL_DETAIL_HUNG_UP "it ends each connection at once"
+/* How the detail of a listener ends that refused a host. */
+#define CTL_DETAIL_REFUSED "its admit= does not have that host"
 
 enum ctl_endpoint_state {
     CTL_ENDPOINT_LISTENING,

@@ -155,6 +155,17 @@ static void look_at_told(GPtrArray *findings, GVariant *row)
     }
 }
 
+/* It may be just what is wanted, or a tunnel that somebody waits for. */
+static void look_at_listener(GPtrArray *findings, GVariant *row)
+{
+    const char *reason = nr_row_text(row, "reason");
+
+    if (*reason)
+        nr_findings_note(findings, "stranger", about(row),
+                         "write that host into its admit=", "network %s, listener %s: %s",
+                         nr_row_text(row, "network"), nr_row_text(row, "address"), reason);
+}
+
 static void look_at_summary(GPtrArray *findings, GVariant *summary)
 {
     const char *libvirt = nr_row_text(summary, "libvirt");
@@ -180,6 +191,8 @@ void nr_doctor_status(GPtrArray *findings, GVariant *rows, GVariant *summary)
             look_at_waiting(findings, rows, row);
         else if (has(row, "state", "dialling"))
             look_at_dialling(findings, row);
+        else if (has(row, "kind", "listen") && has(row, "state", "listening"))
+            look_at_listener(findings, row);
         else
             look_at_told(findings, row);
     }

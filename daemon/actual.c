@@ -105,6 +105,7 @@ static NrActualEndpoint *endpoint_copy(const NrActualEndpoint *from)
     to->admit = g_strdup(from->admit);
     to->detail = g_strdup(from->detail);
     to->since = from->since;
+    to->refused = from->refused;
     to->astray = from->astray;
     return to;
 }

@@ -14,8 +14,9 @@ typedef struct {
     char *label;
     enum ctl_endpoint_state state;
     char *admit;     /* a listener's: other hosts, a blank between; NULL is none */
-    char *detail;    /* a TAP's name; why a dialer is not through */
+    char *detail;    /* a TAP's name; why a dialer is not through; whom a listener refused last */
     guint64 since;   /* of the state, in seconds since the epoch */
+    guint64 refused; /* a listener's: connections of hosts that it does not admit */
     gboolean astray; /* a TAP of ours that is not in its bridge, or not up */
 } NrActualEndpoint;
 

@@ -53,6 +53,7 @@ struct NrAdmission {
     GHashTable *unknown; /* "network\nport" -> Unknown */
     const NrRelaySettings *settings;
     GHashTable *sockets; /* UUID -> Sockets; of one look */
+    GHashTable *refused; /* "network\nendpoint's id" -> how many, as far as they are told */
     guint soon;          /* a look that was asked for */
     guint timer;
     gboolean hurried; /* the timer is for one that is held */
@@ -440,6 +441,38 @@ static gboolean decide(gpointer key, gpointer value, gpointer data)
     return TRUE;
 }
 
+/* What a relay refuses by itself: other hosts. What was before we looked first is not told. */
+static void tell_refused(NrAdmission *admission, GHashTable *before, const NrActualNetwork *network,
+                         const NrActualEndpoint *endpoint)
+{
+    char *key = g_strdup_printf("%s\n%u", network->name, endpoint->id);
+    guint64 *now = g_memdup2(&endpoint->refused, sizeof(endpoint->refused));
+    const guint64 *told = g_hash_table_lookup(before, key);
+
+    if (told && *now > *told && endpoint->detail)
+        nr_news_tell(admission->world->news, "stranger", network->name, NULL, "network %s, %s: %s",
+                     network->name, endpoint->text, endpoint->detail);
+    g_hash_table_insert(admission->refused, key, now);
+}
+
+static void look_at_listeners(NrAdmission *admission, const NrDesired *desired)
+{
+    g_autoptr(GHashTable) before = g_steal_pointer(&admission->refused);
+
+    admission->refused = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    for (guint i = 0; i < desired->networks->len; i++) {
+        const NrDesiredNetwork *wanted = desired->networks->pdata[i];
+        const NrActualNetwork *network = nr_relays_network(admission->world->relays, wanted->name);
+
+        for (guint j = 0; network && j < network->endpoints->len; j++) {
+            const NrActualEndpoint *endpoint = network->endpoints->pdata[j];
+
+            if (g_str_has_prefix(endpoint->text, "listen:"))
+                tell_refused(admission, before, network, endpoint);
+        }
+    }
+}
+
 /* Looking */
 
 static gboolean on_again(gpointer data)
@@ -477,6 +510,7 @@ static gboolean on_look(gpointer data)
     admission->soon = 0;
     if (!desired)
         return G_SOURCE_REMOVE;
+    look_at_listeners(admission, desired);
     note_ports(admission, desired);
     for (guint i = 0; g_hash_table_size(admission->unknown) > 0 && i < desired->bindings->len; i++)
         identify(admission, desired, i);
@@ -505,6 +539,7 @@ NrAdmission *nr_admission_new(const NrWorld *world, NrReconcile *reconcile,
     admission->reconcile = reconcile;
     admission->settings = settings;
     admission->unknown = unknown_table();
+    admission->refused = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     admission->sockets = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     return admission;
 }
@@ -516,6 +551,7 @@ void nr_admission_free(NrAdmission *admission)
     g_clear_handle_id(&admission->soon, g_source_remove);
     g_clear_handle_id(&admission->timer, g_source_remove);
     g_hash_table_unref(admission->unknown);
+    g_hash_table_unref(admission->refused);
     g_hash_table_unref(admission->sockets);
     g_free(admission);
 }

@@ -159,6 +159,7 @@ int nr_relay_model_endpoint(NrRelayModel *model, const struct ctl_msg *msg)
     g_clear_pointer(&endpoint->detail, g_free);
     take_text(msg, CTL_A_DETAIL, &endpoint->detail);
     take_u64(msg, CTL_A_SINCE, &endpoint->since);
+    take_u64(msg, CTL_A_DROP_HOST, &endpoint->refused);
     g_hash_table_add(model->seen, seen_key(id, FALSE));
     return 0;
 }

@@ -310,6 +310,12 @@ static void add_port(Status *status, const NrActualNetwork *network, const NrAct
     row_add(status, &row);
 }
 
+/* A listener that refused somebody has a row, whom else it let in. */
+static gboolean is_told_by_ports(const NrActualNetwork *network, const NrActualEndpoint *endpoint)
+{
+    return endpoint && has_port(network, endpoint) && endpoint->refused == 0;
+}
+
 static void add_endpoint(Status *status, const NrDesiredNetwork *network,
                          const NrDesiredEndpoint *wanted)
 {
@@ -326,7 +332,7 @@ static void add_endpoint(Status *status, const NrDesiredNetwork *network,
                 .state = "waiting",
                 .endpoint = wanted->text };
 
-    if (g_hash_table_contains(status->listeners, key) || (endpoint && has_port(actual, endpoint)))
+    if (g_hash_table_contains(status->listeners, key) || is_told_by_ports(actual, endpoint))
         return;
     if (!attempt)
         attempt = nr_attempts_find(status->attempts, network->name, wanted->text);
@@ -339,6 +345,7 @@ static void add_endpoint(Status *status, const NrDesiredNetwork *network,
         row.reason = attempt->text;
     } else if (endpoint && endpoint->state == CTL_ENDPOINT_LISTENING) {
         row.state = "listening";
+        row.reason = endpoint->detail;
     } else if (endpoint && endpoint->state == CTL_ENDPOINT_DIALLING) {
         row.state = "dialling";
         row.reason = endpoint->detail;

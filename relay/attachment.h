@@ -58,7 +58,7 @@ struct attachment {
     char text[ENDPOINT_TEXT_MAX]; /* canonical */
     char label[CTL_LABEL_MAX + 1];
     enum ctl_endpoint_state state;
-    char detail[128]; /* why it is not through, or a TAP's name */
+    char detail[128]; /* why it is not through, a TAP's name, or whom a listener refused last */
     uint64_t since_s;
     uint64_t missing_since_s; /* of the state before it was connected last */
     unsigned n_ports;
@@ -66,6 +66,8 @@ struct attachment {
     unsigned n_held;          /* of its ports: those not yet admitted */
     unsigned turned_away;     /* of those that were held, since its last rest */
     uint64_t refused;         /* connections that were not */
+    uint64_t refused_hosts;   /* of these: other hosts' */
+    uint64_t refused_told_ms; /* when that was told last; 0: never */
     bool closed;              /* its port was, by us */
     bool missed; /* that it cannot be reached has been said, and not yet that it can be */
 

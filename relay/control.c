@@ -31,6 +31,8 @@ void control_put_endpoint(struct ctl_msg *msg, enum ctl_type type, uint32_t seri
     ctl_put_u64(msg, CTL_A_SINCE, a->since_s);
     if (a->rules)
         ctl_put_u64(msg, CTL_A_DROP_STRANGER, a->refused);
+    if (a->rules)
+        ctl_put_u64(msg, CTL_A_DROP_HOST, a->refused_hosts);
     for (unsigned i = 0; a->rules && i < a->rules->n_hosts; ++i)
         ctl_put_str(msg, CTL_A_ADMIT_HOSTS, a->rules->host_text[i]);
     ctl_msg_end(msg);

@@ -4,9 +4,13 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include "net/sockdiag.h"
 #include "relay/keeper.h"
+
+#define TOLD_MS 1000 /* a host that dials again and again is told of so often */
 
 #define container(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
 
@@ -111,6 +115,23 @@ static void say_refused(const struct holding *holding, const struct far *far)
                     a->text, holding->peer);
 }
 
+/* Who looks at the listening side has no other sign of it. */
+static void tell_refused_host(struct keeper *keeper, const struct holding *holding)
+{
+    struct attachment *a = holding->attachment;
+    const char *port = strrchr(holding->peer, ':'); /* a new one each time */
+    int length = (int)(port ? port - holding->peer : (ptrdiff_t)strlen(holding->peer));
+    uint64_t now_ms = keeper->loop.now_ms;
+
+    ++a->refused_hosts;
+    snprintf(a->detail, sizeof(a->detail), "a connection from %.*s was closed: " CTL_DETAIL_REFUSED,
+             length, holding->peer);
+    if (a->refused_told_ms && now_ms - a->refused_told_ms < TOLD_MS)
+        return;
+    a->refused_told_ms = now_ms;
+    control_endpoint_changed(&keeper->control, a);
+}
+
 static void decide(struct keeper *keeper, struct holding *holding, const struct far *far)
 {
     if (is_admitted(holding->attachment->rules, far)) {
@@ -118,6 +139,8 @@ static void decide(struct keeper *keeper, struct holding *holding, const struct 
         return;
     }
     say_refused(holding, far);
+    if (far->end == FAR_THERE)
+        tell_refused_host(keeper, holding);
     held_refuse(keeper, holding);
 }
 

@@ -26,7 +26,7 @@ ATTRIBUTES = {                      # name: (number, kind)
         ("drop_queue", "U"), ("drop_runt", "U"), ("drop_size", "U"), ("drop_stranger", "U"),
         ("drop_error", "U"), ("queued", "U"), ("drop_filter", "U"), ("drop_loop", "U"),
         ("drop_storm", "U"), ("snaplen", "u"), ("judges", "u"), ("admit_user", "u"),
-        ("admit_hosts", "s"), ("options", "s"), ("looks", "u")], 1)}
+        ("admit_hosts", "s"), ("options", "s"), ("looks", "u"), ("drop_host", "U")], 1)}
 NAMES = {number: (name, kind) for name, (number, kind) in ATTRIBUTES.items()}
 LISTENING, DIALLING, UP, ENDED = range(4)
 PORT_UP, PORT_CLOSING, PORT_BLOCKED, PORT_HELD, PORT_LEAVING = range(5)

@@ -13,6 +13,7 @@ sys.path[:0] = [os.path.join(HERE, "../lib"), os.path.join(HERE, "../relay")]
 import lab
 import tap
 from ctlproto import PORT_HELD, PORT_UP, Control
+from follower import Follower
 from frames import BROADCAST, frame
 from frames import mac as hwaddress
 from guest import client_nic
@@ -206,8 +207,13 @@ def admits_as_its_file_says(host, daemon):
             return dial(PORT, "10.9.9.1")
 
     write()
-    dial_from_there().closed(2)
+    with Follower(host) as events:
+        dial_from_there().closed(2)
+        told = events.expect("stranger", network="lab")["text"]
+        assert "10.9.9.2 was closed" in told, told
     assert "from another host" in daemon.text(), daemon.text()
+    row = lab.expect_row(host, network="lab", kind="listen", state="listening")
+    assert "10.9.9.2 was closed: its admit=" in row["reason"], row
     write("10.8.0.0/16", "10.9.9.0/30")
     one, other = meet(dial_from_there(), dial_from_there())
     talk(one, other)

@@ -94,6 +94,22 @@ static void test_rows(void)
     }
 }
 
+static void test_refused_host(void)
+{
+    g_autoptr(GPtrArray) findings = nr_findings_new();
+    g_autoptr(GVariant) rows =
+        parse("aa{sv}", "[{'network': <'lab'>, 'kind': <'listen'>, 'state': <'listening'>},"
+                        " {'network': <'office'>, 'kind': <'listen'>, 'state': <'listening'>,"
+                        "  'address': <'10.0.0.1:9'>, 'reason': <'a connection was closed'>}]");
+    g_autoptr(GVariant) summary = parse("a{sv}", HEALTHY);
+    g_autofree char *text = NULL;
+
+    nr_doctor_status(findings, rows, summary);
+    text = said(findings);
+    g_assert_cmpstr(text, ==, "stranger office");
+    g_assert_true(((NrFinding *)findings->pdata[0])->notice);
+}
+
 /* A row's own words: what is wrong, and behind the first semicolon what to do. */
 static void test_cure_of_a_reason(void)
 {
@@ -360,6 +376,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/doctor/rows", test_rows);
+    g_test_add_func("/doctor/refused-host", test_refused_host);
     g_test_add_func("/doctor/cure-of-a-reason", test_cure_of_a_reason);
     g_test_add_func("/doctor/names-once", test_names_once);
     g_test_add_func("/doctor/tunnel", test_tunnel);
