@@ -200,6 +200,22 @@ void nr_attempts_settle(NrAttempts *attempts, const NrActual *actual)
     }
 }
 
+void nr_attempts_explain_foreign(NrAttempts *attempts, char *(*explain)(const char *endpoint))
+{
+    GHashTableIter iter;
+    gpointer p;
+
+    g_hash_table_iter_init(&iter, attempts->by_key);
+    while (g_hash_table_iter_next(&iter, NULL, &p)) {
+        NrAttempt *attempt = p;
+
+        if (!attempt->foreign)
+            continue;
+        g_free(attempt->text);
+        attempt->text = explain(attempt->endpoint);
+    }
+}
+
 void nr_attempts_retry(NrAttempts *attempts, const char *network, const char *endpoint)
 {
     NrAttempt *attempt = lookup(attempts, network, endpoint);

@@ -49,6 +49,8 @@ gboolean nr_attempts_is_foreign(const NrAttempts *attempts, const char *network,
 void nr_attempts_keep(NrAttempts *attempts, const NrDesired *desired);
 /* Forgets what is there by now, however it came about. */
 void nr_attempts_settle(NrAttempts *attempts, const NrActual *actual);
+/* What is foreign, in newer words: explain gives a new string for an endpoint's canonical text. */
+void nr_attempts_explain_foreign(NrAttempts *attempts, char *(*explain)(const char *endpoint));
 /* Due now, unless foreign. */
 void nr_attempts_retry(NrAttempts *attempts, const char *network, const char *endpoint);
 /* Devices or their addresses have changed: due now is what may have failed for want of one. */

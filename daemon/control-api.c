@@ -101,6 +101,7 @@ static void answer_status(Pending *pending)
     const NrDesired *desired = nr_reconcile_desired(api->parts->reconcile);
     g_autoptr(NrActual) actual = nr_relays_snapshot(api->parts->world->relays);
 
+    nr_reconcile_look_at_foreign(api->parts->reconcile);
     nr_dbus_manager1_complete_status(api->manager, g_steal_pointer(&pending->invocation),
                                      rows_variant(api, desired, actual),
                                      summary_variant(api, desired));

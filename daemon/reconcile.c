@@ -12,6 +12,7 @@
 #include "daemon/execute.h"
 #include "daemon/log.h"
 #include "daemon/retire.h"
+#include "daemon/step.h"
 
 #define LINKS_MS     200 /* changes of links come in flocks */
 #define RETRY_MIN_MS 20
@@ -530,4 +531,9 @@ const NrDesired *nr_reconcile_desired(const NrReconcile *reconcile)
 const NrAttempts *nr_reconcile_attempts(const NrReconcile *reconcile)
 {
     return reconcile->attempts;
+}
+
+void nr_reconcile_look_at_foreign(NrReconcile *reconcile)
+{
+    nr_attempts_explain_foreign(reconcile->attempts, nr_step_explain_foreign);
 }

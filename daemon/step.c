@@ -2,6 +2,7 @@
 #include "daemon/step.h"
 
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 #include "common/endpoint.h"
 #include "common/scope.h"
@@ -9,15 +10,30 @@
 #include "net/bridge.h"
 
 /* In use by whom: the manager sees more than an unprivileged relay. */
+static char *explain_holder(const char *endpoint)
+{
+    g_autofree char *seen = nr_holder_describe(endpoint);
+
+    return seen ? g_strdup_printf("%s; end that process, or take another address", seen) : NULL;
+}
+
 char *nr_step_explain(const NrAction *action, int error, const char *text)
 {
-    g_autofree char *seen = NULL;
+    char *seen = NULL;
 
     if (error == -EADDRINUSE && action->kind == NR_ACTION_ATTACH)
-        seen = nr_holder_describe(action->endpoint);
-    if (seen)
-        return g_strdup_printf("%s; end that process, or take another address", seen);
-    return g_strdup(text ? text : g_strerror(-error));
+        seen = explain_holder(action->endpoint);
+    return seen ? seen : g_strdup(text ? text : g_strerror(-error));
+}
+
+char *nr_step_explain_foreign(const char *endpoint)
+{
+    char *seen = explain_holder(endpoint);
+
+    return seen ? seen
+                : g_strdup_printf("%s was another process's when the guest started, and nobody is "
+                                  "seen to have it now; stop and start the guest",
+                                  strchr(endpoint, ':') + 1);
 }
 
 static char *bridge_sentence(const char *bridge, int error)

@@ -10,5 +10,7 @@
 void nr_step(NrRelays *relays, const NrAction *action, NrReply reply, gpointer data);
 /* What a person is told of a failure, from what the reply said. New string. */
 char *nr_step_explain(const NrAction *action, int error, const char *text);
+/* Who has the address now of an endpoint whose address was taken. New string. */
+char *nr_step_explain_foreign(const char *endpoint);
 
 #endif
