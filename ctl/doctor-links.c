@@ -12,15 +12,37 @@ static guint count_members(const GPtrArray *links, const char *bridge)
     return count;
 }
 
-static void look_at_bridge(GPtrArray *findings, const GPtrArray *links, const NrHostLink *bridge)
+/* By a network, or by a guest: libvirt puts a TAP into it. Unknown without the manager's rows. */
+static gboolean may_be_used(const GPtrArray *links, const char *bridge, GVariant *rows)
+{
+    for (guint i = 0; i < links->len; i++) {
+        const NrHostLink *link = links->pdata[i];
+
+        if (link->tap && g_strcmp0(link->master, bridge) == 0)
+            return TRUE;
+    }
+    for (gsize i = 0; rows && i < g_variant_n_children(rows); i++) {
+        g_autoptr(GVariant) row = g_variant_get_child_value(rows, i);
+
+        if (g_str_equal(nr_row_text(row, "kind"), "tap") &&
+            g_str_equal(nr_row_text(row, "peer"), bridge))
+            return TRUE;
+    }
+    return rows == NULL;
+}
+
+static void look_at_bridge(GPtrArray *findings, const GPtrArray *links, const NrHostLink *bridge,
+                           GVariant *rows)
 {
     g_autofree char *word = nr_shell_word(bridge->name);
     g_autofree char *cure = g_strdup_printf("ip link set %s up", word);
+    gboolean used = may_be_used(links, bridge->name, rows);
 
     if (!bridge->up)
-        nr_findings_add(findings, "bridge-down", bridge->name, cure,
-                        "bridge %s is down%s, so no frame passes it", bridge->name,
-                        count_members(links, bridge->name) > 0 ? "" : " and has no members");
+        (used ? nr_findings_add : nr_findings_note)(
+            findings, "bridge-down", bridge->name, cure,
+            "bridge %s is down%s, so no frame passes it", bridge->name,
+            count_members(links, bridge->name) > 0 ? "" : " and has no members");
 }
 
 /* The host answers for a bridge's address on the bridge only; what comes in by a member is not its
@@ -142,7 +164,7 @@ void nr_doctor_links(GPtrArray *findings, const GPtrArray *links, GVariant *rows
         const NrHostLink *master = link->master ? nr_host_links_find(links, link->master) : NULL;
 
         if (link->bridge)
-            look_at_bridge(findings, links, link);
+            look_at_bridge(findings, links, link, rows);
         if (link->address && master && master->bridge)
             look_at_member(findings, link);
         if (link->tap && !link->master && empty && !is_port(rows, link->name))

@@ -199,6 +199,8 @@ def test_foreign(host):
         host.guest("x;y", [client_nic(PORT, mac(1))]).start()
         (found,) = expect_only(host, ("foreign", "x;y"))
     assert f"pid {os.getpid()}" in found["text"] and "end that process" in found["cure"], found
+    (found,) = expect_only(host, ("foreign", "x;y"))
+    assert "pid" not in found["text"] and "start the guest" in found["cure"], found
 
 
 def test_faults(host):
@@ -235,6 +237,19 @@ def test_bridge_of_a_network(host):
     expect_only(host)
     assert [a["local"] for a in links.ip_json("address", "show", "br0")[0]["addr_info"]
             if a["family"] == "inet"] == ["10.9.0.1"]
+
+
+def test_bridges_of_others(host):
+    """A bridge of the host that is down is a fault where it is used, and worth a word elsewhere"""
+    links.ip("link", "add", "br7", "type", "bridge")
+    host.write_network("lab", LAB)
+    links.add_bridge("br0", ["10.9.0.1/24"])
+    host.libvirtd()
+    host.netrelayd()
+    lab.expect_row(host, network="lab", kind="tap", state="connected")
+    eventually(lambda: ("bridge-down", "br7") in findings(host, "notice"), 10,
+               "a notice")
+    assert not findings(host), findings(host)
 
 
 def test_bare_bridge(host):

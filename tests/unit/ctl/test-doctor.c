@@ -295,6 +295,36 @@ static void test_links(void)
     }
 }
 
+/* A fault where somebody uses it, or that is not known. */
+static void test_bridge_down(void)
+{
+    static const struct {
+        const char *rows;
+        gboolean tap, notice;
+    } cases[] = {
+        { NULL, FALSE, FALSE },
+        { "[]", FALSE, TRUE },
+        { "[]", TRUE, FALSE },
+        { "[{'network': <'lab'>, 'kind': <'tap'>, 'peer': <'br0'>}]", FALSE, FALSE },
+        { "[{'network': <'lab'>, 'kind': <'tap'>, 'peer': <'br1'>}]", FALSE, TRUE },
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        const Device devices[] = {
+            { "br0", .bridge = TRUE },
+            { cases[i].tap ? "vnet0" : "eth0", "br0", .tap = cases[i].tap, .up = TRUE },
+            { NULL },
+        };
+        g_autoptr(GPtrArray) findings = nr_findings_new();
+        g_autoptr(GPtrArray) links = links_of(devices);
+        g_autoptr(GVariant) rows = cases[i].rows ? parse("aa{sv}", cases[i].rows) : NULL;
+
+        nr_doctor_links(findings, links, rows);
+        g_assert_cmpuint(findings->len, ==, 1);
+        g_assert_cmpint(((NrFinding *)findings->pdata[0])->notice, ==, cases[i].notice);
+    }
+}
+
 /* AppArmor */
 
 static void write_file(const char *root, const char *path, const char *text)
@@ -383,6 +413,7 @@ int main(int argc, char **argv)
     g_test_add_func("/doctor/summary", test_summary);
     g_test_add_func("/doctor/open-nics", test_open_nics);
     g_test_add_func("/doctor/links", test_links);
+    g_test_add_func("/doctor/bridge-down", test_bridge_down);
     g_test_add_func("/doctor/apparmor", test_apparmor);
     g_test_add_func("/doctor/shell-words", test_shell_words);
     return g_test_run();
