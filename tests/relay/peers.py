@@ -291,8 +291,8 @@ class LinkPeer(Peer):
     def __init__(self, device):
         super().__init__()
         self.device = device
-        self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0003))
-        self.sock.bind((device, 0))
+        self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        self.sock.bind((device, 0x0003))    # only now: before, it would hear every device
 
     def __str__(self):
         return f"device {self.device}"

@@ -64,7 +64,7 @@ def test_address_of_guests(host):
         for guest in halves:
             lab.expect_row(host, guest=guest.name, state=state, deadline=SOON)
     # Its QEMU dialled in vain, and never does again.
-    assert "start it anew" in lab.expect_row(host, guest="dials", state="waiting")["reason"]
+    assert "netrelayctl revive" in lab.expect_row(host, guest="dials", state="waiting")["reason"]
     dials.destroy()
     dials.start()
     lab.expect_row(host, guest="dials", state="connected")
