@@ -273,11 +273,13 @@ def test_destroy_beside_guests(host):
     lab.all_meet(guests)
     refused(host.netrelayctl("net-destroy", "lab", check=False), "vm1", "vm2", "--force")
     lab.all_meet(guests)
-    host.netrelayctl("net-destroy", "lab", "--force")
+    cut_off = host.netrelayctl("net-destroy", "lab", "--force").stderr
+    assert "revive vm1" in cut_off and "revive vm2" in cut_off, cut_off
     lab.no_relays()
     row = lab.expect_row(host, guest="vm1", state="refused")
     assert "net-start lab" in row["reason"], row
-    host.netrelayctl("net-start", "lab")
+    cut_off = host.netrelayctl("net-start", "lab").stderr
+    assert "revive vm1" in cut_off and "revive vm2" in cut_off, cut_off
     guests[1].destroy()
     guests[1].start()
     lab.expect_row(host, guest="vm1", state="connected")
@@ -327,6 +329,15 @@ def test_autostart(host):
     host.netrelayctl("net-undefine", "lab")
     assert not os.path.exists(mark)
     refused(host.netrelayctl("net-autostart", "lab", check=False), "no network 'lab'")
+
+
+def test_bridge_of_a_session(host):
+    """A user's network with a bridge is kept as it is, and one hears what will not be"""
+    session = host.session("tester")
+    session.netrelayd()
+    answer = define(session, network(rest="<bridge name='br0'/>"))
+    assert "br0" in answer.stderr and "system's manager" in answer.stderr, answer
+    assert not define(session, network()).stderr
 
 
 def test_autostart_in_a_home(host):
