@@ -48,6 +48,16 @@ static const Choice *choose(const NrCall *call, const Choice *choices, const cha
     return NULL;
 }
 
+static gboolean check_nic(const NrCall *call)
+{
+    struct mac mac;
+
+    if (!call->mac || mac_parse(&mac, call->mac) == 0)
+        return TRUE;
+    nr_complain("--mac '%s': expected a MAC address, as 52:54:00:12:34:56", call->mac);
+    return FALSE;
+}
+
 static gboolean check_sides(const NrCall *call)
 {
     if (!(call->options & NR_OPTION_CURRENT) ||
@@ -120,12 +130,12 @@ NrExit nr_attach_run(const NrCall *call)
     const Choice *nic = choose(call, nics, "which NIC is meant");
     const Choice *place = nic ? choose(call, places, "where it belongs") : NULL;
 
-    return place && check_sides(call) ? rewire(call, nic, place) : NR_EXIT_USAGE;
+    return place && check_nic(call) && check_sides(call) ? rewire(call, nic, place) : NR_EXIT_USAGE;
 }
 
 NrExit nr_detach_run(const NrCall *call)
 {
     const Choice *nic = choose(call, nics, "which NIC is meant");
 
-    return nic && check_sides(call) ? rewire(call, nic, NULL) : NR_EXIT_USAGE;
+    return nic && check_nic(call) && check_sides(call) ? rewire(call, nic, NULL) : NR_EXIT_USAGE;
 }

@@ -197,6 +197,35 @@ GVariant *nr_status_document(GVariant *reply, const NrCall *call)
         g_variant_new_parsed("{'rows': <%@aa{sv}>, 'summary': <%@a{sv}>}", rows, summary));
 }
 
+static gboolean is_there(GVariant *rows, const char *name)
+{
+    for (gsize i = 0; i < g_variant_n_children(rows); i++) {
+        g_autoptr(GVariant) row = g_variant_get_child_value(rows, i);
+
+        if (g_str_equal(nr_row_text(row, "network"), name) ||
+            g_str_equal(nr_row_text(row, "guest"), name))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* Each name that was asked for has to be one of something. */
+static NrExit check_names(GVariant *reply, const NrCall *call)
+{
+    g_autoptr(GVariant) rows = g_variant_get_child_value(reply, 0);
+    NrExit code = NR_EXIT_DONE;
+
+    for (guint i = 0; i < call->operand_count; i++) {
+        if (is_there(rows, call->operands[i]))
+            continue;
+        nr_complain("nothing is there by the name '%s': no network, and no active guest with a "
+                    "NIC of type client, server or udp",
+                    call->operands[i]);
+        code = NR_EXIT_FAILED;
+    }
+    return code;
+}
+
 NrExit nr_status_run(const NrCall *call)
 {
     g_autoptr(GVariant) reply = NULL;
@@ -216,5 +245,5 @@ NrExit nr_status_run(const NrCall *call)
 
         fputs(text, stdout);
     }
-    return NR_EXIT_DONE;
+    return check_names(reply, call);
 }

@@ -132,6 +132,8 @@ class TestDefinition:
         host = self.host
         refused(attach(host, "vm1", "--network", "lab", check=False), "--mac", code=2)
         refused(attach(host, "vm1", "--mac", mac(1), check=False), "--network", code=2)
+        refused(attach(host, "vm1", "--mac", "zz", "--network", "lab", check=False), "'zz'", code=2)
+        refused(detach(host, "vm1", "--mac", "zz", check=False), "'zz'", code=2)
         refused(attach(host, "vm1", "--mac", mac(1), "--network", "lab", "--bridge", "br0",
                        check=False), "--network", code=2)
         refused(attach(host, "vm1", "--mac", mac(1), "--network", "lab", "--current", "--config",

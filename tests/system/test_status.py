@@ -54,6 +54,19 @@ def test_status_without_manager(host):
     assert len(answer.stderr.splitlines()) == 1, answer.stderr
 
 
+def test_status_of_nobody(host):
+    """A name that nothing has: a sentence and an exit code, beside what there is"""
+    host.write_network("lab", f"<network><name>lab</name>"
+                              f"<listen address='127.0.0.1' port='{PORT}'/></network>")
+    host.netrelayd()
+    lab.expect_row(host, network="lab", state="listening")
+    assert not host.netrelayctl("status", "lab").stderr
+    for more in ([], ["--json"]):
+        answer = host.netrelayctl("status", "lab", "nobody", *more, check=False)
+        assert answer.returncode == 1 and "listening" in answer.stdout, answer
+        assert "'nobody'" in answer.stderr and answer.stderr.count("\n") == 1, answer
+
+
 def test_reload_says_what_is_wrong(host):
     """A fault in the settings, and a second file of one name: said; what was there goes on"""
     host.netrelayd()
