@@ -17,6 +17,15 @@ static GByteArray *read_file(const char *file)
     return text;
 }
 
+/* The file may be kept for the system's manager, so it is no fault. */
+static void remark_on(const NrCall *call, const NrNetwork *network)
+{
+    if (call->uid != 0 && network->bridge)
+        nr_complain("bridge %s of network %s is left out: bridges need the system's manager, and "
+                    "this is a user's",
+                    network->bridge, network->name);
+}
+
 NrExit nr_net_define_run(const NrCall *call)
 {
     const char *file = call->operands[0];
@@ -42,6 +51,7 @@ NrExit nr_net_define_run(const NrCall *call)
         return NR_EXIT_FAILED;
     shown = nr_printable(file);
     printf("Network %s defined from %s\n", network->name, shown);
+    remark_on(call, network);
     return NR_EXIT_DONE;
 }
 
