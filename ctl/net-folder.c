@@ -138,11 +138,22 @@ static gboolean say_faults(GVariant *reply, const char *path)
     return good;
 }
 
+/* The group of the manager's callers may change what it does, and not what is in /etc. */
+static void say_cannot(const NrNetFolder *folder, const char *what, const char *path, int error)
+{
+    if ((error == EACCES || error == EPERM) && folder->call->uid == 0 && geteuid() != 0)
+        nr_complain("cannot %s %s: the files of the system's networks are root's to write; call "
+                    "it as root",
+                    what, path);
+    else
+        nr_complain("cannot %s %s: %s", what, path, g_strerror(error));
+}
+
 static gboolean make_folder(const NrNetFolder *folder, const char *path)
 {
     if (g_mkdir_with_parents(path, folder->call->uid == 0 ? 0755 : 0700) == 0)
         return TRUE;
-    nr_complain("cannot make the folder %s: %s", path, g_strerror(errno));
+    say_cannot(folder, "make the folder", path, errno);
     return FALSE;
 }
 
@@ -156,7 +167,11 @@ gboolean nr_net_folder_write(const NrNetFolder *folder, const char *path, const 
     if (!g_file_set_contents_full(path, text, (gssize)length,
                                   G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE,
                                   0644, &error)) {
-        nr_complain("cannot write the network's file: %s", error->message);
+        if (g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_ACCES) ||
+            g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_PERM))
+            say_cannot(folder, "write", path, EACCES);
+        else
+            nr_complain("cannot write the network's file: %s", error->message);
         return FALSE;
     }
     return TRUE;
@@ -165,17 +180,17 @@ gboolean nr_net_folder_write(const NrNetFolder *folder, const char *path, const 
 gboolean nr_net_folder_remove(const NrNetFolder *folder, const char *path)
 {
     if (unlink(path) < 0) {
-        nr_complain("cannot remove %s: %s", path, g_strerror(errno));
+        say_cannot(folder, "remove", path, errno);
         return FALSE;
     }
     return TRUE;
 }
 
-static gboolean remove_mark(const char *path)
+static gboolean remove_mark(const NrNetFolder *folder, const char *path)
 {
     if (unlink(path) == 0 || errno == ENOENT)
         return TRUE;
-    nr_complain("cannot remove %s: %s", path, g_strerror(errno));
+    say_cannot(folder, "remove", path, errno);
     return FALSE;
 }
 
@@ -187,7 +202,7 @@ gboolean nr_net_folder_autostart(const NrNetFolder *folder, const char *name, gb
     g_autofree char *path = g_build_filename(manual, name, NULL);
 
     if (on)
-        return remove_mark(path);
+        return remove_mark(folder, path);
     return make_folder(folder, manual) && nr_net_folder_write(folder, path, text, sizeof(text) - 1);
 }
 

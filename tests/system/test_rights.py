@@ -223,6 +223,17 @@ def test_rights_are_settings(host):
     answered(asks(STRANGER, libvirt))
 
 
+def test_rights_to_write(host):
+    """The group may ask; network files stay root's, and one hears so"""
+    host.netrelayd()
+    with host.file_with("<network><name>lab</name></network>") as path:
+        os.chmod(path, 0o644)
+        refused(asks(STRANGER, group_id("libvirt"), words=("net-define", path)), "root's to write")
+    host.write_network("lab", "<network><name>lab</name></network>")
+    host.netrelayctl("reload")
+    refused(asks(STRANGER, group_id("libvirt"), words=("net-undefine", "lab")), "root's to write")
+
+
 def test_rights_without_a_capability(host):
     """Without CAP_CHOWN, as in its unit, all is the same; without CAP_SETGID, root is served"""
     daemon = host.netrelayd(wrapper=["setpriv", "--bounding-set", "-chown"])
