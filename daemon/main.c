@@ -224,10 +224,12 @@ static void reload(gpointer data)
 static gboolean on_files_settled(gpointer data)
 {
     Manager *manager = data;
+    g_autofree char *before = g_strdup(manager->world.networks->stamp);
 
     manager->reload_timer = 0;
     load_networks(manager);
-    nr_news_tell(manager->world.news, "reloaded", NULL, NULL, "network files are read anew");
+    if (g_strcmp0(before, manager->world.networks->stamp) != 0) /* else a command was faster */
+        nr_news_tell(manager->world.news, "reloaded", NULL, NULL, "network files are read anew");
     nr_reconcile_request(manager->reconcile);
     return G_SOURCE_REMOVE;
 }

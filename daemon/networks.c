@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <stdint.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -38,6 +39,7 @@ void nr_networks_free(NrNetworks *networks)
         return;
     g_ptr_array_unref(networks->networks);
     g_ptr_array_unref(networks->faults);
+    g_free(networks->stamp);
     g_free(networks);
 }
 
@@ -383,6 +385,22 @@ static GPtrArray *list_files(const char *directory, GError **error)
     return names;
 }
 
+static char *stamp_of(const char *directory, const GPtrArray *names)
+{
+    GString *stamp = g_string_new(NULL);
+
+    for (guint i = 0; i < names->len; i++) {
+        g_autofree char *path = g_build_filename(directory, names->pdata[i], NULL);
+        struct stat status = { 0 };
+
+        (void)lstat(path, &status);
+        g_string_append_printf(stamp, "%s\n%ju %jd %jd.%09ld\n", (char *)names->pdata[i],
+                               (uintmax_t)status.st_ino, (intmax_t)status.st_size,
+                               (intmax_t)status.st_ctim.tv_sec, status.st_ctim.tv_nsec);
+    }
+    return g_string_free(stamp, FALSE);
+}
+
 static void keep_all(NrNetworks *networks, const NrNetworks *previous)
 {
     for (guint i = 0; previous && i < previous->networks->len; i++)
@@ -404,6 +422,7 @@ NrNetworks *nr_networks_load(const char *directory, uid_t owner_uid, const NrNet
         keep_all(networks, previous);
         return networks;
     }
+    networks->stamp = stamp_of(directory, names); /* first: what changes meanwhile is read again */
     load_known(&loader, directory, names, owner_uid, previous, TRUE);
     load_known(&loader, directory, names, owner_uid, previous, FALSE);
     g_ptr_array_sort(networks->networks, compare_networks);

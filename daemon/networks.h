@@ -9,6 +9,7 @@
 typedef struct {
     GPtrArray *networks; /* NrNetwork, by name */
     GPtrArray *faults;   /* char *: one sentence for each bad file or name used twice */
+    char *stamp;         /* the same as long as no file has changed; NULL: no folder */
 } NrNetworks;
 
 /*

@@ -287,6 +287,23 @@ static void test_check(World *world, gconstpointer data)
     g_assert_false(check(world, "a.xml", "beta", "10.0.0.1"));
 }
 
+/* What was read by command is not news once the folder tells of it. */
+static void test_stamp(World *world, gconstpointer data)
+{
+    g_autofree char *before = NULL;
+
+    write_network(world, "a.xml", "alpha", "");
+    expect(world, "alpha", "");
+    before = g_strdup(world->networks->stamp);
+    g_assert_nonnull(before);
+    write_network(world, "notes.txt", "gamma", "");
+    expect(world, "alpha", "");
+    g_assert_cmpstr(world->networks->stamp, ==, before);
+    write_network(world, "a.xml", "alpha", "<listen port='1'/>");
+    expect(world, "alpha", "");
+    g_assert_cmpstr(world->networks->stamp, !=, before);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -303,5 +320,6 @@ int main(int argc, char **argv)
     ADD("a large file", test_large);
     ADD("a strange file name", test_strange_file_name);
     ADD("one that is to come", test_check);
+    ADD("whether a file has changed", test_stamp);
     return g_test_run();
 }
