@@ -229,6 +229,7 @@ static const char *const type_names[] = {
     [CTL_MOVE_PORT] = "move-port",
     [CTL_TAKE_PORT] = "take-port",
     [CTL_EVENT_FORWARDER] = "event-forwarder",
+    [CTL_LISTEN] = "listen",
 };
 
 static const char *const endpoint_state_names[] = {

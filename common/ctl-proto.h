@@ -24,6 +24,8 @@
  *                                                       stays
  *   relay: HELLO, TAKE_PORT (endpoint, label, options), on that connection; the other relay: REPLY
  *           with SCM_RIGHTS: a TCP connection, which is a port of that one from here on
+ *   client: LISTEN                       relay: REPLY   clients come by this socket from here on
+ *           with SCM_RIGHTS: a bound SOCK_SEQPACKET socket, as its own has no place any more
  *   client: STOP                         relay: REPLY, then it ends; end of file means it is gone
  *   client: CAPTURE (snaplen; ids of ports, of endpoints, each as often as wanted; a label: ports
  *                    whose label begins so, those to come too; nothing named: all ports, each frame
@@ -68,6 +70,7 @@ enum ctl_type {
     CTL_MOVE_PORT,
     CTL_TAKE_PORT,
     CTL_EVENT_FORWARDER, /* it has ended, ERROR_TEXT says how; another one takes over */
+    CTL_LISTEN,
 };
 
 /* u: uint32_t, U: uint64_t, s: text without NUL inside */

@@ -376,6 +376,18 @@ static void handle_capture(struct control_client *client, const struct ctl_msg *
         client_reply(client, ctl_msg_serial(msg), r, r < 0 ? strerror(-r) : NULL, 0);
 }
 
+static void handle_listen(struct control_client *client, const struct ctl_msg *msg, int *fd)
+{
+    int r = control_listen(client->control, *fd);
+
+    if (r == 0)
+        *fd = -1;
+    if (r == -EINVAL)
+        refuse(client, msg, r, "a bound socket that keeps packets apart has to come along");
+    else
+        client_reply(client, ctl_msg_serial(msg), r, r < 0 ? strerror(-r) : NULL, 0);
+}
+
 static void handle_stop(struct control_client *client, const struct ctl_msg *msg, int *fd)
 {
     log_info("told to stop");
@@ -388,17 +400,12 @@ static const struct {
     handler *handle;
     bool only_looks;
 } handlers[] = {
-    { CTL_HELLO, handle_hello, true },
-    { CTL_DUMP, handle_dump, true },
-    { CTL_ATTACH, handle_attach },
-    { CTL_DETACH, handle_detach },
-    { CTL_CLOSE_PORT, handle_close_port },
-    { CTL_LABEL_PORT, handle_label_port },
-    { CTL_ADMIT_PORT, handle_admit_port },
-    { CTL_SET_OPTIONS, handle_set_options },
-    { CTL_MOVE_PORT, handle_move_port },
-    { CTL_TAKE_PORT, handle_take_port },
-    { CTL_STOP, handle_stop },
+    { CTL_HELLO, handle_hello, true },     { CTL_DUMP, handle_dump, true },
+    { CTL_ATTACH, handle_attach },         { CTL_DETACH, handle_detach },
+    { CTL_CLOSE_PORT, handle_close_port }, { CTL_LABEL_PORT, handle_label_port },
+    { CTL_ADMIT_PORT, handle_admit_port }, { CTL_SET_OPTIONS, handle_set_options },
+    { CTL_MOVE_PORT, handle_move_port },   { CTL_TAKE_PORT, handle_take_port },
+    { CTL_LISTEN, handle_listen },         { CTL_STOP, handle_stop },
     { CTL_CAPTURE, handle_capture, true },
 };
 

@@ -119,6 +119,36 @@ static int bind_path(struct control *control, int fd, const char *path)
     return r < 0 ? r : unix_bind(fd, &control->address, &control->made_path);
 }
 
+static bool keeps_packets_apart(int fd)
+{
+    int domain = 0, type = 0;
+    socklen_t size = sizeof(int);
+
+    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX &&
+           getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET;
+}
+
+int control_listen(struct control *control, int fd)
+{
+    struct loop *loop = &control->keeper->loop;
+    int r;
+
+    if (!keeps_packets_apart(fd))
+        return -EINVAL;
+    /* By us, whoever bound it: the kernel shows whose listen() it was as the peer's pid. */
+    if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0 || listen(fd, BACKLOG) < 0)
+        return -errno;
+    if (control->io.fd >= 0) {
+        loop_del(loop, &control->io);
+        closep(&control->io.fd);
+    }
+    control->io.on_io = on_accept;
+    r = loop_add(loop, &control->io, fd, EPOLLIN);
+    if (r < 0)
+        control->io.fd = -1;
+    return r;
+}
+
 int control_open(struct control *control, struct keeper *keeper, int inherited, const char *path)
 {
     _cleanup_(closep) int fd = -1;
@@ -133,20 +163,12 @@ int control_open(struct control *control, struct keeper *keeper, int inherited, 
                         : socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
-    if (inherited >= 0) {
+    if (inherited >= 0)
         close(inherited);
-        if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
-            return -errno;
-    } else {
+    else
         r = bind_path(control, fd, path);
-        if (r < 0)
-            return r;
-    }
-    /* By us, whoever bound it: the kernel shows whose listen() it was as the peer's pid. */
-    if (listen(fd, BACKLOG) < 0)
-        return -errno;
-    control->io.on_io = on_accept;
-    r = loop_add(&keeper->loop, &control->io, fd, EPOLLIN);
+    if (r == 0)
+        r = control_listen(control, fd);
     if (r == 0)
         steal_fd(&fd);
     return r;

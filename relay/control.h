@@ -36,6 +36,9 @@ bool control_has_judge(const struct control *control);
 bool control_is_behind(const struct control *control);
 /* Either an inherited, bound socket (fd >= 0) or a path to bind. 0 or negative errno. */
 int control_open(struct control *control, struct keeper *keeper, int fd, const char *path);
+/* Clients come by this bound socket from here on, which is then the relay's; those that are there
+ * stay. 0 or negative errno. */
+int control_listen(struct control *control, int fd);
 void control_close(struct control *control);
 
 void control_endpoint_changed(struct control *control, const struct attachment *attachment);

@@ -16,7 +16,7 @@ VERSION = 1
 TYPES = ["HELLO", "WELCOME", "DUMP", "ENDPOINT", "PORT", "DONE", "ATTACH", "DETACH", "CLOSE_PORT",
          "LABEL_PORT", "STOP", "REPLY", "EVENT_ENDPOINT", "EVENT_PORT", "EVENT_PORT_GONE",
          "CAPTURE", "EVENT_ENDPOINT_GONE", "ADMIT_PORT", "SET_OPTIONS", "MOVE_PORT", "TAKE_PORT",
-         "EVENT_FORWARDER"]
+         "EVENT_FORWARDER", "LISTEN"]
 ATTRIBUTES = {                      # name: (number, kind)
     name: (number, kind) for number, (name, kind) in enumerate([
         ("version", "u"), ("network", "s"), ("pid", "u"), ("error", "u"), ("error_text", "s"),

@@ -334,7 +334,7 @@ def test_a_client_that_looks():
         port = next(iter(looker.ports()))
         for kind, named in (("ATTACH", {"endpoint": "127.0.0.1:2001"}),
                             ("DETACH", {"endpoint_id": endpoint}),
-                            ("CLOSE_PORT", {"port_id": port}), ("STOP", {}),
+                            ("CLOSE_PORT", {"port_id": port}), ("STOP", {}), ("LISTEN", {}),
                             ("LABEL_PORT", {"port_id": port, "label": "mine"}),
                             ("ADMIT_PORT", {"port_id": port, "label": "mine"}),
                             ("SET_OPTIONS", {"port_id": port, "options": "pin"})):
