@@ -455,13 +455,47 @@ static gboolean on_connection(GDBusServer *server, GDBusConnection *connection, 
     return TRUE;
 }
 
+static GDBusAuthObserver *observer_new(NrControlApi *api)
+{
+    GDBusAuthObserver *observer = g_dbus_auth_observer_new();
+
+    g_signal_connect(observer, "allow-mechanism", G_CALLBACK(on_allow_mechanism), NULL);
+    g_signal_connect_data(observer, "authorize-authenticated-peer", G_CALLBACK(on_authorize),
+                          g_atomic_rc_box_acquire(api->group), group_release, 0);
+    return observer;
+}
+
+static gboolean open_server(NrControlApi *api, GError **error)
+{
+    g_autoptr(GDBusAuthObserver) observer = observer_new(api);
+    g_autofree char *guid = g_dbus_generate_guid();
+    g_autofree char *address =
+        g_strdup_printf("unix:path=/proc/self/fd/%d/%s", api->dir_fd, PATHS_CONTROL_SOCKET);
+
+    (void)unlinkat(api->dir_fd, PATHS_CONTROL_SOCKET, 0);
+    api->server =
+        g_dbus_server_new_sync(address, G_DBUS_SERVER_FLAGS_NONE, guid, observer, NULL, error);
+    if (!api->server)
+        return FALSE;
+    g_signal_connect(api->server, "new-connection", G_CALLBACK(on_connection), api);
+    g_dbus_server_start(api->server);
+    return TRUE;
+}
+
+static void close_server(NrControlApi *api)
+{
+    if (!api->server)
+        return;
+    /* GLib removes its socket, and complains where somebody else did. */
+    (void)mknodat(api->dir_fd, PATHS_CONTROL_SOCKET, S_IFREG | 0600, 0);
+    g_dbus_server_stop(api->server);
+    g_clear_object(&api->server);
+    (void)unlinkat(api->dir_fd, PATHS_CONTROL_SOCKET, 0);
+}
+
 NrControlApi *nr_control_api_new(int dir_fd, const NrControlParts *parts, GError **error)
 {
     NrControlApi *api = g_new0(NrControlApi, 1);
-    g_autoptr(GDBusAuthObserver) observer = g_dbus_auth_observer_new();
-    g_autofree char *guid = g_dbus_generate_guid();
-    g_autofree char *address =
-        g_strdup_printf("unix:path=/proc/self/fd/%d/%s", dir_fd, PATHS_CONTROL_SOCKET);
 
     api->parts = parts;
     api->dir_fd = dir_fd;
@@ -471,16 +505,6 @@ NrControlApi *nr_control_api_new(int dir_fd, const NrControlParts *parts, GError
     api->manager = nr_dbus_manager1_skeleton_new();
     api->events_parts = (NrControlEventsParts){ .look = look, .send = send_events, .data = api };
     api->events = nr_control_events_new(parts->world->news, &api->events_parts);
-    (void)unlinkat(dir_fd, PATHS_CONTROL_SOCKET, 0);
-    g_signal_connect(observer, "allow-mechanism", G_CALLBACK(on_allow_mechanism), NULL);
-    g_signal_connect_data(observer, "authorize-authenticated-peer", G_CALLBACK(on_authorize),
-                          g_atomic_rc_box_acquire(api->group), group_release, 0);
-    api->server =
-        g_dbus_server_new_sync(address, G_DBUS_SERVER_FLAGS_NONE, guid, observer, NULL, error);
-    if (!api->server) {
-        nr_control_api_free(api);
-        return NULL;
-    }
     g_signal_connect(api->manager, "handle-status", G_CALLBACK(on_status), api);
     g_signal_connect(api->manager, "handle-plan", G_CALLBACK(on_plan), api);
     g_signal_connect(api->manager, "handle-reload", G_CALLBACK(on_reload), api);
@@ -493,9 +517,17 @@ NrControlApi *nr_control_api_new(int dir_fd, const NrControlParts *parts, GError
     g_signal_connect(api->manager, "handle-start-network", G_CALLBACK(on_start_network), api);
     g_signal_connect(api->manager, "handle-listen", G_CALLBACK(on_listen), api);
     g_signal_connect(api->manager, "handle-stop-network", G_CALLBACK(on_stop_network), api);
-    g_signal_connect(api->server, "new-connection", G_CALLBACK(on_connection), api);
-    g_dbus_server_start(api->server);
+    if (!open_server(api, error)) {
+        nr_control_api_free(api);
+        return NULL;
+    }
     return api;
+}
+
+gboolean nr_control_api_renew(NrControlApi *api, GError **error)
+{
+    close_server(api);
+    return open_server(api, error);
 }
 
 void nr_control_api_admit(NrControlApi *api, gid_t group)
@@ -515,11 +547,7 @@ void nr_control_api_free(NrControlApi *api)
 {
     if (!api)
         return;
-    if (api->server) {
-        g_dbus_server_stop(api->server);
-        g_object_unref(api->server);
-        (void)unlinkat(api->dir_fd, PATHS_CONTROL_SOCKET, 0);
-    }
+    close_server(api);
     for (guint i = 0; i < api->connections->len; i++)
         g_signal_handlers_disconnect_by_data(api->connections->pdata[i], api);
     if (api->connections->len > 0)

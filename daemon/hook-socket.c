@@ -348,21 +348,31 @@ static void start_accepting(NrHookSocket *hooks)
         hooks->watch = g_unix_fd_add(hooks->sock, G_IO_IN, on_connection, hooks);
 }
 
+void nr_hook_socket_listen(NrHookSocket *hooks, int sock)
+{
+    if (hooks->watch)
+        g_source_remove(hooks->watch);
+    hooks->watch = 0;
+    closep(&hooks->sock);
+    hooks->sock = sock;
+    if (listen(sock, SOMAXCONN) < 0)
+        nr_log(NR_LOG_ERROR, "cannot listen for hooks: %s", g_strerror(errno));
+    (void)g_unix_set_fd_nonblocking(sock, TRUE, NULL);
+    start_accepting(hooks);
+}
+
 NrHookSocket *nr_hook_socket_new(int sock, NrInventory *inventory, NrReconcile *reconcile,
                                  NrGuestSource *source, NrNews *news)
 {
     NrHookSocket *hooks = g_new0(NrHookSocket, 1);
 
-    hooks->sock = sock;
+    hooks->sock = -1;
     hooks->inventory = inventory;
     hooks->reconcile = reconcile;
     hooks->source = source;
     hooks->news = news;
     hooks->clients = g_ptr_array_new();
-    if (listen(sock, SOMAXCONN) < 0)
-        nr_log(NR_LOG_ERROR, "cannot listen for hooks: %s", g_strerror(errno));
-    (void)g_unix_set_fd_nonblocking(sock, TRUE, NULL);
-    start_accepting(hooks);
+    nr_hook_socket_listen(hooks, sock);
     return hooks;
 }
 

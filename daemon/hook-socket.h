@@ -15,6 +15,8 @@ typedef struct NrHookSocket NrHookSocket;
 /* Takes the bound socket, and listens on it. */
 NrHookSocket *nr_hook_socket_new(int sock, NrInventory *inventory, NrReconcile *reconcile,
                                  NrGuestSource *source, NrNews *news);
+/* Listens on this one instead, which it takes; who waits for an answer still gets it. */
+void nr_hook_socket_listen(NrHookSocket *hooks, int sock);
 void nr_hook_socket_free(NrHookSocket *hooks);
 
 #endif

@@ -12,7 +12,6 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "common/hook-proto.h"
@@ -27,6 +26,7 @@
 #include "daemon/hooked.h"
 #include "daemon/log.h"
 #include "daemon/runtime-dir.h"
+#include "daemon/runtime-watch.h"
 #include "daemon/service.h"
 #include "daemon/stopped.h"
 #include "net/link.h"
@@ -52,22 +52,13 @@ typedef struct {
     NrControlParts control_parts;
     NrControlApi *control;
     GFileMonitor *monitor;
+    NrRuntimeWatch *runtime_watch;
     int link_monitor;
     gboolean hook_socket_is_ours;
     guint reload_timer;
     char *libvirt_state;
     int status;
 } Manager;
-
-/* Not while something of others is in it. */
-static void remove_runtime_dir(Manager *manager)
-{
-    (void)unlinkat(manager->runtime->fd, HOOK_SOCKET_NAME, 0);
-    (void)unlinkat(manager->runtime->fd, PATHS_CONTROL_SOCKET, 0);
-    (void)unlinkat(manager->runtime->fd, NR_STOPPED_FILE, 0);
-    (void)unlinkat(manager->runtime->fd, PATHS_RELAYS, AT_REMOVEDIR);
-    (void)rmdir(manager->runtime->path);
-}
 
 /* What others tell us: noted, and a pass is asked for */
 
@@ -118,7 +109,7 @@ static void on_passed(gpointer data)
     nr_control_api_passed(manager->control);
     if (manager->retire && nr_relays_count(manager->world.relays) == 0) {
         nr_log(NR_LOG_INFO, "the last guest has gone; ending");
-        remove_runtime_dir(manager);
+        nr_runtime_dir_remove(manager->runtime);
         g_main_loop_quit(manager->loop);
     }
 }
@@ -218,6 +209,7 @@ static void reload(gpointer data)
     nr_news_tell(manager->world.news, "reloaded", NULL, NULL,
                  "settings and network files are read anew");
     nr_guest_source_resync(manager->source);
+    nr_runtime_watch_look(manager->runtime_watch);
     nr_reconcile_request(manager->reconcile);
 }
 
@@ -357,6 +349,28 @@ static gboolean open_control(Manager *manager, GError **error)
     return TRUE;
 }
 
+static void on_runtime_renewed(gpointer data)
+{
+    Manager *manager = data;
+
+    if (manager->control)
+        admit_callers(manager);
+    nr_stopped_apply(manager->stopped, manager->world.networks); /* notes it there again */
+}
+
+static void watch_runtime(Manager *manager)
+{
+    const NrRuntimeParts parts = { .runtime = manager->runtime,
+                                   .relays = manager->world.relays,
+                                   .hooks = manager->hooks,
+                                   .control = manager->control,
+                                   .hooks_ours = &manager->hook_socket_is_ours,
+                                   .renewed = on_runtime_renewed,
+                                   .data = manager };
+
+    manager->runtime_watch = nr_runtime_watch_new(&parts);
+}
+
 static void watch_links(Manager *manager)
 {
     manager->link_monitor = link_monitor_open();
@@ -400,6 +414,7 @@ static gboolean start(Manager *manager, GError **error)
     if (!manager->retire && !open_hooks(manager, error))
         return FALSE;
     watch_links(manager);
+    watch_runtime(manager);
     nr_relays_adopt(manager->world.relays, on_adopted, manager);
     return TRUE;
 }
@@ -413,7 +428,7 @@ static void on_all_stopped(gpointer data)
     if (nr_relays_count(manager->world.relays) > 0) {
         manager->status = EXIT_FAILURE;
     } else {
-        remove_runtime_dir(manager);
+        nr_runtime_dir_remove(manager->runtime);
     }
     g_main_loop_quit(manager->loop);
 }
@@ -448,17 +463,6 @@ static void cleanup(Manager *manager)
 
 /* The program */
 
-/* Two descriptors a relay, and hundreds of relays; relays inherit it. */
-static void raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-        return;
-    limit.rlim_cur = limit.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 static gboolean prepare(Manager *manager, GError **error)
 {
     if (!default_paths(manager, error) || !load_config(manager, error))
@@ -482,6 +486,7 @@ static gboolean prepare(Manager *manager, GError **error)
 static void end(Manager *manager)
 {
     nr_service_notify("STOPPING=1");
+    nr_runtime_watch_free(manager->runtime_watch);
     nr_control_api_free(manager->control);
     nr_hook_socket_free(manager->hooks);
     if (manager->runtime && manager->hook_socket_is_ours)
@@ -579,7 +584,7 @@ int main(int argc, char **argv)
     }
     nr_log_open(manager.debug);
     signal(SIGPIPE, SIG_IGN);
-    raise_descriptor_limit();
+    nr_service_raise_descriptor_limit();
     status = run(&manager);
     /* Not exit(): the worker may be inside a call into a libvirt that hangs. */
     fflush(NULL);

@@ -534,6 +534,17 @@ void nr_relay_link_set_options(NrRelayLink *link, guint32 port_id, const char *o
     link_send(link, &msg, -1);
 }
 
+void nr_relay_link_listen(NrRelayLink *link, int sock, NrReply reply, gpointer data)
+{
+    Request *request = request_new(link, CTL_LISTEN, reply, data);
+    struct ctl_msg msg;
+
+    if (!request)
+        return;
+    ctl_msg_begin(&msg, CTL_LISTEN, request->serial);
+    link_send(link, &msg, sock);
+}
+
 void nr_relay_link_stop(NrRelayLink *link, NrReply reply, gpointer data)
 {
     Request *request = request_new(link, CTL_STOP, reply, data);

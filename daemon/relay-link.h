@@ -59,6 +59,8 @@ void nr_relay_link_set_options(NrRelayLink *link, guint32 port_id, const char *o
  * the port is leaving. */
 void nr_relay_link_move_port(NrRelayLink *link, guint32 port_id, int other, NrReply reply,
                              gpointer data);
+/* sock: bound, for the relay to listen on in place of its own; it stays the caller's. */
+void nr_relay_link_listen(NrRelayLink *link, int sock, NrReply reply, gpointer data);
 void nr_relay_link_stop(NrRelayLink *link, NrReply reply, gpointer data);
 /* Reads everything anew, counters too. */
 void nr_relay_link_refresh(NrRelayLink *link, NrReply reply, gpointer data);

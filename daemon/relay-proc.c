@@ -185,6 +185,32 @@ int nr_relay_look(const NrRelay *relay)
     return r < 0 ? r : steal_fd(&sock);
 }
 
+gboolean nr_relay_lost_socket(const NrRelay *relay)
+{
+    return relay->link && relay->state != NR_RELAY_ENDED &&
+           faccessat(relay->settings->relays_fd, relay->socket_name, F_OK, AT_SYMLINK_NOFOLLOW) < 0;
+}
+
+static void on_listening(int error, const char *text, gpointer data)
+{
+    const NrRelay *relay = data;
+
+    if (error < 0 && error != -EPIPE)
+        nr_log(NR_LOG_WARNING, "network %s: its relay (pid %d) has no control socket: %s",
+               shown_name(relay), (int)relay->pid, text ? text : g_strerror(-error));
+}
+
+/* Bound here, as the first one was: a relay may not write there. */
+int nr_relay_renew_socket(NrRelay *relay)
+{
+    _cleanup_(closep) int sock = nr_runtime_bind(relay->settings->relays_fd, relay->socket_name);
+
+    if (sock < 0)
+        return sock;
+    nr_relay_link_listen(relay->link, sock, on_listening, relay);
+    return 0;
+}
+
 void nr_relay_mark_mute(NrRelay *relay)
 {
     if (relay->state != NR_RELAY_READY)

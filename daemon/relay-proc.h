@@ -64,6 +64,10 @@ int nr_relay_connect(const NrRelay *relay);
 /* Another connection to it, on which nobody can change anything: to be given away. The descriptor
  * is the caller's; or negative errno. */
 int nr_relay_look(const NrRelay *relay);
+/* Has the socket of one that is connected been taken away? */
+gboolean nr_relay_lost_socket(const NrRelay *relay);
+/* Gives it another one. 0 or negative errno. */
+int nr_relay_renew_socket(NrRelay *relay);
 /* A request was not answered: MUTE until it answers again. */
 void nr_relay_mark_mute(NrRelay *relay);
 /* Asks it to end, and kills it if it does not: ENDED follows. */

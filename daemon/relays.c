@@ -275,6 +275,29 @@ void nr_relays_adopt(NrRelays *relays, void (*done)(gpointer data), gpointer dat
         g_timeout_add(adoption_goes_on(relays) ? ADOPT_MS : 0, on_adoption_late, relays);
 }
 
+gboolean nr_relays_lost_sockets(const NrRelays *relays)
+{
+    GHashTableIter iter;
+    gpointer relay;
+
+    g_hash_table_iter_init(&iter, relays->by_socket);
+    while (g_hash_table_iter_next(&iter, NULL, &relay))
+        if (nr_relay_lost_socket(relay))
+            return TRUE;
+    return FALSE;
+}
+
+int nr_relays_renew_sockets(NrRelays *relays)
+{
+    g_autoptr(GList) all = nr_relays_all(relays);
+    int r = 0;
+
+    for (GList *node = all; node && r == 0; node = node->next)
+        if (nr_relay_lost_socket(node->data))
+            r = nr_relay_renew_socket(node->data);
+    return r;
+}
+
 void nr_relays_stop_all(NrRelays *relays, void (*done)(gpointer data), gpointer data)
 {
     NrGathering *gathering = nr_gathering_new(done, data);

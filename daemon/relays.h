@@ -26,6 +26,10 @@ void nr_relays_free(NrRelays *relays);
 /* Connects to every socket of the directory, removes those with nobody behind; done when each relay
  * has answered or had its time. */
 void nr_relays_adopt(NrRelays *relays, void (*done)(gpointer data), gpointer data);
+/* Has a relay lost its socket to somebody who removed it? */
+gboolean nr_relays_lost_sockets(const NrRelays *relays);
+/* Gives each of these another one. 0 or negative errno. */
+int nr_relays_renew_sockets(NrRelays *relays);
 /* For --cleanup: ends all of them. */
 void nr_relays_stop_all(NrRelays *relays, void (*done)(gpointer data), gpointer data);
 

@@ -12,8 +12,10 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include "common/hook-proto.h"
 #include "common/paths.h"
 #include "common/scope.h"
+#include "daemon/stopped-note.h"
 
 #define LOCK_TRIES    50
 #define LOCK_PAUSE_US 20000
@@ -85,10 +87,17 @@ static int open_locked(const char *path, uid_t uid, mode_t mode, GError **error)
     }
 }
 
+static int open_relays(const NrRuntimeDir *dir, uid_t uid, GError **error)
+{
+    g_autofree char *path = g_build_filename(dir->path, PATHS_RELAYS, NULL);
+
+    return open_own(dir->fd, PATHS_RELAYS, uid, 0700, path, error);
+}
+
 NrRuntimeDir *nr_runtime_dir_open(uid_t uid, GError **error)
 {
     g_autoptr(NrRuntimeDir) dir = g_new0(NrRuntimeDir, 1);
-    g_autofree char *parent = NULL, *relays = NULL;
+    g_autofree char *parent = NULL;
     char path[PATH_MAX];
     int r;
 
@@ -107,10 +116,48 @@ NrRuntimeDir *nr_runtime_dir_open(uid_t uid, GError **error)
     dir->fd = open_locked(path, uid, uid == 0 ? 0755 : 0700, error);
     if (dir->fd < 0)
         return NULL;
-    relays = g_build_filename(path, PATHS_RELAYS, NULL);
     dir->made = faccessat(dir->fd, PATHS_RELAYS, F_OK, AT_SYMLINK_NOFOLLOW) < 0;
-    dir->relays_fd = open_own(dir->fd, PATHS_RELAYS, uid, 0700, relays, error);
+    dir->relays_fd = open_relays(dir, uid, error);
     return dir->relays_fd < 0 ? NULL : g_steal_pointer(&dir);
+}
+
+static gboolean leads_to(int parent_fd, const char *path, int fd)
+{
+    struct stat there, held;
+
+    return fstatat(parent_fd, path, &there, AT_SYMLINK_NOFOLLOW) == 0 && fstat(fd, &held) == 0 &&
+           there.st_dev == held.st_dev && there.st_ino == held.st_ino;
+}
+
+gboolean nr_runtime_dir_is_there(const NrRuntimeDir *dir)
+{
+    return leads_to(AT_FDCWD, dir->path, dir->fd) &&
+           leads_to(dir->fd, PATHS_RELAYS, dir->relays_fd);
+}
+
+static gboolean renew_relays(NrRuntimeDir *dir, uid_t uid, GError **error)
+{
+    _cleanup_(closep) int fd = open_relays(dir, uid, error);
+
+    return fd >= 0 &&
+           (dup3(fd, dir->relays_fd, O_CLOEXEC) >= 0 || fail_errno(error, dir->path, errno));
+}
+
+gboolean nr_runtime_dir_renew(NrRuntimeDir *dir, uid_t uid, GError **error)
+{
+    g_autoptr(NrRuntimeDir) fresh = NULL;
+
+    if (leads_to(AT_FDCWD, dir->path, dir->fd)) /* and so is our lock */
+        return renew_relays(dir, uid, error);
+    fresh = nr_runtime_dir_open(uid, error);
+    if (!fresh)
+        return FALSE;
+    if (dup3(fresh->fd, dir->fd, O_CLOEXEC) < 0 ||
+        dup3(fresh->relays_fd, dir->relays_fd, O_CLOEXEC) < 0)
+        return fail_errno(error, fresh->path, errno);
+    g_free(dir->path);
+    dir->path = g_steal_pointer(&fresh->path); /* a user's may be another one by now */
+    return TRUE;
 }
 
 void nr_runtime_dir_free(NrRuntimeDir *dir)
@@ -121,6 +168,15 @@ void nr_runtime_dir_free(NrRuntimeDir *dir)
     closep(&dir->fd);
     g_free(dir->path);
     g_free(dir);
+}
+
+void nr_runtime_dir_remove(const NrRuntimeDir *dir)
+{
+    (void)unlinkat(dir->fd, HOOK_SOCKET_NAME, 0);
+    (void)unlinkat(dir->fd, PATHS_CONTROL_SOCKET, 0);
+    (void)unlinkat(dir->fd, NR_STOPPED_FILE, 0);
+    (void)unlinkat(dir->fd, PATHS_RELAYS, AT_REMOVEDIR);
+    (void)rmdir(dir->path);
 }
 
 /* The way through the descriptor is short enough for sun_path whatever the home is called. */

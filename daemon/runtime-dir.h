@@ -18,8 +18,16 @@ typedef struct {
 } NrRuntimeDir;
 
 NrRuntimeDir *nr_runtime_dir_open(uid_t uid, GError **error);
+/* Are both directories where they were made? */
+gboolean nr_runtime_dir_is_there(const NrRuntimeDir *dir);
+/* Makes anew what is not, empty and locked. The descriptors keep their numbers, for those who
+ * borrow them. */
+gboolean nr_runtime_dir_renew(NrRuntimeDir *dir, uid_t uid, GError **error);
 void nr_runtime_dir_free(NrRuntimeDir *dir);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(NrRuntimeDir, nr_runtime_dir_free)
+
+/* With what is ours in it; not while something of others is. */
+void nr_runtime_dir_remove(const NrRuntimeDir *dir);
 
 /*
  * A close-on-exec, non-blocking SOCK_SEQPACKET socket bound to name, mode 0600, in place of what

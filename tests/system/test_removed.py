@@ -1,0 +1,114 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The runtime directory, or what is in it, removed under a running manager."""
+
+import os
+import shutil
+import socket
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+
+import lab
+import tap
+from guest import client_nic
+from host import PrivateHost
+from lab import PORT, address, mac
+from process import accepts, ours, run
+from wait import eventually
+
+NAMED = f"""<network><name>lab</name><listen address='127.0.0.1' port='{PORT}'/></network>"""
+OFF = "<network><name>off</name><listen address='127.0.0.1' port='2001'/></network>"
+
+
+def sockets(connection, relays=1):
+    """Whether hook, tools and a successor find their way again."""
+    place = connection.state_directory
+    files = lab.relay_files(connection)
+    return (accepts(connection.hook_socket, socket.SOCK_SEQPACKET)
+            and accepts(f"{place}/control.sock") and len(files) == relays
+            and all(accepts(f"{place}/relays/{name}", socket.SOCK_SEQPACKET) for name in files))
+
+
+def made_again(connection, daemon, what):
+    eventually(lambda: sockets(connection), 15, f"made again: {what}")
+    eventually(lambda: "it is made again" in daemon.text(), 5, "it is said")
+    assert daemon.text().count("it is made again") == 1, "more than once in a minute"
+    assert "GLib" not in daemon.text()
+
+
+def rights(host):
+    """Of the socket that others may ask at."""
+    found = os.stat(f"{host.state_directory}/control.sock")
+    return found.st_mode, found.st_uid, found.st_gid
+
+
+def remove(connection, what):
+    path = f"{connection.state_directory}/{what}"
+    if os.path.isdir(path):
+        shutil.rmtree(path)
+    else:
+        os.unlink(path)
+
+
+@tap.timeout(120)
+def test_removed_directory(host):
+    """named guests start, nothing is lost, a successor adopts the relay, nothing is left behind"""
+    host.libvirtd()
+    host.write_network("lab", NAMED)
+    host.write_network("off", OFF)
+    daemon = host.netrelayd()
+    host.netrelayctl("net-destroy", "off")
+    eventually(lambda: sockets(host), 10, "one network is up")
+    before = rights(host)
+    guests = {1: lab.numbered(host, 1, client_nic(PORT, mac(1)))}
+    guests[1].boot()
+    relays = ours("netrelay")
+    socket_name = lab.relay_files(host)[0]
+    for what in ("", "", "relays", f"relays/{socket_name}", "hook.sock", "control.sock"):
+        remove(host, what)
+        made_again(host, daemon, what or "the directory")
+    assert os.stat(host.state_directory).st_mode & 0o777 == 0o755
+    eventually(lambda: rights(host) == before, 5, "the group may ask again")
+    eventually(lambda: os.path.exists(f"{host.state_directory}/stopped"), 5, "stopped is noted")
+    guests[2] = lab.numbered(host, 2, client_nic(PORT, mac(2)))
+    guests[2].boot()
+    lab.all_meet(guests)
+    flow = guests[1].start_pings(address(2))
+    flow.wait_replies(5)
+    daemon.restart()
+    for number in guests:
+        lab.expect_row(host, guest=f"vm{number}", state="connected")
+    flow.wait_replies(5)
+    sent, received = flow.stop()
+    assert sent == received, f"{received} of {sent} pings answered"
+    assert ours("netrelay") == relays, "the relays are others"
+    for guest in guests.values():
+        guest.destroy()
+    for name in ("lab", "off"):
+        os.unlink(f"{host.networks_directory}/{name}.xml")
+    lab.no_relays()
+    lab.expect_no_relay_files(host)
+    daemon.stop()
+    host.expect_nothing_left()
+
+
+@tap.timeout(120)
+def test_removed_cache_of_a_session(host):
+    """a user empties ~/.cache: the tools find the manager, and a second one does not start"""
+    session = host.session()
+    daemon = session.netrelayd()
+    session.write_network("lab", NAMED)
+    eventually(lambda: sockets(session), 15, "the network is up")
+    relays = ours("netrelay")
+    shutil.rmtree(f"{session.home}/.cache")
+    made_again(session, daemon, "~/.cache")
+    assert os.stat(session.state_directory).st_mode & 0o777 == 0o700
+    second = run(["/usr/sbin/netrelayd"], user=session.user, env=session.env, check=False)
+    assert second.returncode == 1 and "another netrelayd is running" in second.stderr, second
+    daemon.restart()
+    eventually(lambda: sockets(session), 15, "the network is up")
+    assert ours("netrelay") == relays, "the relay is another one"
+
+
+tap.main(PrivateHost())
