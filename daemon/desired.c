@@ -160,6 +160,13 @@ static void case_find_places(NrCase *c, GHashTable *resolved)
         g_strlcpy(c->ours.host, "127.0.0.1", sizeof(c->ours.host));
 }
 
+static gint64 rank_of(const NrGuest *guest)
+{
+    if (!nr_guest_is_active(guest))
+        return G_MAXINT64;
+    return guest->id >= 0 ? nr_guest_order(guest) : G_MAXINT64 - 1;
+}
+
 static void collect_nic(NrDecision *d, NrDesired *desired, NrGuest *guest, NrNic *nic)
 {
     char mac[MAC_TEXT_MAX];
@@ -171,7 +178,7 @@ static void collect_nic(NrDecision *d, NrDesired *desired, NrGuest *guest, NrNic
     c->guest = guest;
     c->nic = nic;
     c->active = nr_guest_is_active(guest);
-    c->rank = c->active && guest->id >= 0 ? guest->id : c->active ? G_MAXINT : G_MAXINT + 1LL;
+    c->rank = rank_of(guest);
     c->position = d->cases->len;
     case_find_places(c, d->input->resolved);
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A client sends one request and gets answers until the last one; then it is gone. PREPARE lasts
- * until a pass has begun after the announcement, its work for this guest is done and the guest's
- * host names are resolved; everything else is answered at once. The number of clients is bounded:
- * more wait in the backlog.
+ * A client sends one request and gets answers until the last one; then it is gone. PREPARE waits,
+ * a bounded time, for partners that are starting, then announces the guest, and lasts until a pass
+ * has begun after the announcement, its work for this guest is done and the guest's host names are
+ * resolved; everything else is answered at once. The number of clients is bounded: more wait in the
+ * backlog.
  */
 #include "daemon/hook-socket.h"
 
@@ -18,19 +19,24 @@
 #include "common/scope.h"
 #include "daemon/barrier.h"
 #include "daemon/callers.h"
+#include "daemon/holder.h"
 #include "daemon/log.h"
+#include "daemon/partners.h"
+#include "net/sockdiag.h"
 #include "xml/domain-xml.h"
 
 #define CLIENTS_MAX  512
 #define REQUEST_MS   2000 /* for the request of one that has connected */
 #define REST_MS      200
 #define RESOLVING_MS 5000 /* for host names, before the guest may start all the same */
-#define LOOK_MS      50   /* between looks whether they are resolved */
+#define PARTNER_MS   4000 /* for those that start; with RESOLVING_MS within HOOK_DEADLINE_MS */
+#define LOOK_MS      50   /* between looks whether they are resolved, or up */
 
 struct NrHookSocket {
     int sock;
     guint watch;
     guint rest; /* out of descriptors: a pause */
+    const NrWorld *world;
     NrInventory *inventory;
     NrReconcile *reconcile;
     NrGuestSource *source;
@@ -42,9 +48,11 @@ typedef struct {
     NrHookSocket *hooks;
     int sock;
     guint watch;
-    guint timer; /* before the request: its deadline; then: progress */
-    guint look;  /* PREPARE: a host name is not resolved yet */
-    char *uuid;  /* PREPARE: being waited for */
+    guint timer;         /* before the request: its deadline; then: progress */
+    guint look;          /* PREPARE: a partner is not up, or a host name not resolved yet */
+    char *uuid;          /* PREPARE: being waited for */
+    NrGuest *coming;     /* PREPARE: not announced yet */
+    GPtrArray *partners; /* the same: NrPartner that it waits for */
     gint64 began_us;
 } Client;
 
@@ -62,6 +70,8 @@ static void client_free(Client *client)
     if (client->look)
         g_source_remove(client->look);
     closep(&client->sock);
+    nr_guest_unref(client->coming);
+    g_clear_pointer(&client->partners, g_ptr_array_unref);
     g_free(client->uuid);
     g_free(client);
 }
@@ -145,18 +155,77 @@ static gboolean on_progress(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
-static void prepare(Client *client, const NrGuest *guest)
+static void announce(Client *client)
 {
     NrHookSocket *hooks = client->hooks;
-    g_autoptr(NrGuest) announced = nr_guest_copy(guest, NR_GUEST_ANNOUNCED);
+    g_autoptr(NrGuest) guest = g_steal_pointer(&client->coming);
 
+    client->began_us = g_get_monotonic_time();
+    nr_inventory_announce(hooks->inventory, guest, client->began_us / 1000);
+    nr_reconcile_retry_guest(hooks->reconcile, guest->uuid);
+    nr_reconcile_wait_guest(hooks->reconcile, guest->uuid, on_pass_done, client);
+}
+
+static gboolean somebody_listens(const NrPlace *place)
+{
+    struct sockaddr_storage address;
+    struct sockdiag_owner owner;
+    NrPlace exact = *place;
+    g_autofree char *text = NULL;
+
+    if (nr_place_is_any(&exact))
+        g_strlcpy(exact.host, "127.0.0.1", sizeof(exact.host));
+    text = nr_place_format(&exact);
+    return nr_sockaddr_parse(text, &address) &&
+           sockdiag_bound(IPPROTO_TCP, (struct sockaddr *)&address, &owner) == 0;
+}
+
+/* Borrowed from the client, or NULL. */
+static const NrPartner *find_awaited(Client *client)
+{
+    const NrHookSocket *hooks = client->hooks;
+    g_autoptr(GPtrArray) guests = nr_inventory_snapshot(hooks->inventory);
+    g_autoptr(NrActual) actual = NULL;
+    NrPartnerView view = { .guests = guests, .listens = somebody_listens };
+
+    nr_partners_find(client->partners, guests, client->coming,
+                     nr_resolver_table(hooks->world->resolver));
+    if (client->partners->len == 0)
+        return NULL;
+    actual = nr_relays_snapshot(hooks->world->relays);
+    view.desired = nr_reconcile_desired(hooks->reconcile);
+    view.attempts = nr_reconcile_attempts(hooks->reconcile);
+    view.actual = actual;
+    return nr_partners_awaited(client->partners, &view);
+}
+
+static gboolean on_turn(gpointer data)
+{
+    Client *client = data;
+    const NrPartner *awaited = find_awaited(client);
+    gint64 waited_ms = (g_get_monotonic_time() - client->began_us) / 1000;
+
+    client->look = 0;
+    if (awaited && waited_ms < PARTNER_MS) {
+        client->look = g_timeout_add(LOOK_MS, on_turn, client);
+        return G_SOURCE_REMOVE;
+    }
+    if (awaited)
+        nr_log(NR_LOG_WARNING, "guest %s starts, although guest %s, which it meets, is not up yet",
+               client->coming->name, awaited->guest->name);
+    announce(client);
+    return G_SOURCE_REMOVE;
+}
+
+static void prepare(Client *client, const NrGuest *guest)
+{
     nr_log(NR_LOG_INFO, "guest %s is about to start", guest->name);
     answer(client, HOOK_PROGRESS, NULL);
     client->uuid = g_strdup(guest->uuid);
     client->timer = g_timeout_add(HOOK_PROGRESS_MS, on_progress, client);
-    nr_inventory_announce(hooks->inventory, announced, g_get_monotonic_time() / 1000);
-    nr_reconcile_retry_guest(hooks->reconcile, guest->uuid);
-    nr_reconcile_wait_guest(hooks->reconcile, guest->uuid, on_pass_done, client);
+    client->coming = nr_guest_copy(guest, NR_GUEST_ANNOUNCED);
+    client->partners = nr_partners_new();
+    on_turn(client);
 }
 
 /* All others: noted, and answered at once */
@@ -172,8 +241,20 @@ static void running(Client *client, const NrGuest *guest)
     client_end(client);
 }
 
+/* A hook that was killed while it waited: what it was for is over. */
+static void forget_coming(NrHookSocket *hooks, const char *uuid)
+{
+    for (guint i = hooks->clients->len; i-- > 0;) {
+        Client *client = hooks->clients->pdata[i];
+
+        if (client->coming && g_str_equal(client->uuid, uuid))
+            client_end(client);
+    }
+}
+
 static void release(Client *client, const NrGuest *guest)
 {
+    forget_coming(client->hooks, guest->uuid);
     nr_log(NR_LOG_INFO, "guest %s has ended", guest->name);
     nr_inventory_release(client->hooks->inventory, guest->uuid);
     /* A list that was under way may still have it as running. */
@@ -361,13 +442,14 @@ void nr_hook_socket_listen(NrHookSocket *hooks, int sock)
     start_accepting(hooks);
 }
 
-NrHookSocket *nr_hook_socket_new(int sock, NrInventory *inventory, NrReconcile *reconcile,
+NrHookSocket *nr_hook_socket_new(int sock, const NrWorld *world, NrReconcile *reconcile,
                                  NrGuestSource *source, NrNews *news)
 {
     NrHookSocket *hooks = g_new0(NrHookSocket, 1);
 
     hooks->sock = -1;
-    hooks->inventory = inventory;
+    hooks->world = world;
+    hooks->inventory = world->inventory;
     hooks->reconcile = reconcile;
     hooks->source = source;
     hooks->news = news;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The hook's barrier: announces the guest, waits for a pass, answers. Asks nothing of libvirt,
- * which holds the guest's lock meanwhile.
+ * The hook's barrier: lets partners that start come up, announces the guest, waits for a pass,
+ * answers. Asks nothing of libvirt, which holds the guest's lock meanwhile.
  */
 #ifndef NR_DAEMON_HOOK_SOCKET_H
 #define NR_DAEMON_HOOK_SOCKET_H
@@ -13,7 +13,7 @@
 typedef struct NrHookSocket NrHookSocket;
 
 /* Takes the bound socket, and listens on it. */
-NrHookSocket *nr_hook_socket_new(int sock, NrInventory *inventory, NrReconcile *reconcile,
+NrHookSocket *nr_hook_socket_new(int sock, const NrWorld *world, NrReconcile *reconcile,
                                  NrGuestSource *source, NrNews *news);
 /* Listens on this one instead, which it takes; who waits for an answer still gets it. */
 void nr_hook_socket_listen(NrHookSocket *hooks, int sock);

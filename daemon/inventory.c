@@ -116,8 +116,33 @@ static void tell(NrInventory *inventory, gboolean changed)
         inventory->changed(inventory->data);
 }
 
+/* libvirt gives the id some time before it calls the hook, and hooks of guests that start together
+ * come as they like. Whoever is announced later starts later: the others were told so. */
+static NrGuest *put_in_order(const NrInventory *inventory, NrGuest *guest)
+{
+    gint64 last = 0;
+    GHashTableIter iter;
+    NrGuest *ordered;
+    gpointer value;
+
+    g_hash_table_iter_init(&iter, inventory->records);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        const NrGuest *other = record_guest(value);
+
+        if (other && nr_guest_is_active(other) && other->id >= 0 &&
+            !g_str_equal(other->uuid, guest->uuid))
+            last = MAX(last, nr_guest_order(other));
+    }
+    if (guest->id < 0 || nr_guest_order(guest) > last)
+        return nr_guest_ref(guest);
+    ordered = nr_guest_copy(guest, guest->state);
+    ordered->order = last + 1;
+    return ordered;
+}
+
 void nr_inventory_announce(NrInventory *inventory, NrGuest *guest, gint64 now_ms)
 {
+    g_autoptr(NrGuest) ordered = put_in_order(inventory, guest);
     Record *record = get_record(inventory, guest->uuid);
     NrGuest *before = hold(record_guest(record));
 
@@ -127,7 +152,7 @@ void nr_inventory_announce(NrInventory *inventory, NrGuest *guest, gint64 now_ms
     else if (record->stale_id == guest->id)
         record->stale_id = -1; /* a new libvirtd counts from the start: the id means this run */
     set_guest(&record->running, NULL, NR_GUEST_RUNNING);
-    set_guest(&record->announced, guest, NR_GUEST_ANNOUNCED);
+    set_guest(&record->announced, ordered, NR_GUEST_ANNOUNCED);
     record->deadline_ms = now_ms + NR_ANNOUNCED_DEADLINE_MS;
     inventory->hooks++;
     tell(inventory, record_settle(inventory, guest->uuid, before));
@@ -160,15 +185,9 @@ static const NrNic *find_nic(const NrGuest *guest, struct mac mac)
     return NULL;
 }
 
-/* Metadata that was broken while the guest runs changes nothing for it; its next start is refused.
- * Returns a new reference, or NULL. */
-static NrGuest *keep_wishes(NrGuest *running, const NrGuest *before)
+/* Metadata that broke while the guest runs changes nothing for it; its next start is refused. */
+static void keep_wishes(NrGuest *kept, const NrGuest *before)
 {
-    NrGuest *kept;
-
-    if (!running || !running->metadata_fault || !before || before->metadata_fault)
-        return hold(running);
-    kept = nr_guest_copy(running, running->state);
     g_clear_pointer(&kept->metadata_fault, g_free);
     for (guint i = 0; i < kept->nics->len; i++) {
         NrNic *nic = g_ptr_array_index(kept->nics, i);
@@ -177,13 +196,29 @@ static NrGuest *keep_wishes(NrGuest *running, const NrGuest *before)
         if (old)
             nr_wish_copy(&nic->wish, &old->wish);
     }
+}
+
+/* What a list does not know of the guest, or no longer. Returns a new reference, or NULL. */
+static NrGuest *keep_known(NrGuest *running, const NrGuest *before)
+{
+    gboolean broke = running && before && running->metadata_fault && !before->metadata_fault;
+    gboolean ordered = running && before && before->order && before->id == running->id;
+    NrGuest *kept;
+
+    if (!broke && !ordered)
+        return hold(running);
+    kept = nr_guest_copy(running, running->state);
+    if (ordered)
+        kept->order = before->order;
+    if (broke)
+        keep_wishes(kept, before);
     return kept;
 }
 
 static void record_sync(Record *record, NrGuest *listed, NrGuest *defined)
 {
     const NrGuest *active = record->running ? record->running : record->announced;
-    g_autoptr(NrGuest) running = keep_wishes(listed, active);
+    g_autoptr(NrGuest) running = keep_known(listed, active);
 
     if (running && record->stale_id >= 0 && running->id == record->stale_id)
         g_clear_pointer(&running, nr_guest_unref); /* of before the end: says nothing of now */

@@ -324,8 +324,8 @@ static gboolean open_hooks(Manager *manager, GError **error)
                     HOOK_SOCKET_NAME, g_strerror(-sock));
         return FALSE;
     }
-    manager->hooks = nr_hook_socket_new(sock, manager->world.inventory, manager->reconcile,
-                                        manager->source, manager->world.news);
+    manager->hooks = nr_hook_socket_new(sock, &manager->world, manager->reconcile, manager->source,
+                                        manager->world.news);
     return TRUE;
 }
 

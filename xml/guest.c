@@ -132,6 +132,7 @@ NrGuest *nr_guest_copy(const NrGuest *guest, NrGuestState state)
     copy->uuid = g_strdup(guest->uuid);
     copy->name = g_strdup(guest->name);
     copy->id = guest->id;
+    copy->order = guest->order;
     copy->state = state;
     copy->metadata_fault = g_strdup(guest->metadata_fault);
     for (guint i = 0; i < guest->nics->len; i++)
@@ -144,7 +145,7 @@ gboolean nr_guest_equal(const NrGuest *a, const NrGuest *b)
     if (a == b)
         return TRUE;
     if (g_strcmp0(a->uuid, b->uuid) != 0 || g_strcmp0(a->name, b->name) != 0 || a->id != b->id ||
-        a->state != b->state || a->nics->len != b->nics->len ||
+        a->order != b->order || a->state != b->state || a->nics->len != b->nics->len ||
         g_strcmp0(a->metadata_fault, b->metadata_fault) != 0)
         return FALSE;
     for (guint i = 0; i < a->nics->len; i++) {
@@ -157,6 +158,11 @@ gboolean nr_guest_equal(const NrGuest *a, const NrGuest *b)
 gboolean nr_guest_is_active(const NrGuest *guest)
 {
     return guest->state == NR_GUEST_ANNOUNCED || guest->state == NR_GUEST_RUNNING;
+}
+
+gint64 nr_guest_order(const NrGuest *guest)
+{
+    return guest->order ? guest->order : guest->id * ((gint64)1 << 20);
 }
 
 const char *nr_guest_state_name(NrGuestState state)

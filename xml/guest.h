@@ -59,9 +59,10 @@ typedef enum {
 } NrGuestState;
 
 typedef struct {
-    char *uuid; /* lower case text: the key */
-    char *name; /* data only: never a file name, never raw on a terminal */
-    int id;     /* libvirt's domain id: ascending in the order of starts; -1 when not active */
+    char *uuid;   /* lower case text: the key */
+    char *name;   /* data only: never a file name, never raw on a terminal */
+    int id;       /* libvirt's domain id: ascending in the order of starts; -1 when not active */
+    gint64 order; /* of starts, where its hook came out of the order of ids; else 0 */
     NrGuestState state;
     GPtrArray *nics;      /* NrNic, in XML order, all kinds */
     char *metadata_fault; /* why our metadata in this guest is refused as a whole, or NULL */
@@ -75,6 +76,8 @@ void nr_guest_unref(NrGuest *guest);
 NrGuest *nr_guest_copy(const NrGuest *guest, NrGuestState state);
 gboolean nr_guest_equal(const NrGuest *a, const NrGuest *b);
 gboolean nr_guest_is_active(const NrGuest *guest); /* announced or running */
+/* Its place in the order of starts; there is room for others between two ids. Needs an id. */
+gint64 nr_guest_order(const NrGuest *guest);
 const char *nr_guest_state_name(NrGuestState state);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(NrGuest, nr_guest_unref)
 

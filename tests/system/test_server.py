@@ -6,6 +6,7 @@ import os
 import socket
 import struct
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "../lib"), os.path.join(HERE, "../relay")]
@@ -143,6 +144,69 @@ def test_server_with_a_foreign_client(host):
                10, "the guest answers who it is")
     station.close()
 
+
+def start_at_once(*guests):
+    """`virsh start` of all of them, in this order, without waiting; what each one came to."""
+    with ThreadPoolExecutor(len(guests)) as pool:
+        return [one.result() for one in [pool.submit(guest.try_start) for guest in guests]]
+
+
+def linked(host):
+    """Each of the pair has the other one: by way of us, or without."""
+    return (len(lab.rows(host, state="connected")) == 2 or
+            (len(lab.rows(host, state="direct")) == 2 and connections(LISTENING)))
+
+
+def meet_when_started_at_once(host, server, client, pair):
+    """Three rounds, of which the last one is looked at from within."""
+    for last in (False, False, True):
+        started = start_at_once(*pair)
+        assert [one.rc for one in started] == [0, 0], started
+        eventually(lambda: linked(host), 15, "the two are linked")
+        if last:
+            client.wait_up()
+            server.wait_up()
+            client.reaches(address(2), 20)
+        for guest in pair:
+            guest.destroy()
+        eventually(lambda: not lab.rows(host), 10, "both are forgotten")
+
+
+def a_pair(host):
+    host.libvirtd()
+    host.netrelayd()
+    return (lab.numbered(host, 2, server_nic(LISTENING, mac(2))),
+            lab.numbered(host, 1, client_nic(LISTENING, mac(1))))
+
+
+@tap.timeout(240)
+def test_server_and_client_at_once(host):
+    """Both started at once, the server a little earlier: they meet"""
+    server, client = a_pair(host)
+    meet_when_started_at_once(host, server, client, (server, client))
+
+
+@tap.timeout(240)
+def test_client_and_server_at_once(host):
+    """Both started at once, the client a little earlier: they meet"""
+    server, client = a_pair(host)
+    meet_when_started_at_once(host, server, client, (client, server))
+
+
+@tap.timeout(120)
+def test_two_servers_at_once(host):
+    """Two that listen at one address, started at once: one is refused, by name"""
+    host.libvirtd()
+    host.netrelayd()
+    rivals = [lab.numbered(host, number, server_nic(LISTENING, mac(number))) for number in (1, 2)]
+    for _ in range(5):
+        started = start_at_once(*rivals)
+        refused = [one for one in started if one.rc != 0]
+        assert len(refused) == 1 and "already" in refused[0].stderr, started
+        assert not lab.rows(host, state="refused"), lab.rows(host)
+        for guest in rivals:
+            guest.destroy(check=False)
+        eventually(lambda: not lab.rows(host), 10, "both are forgotten")
 
 
 tap.main(PrivateHost())

@@ -303,6 +303,29 @@ static void test_hook_called_since(World *world, gconstpointer data)
     g_assert_cmpuint(unannounced(world), ==, 0);
 }
 
+/* Guests that start together: ids are given in one order, and the hooks come in the other. */
+static void test_order_of_hooks(World *world, gconstpointer data)
+{
+    g_autoptr(GPtrArray) guests = fixture_guests("announced 6 a" NIC "\nannounced 5 b" NIC "\n"
+                                                 "announced 7 c" NIC "\nrunning 5 b" NIC "\n");
+    const NrGuest *first = guests->pdata[0], *last = guests->pdata[2];
+    const char *late = ((NrGuest *)guests->pdata[1])->uuid;
+    gint64 order;
+
+    for (guint i = 0; i < 3; i++)
+        nr_inventory_announce(world->inventory, guests->pdata[i], 0);
+    order = nr_guest_order(nr_inventory_find(world->inventory, late));
+    g_assert_cmpint(nr_guest_order(nr_inventory_find(world->inventory, first->uuid)), <, order);
+    g_assert_cmpint(order, <, nr_guest_order(nr_inventory_find(world->inventory, last->uuid)));
+
+    nr_inventory_sync_guest(world->inventory, late, guests->pdata[3], NULL);
+    g_assert_cmpint(nr_guest_order(nr_inventory_find(world->inventory, late)), ==, order);
+    nr_inventory_release(world->inventory, first->uuid);
+    world->changes = 0;
+    nr_inventory_sync_guest(world->inventory, late, guests->pdata[3], NULL);
+    g_assert_cmpuint(world->changes, ==, 0);
+}
+
 #define ADD(name, function) g_test_add("/inventory/" name, World, NULL, set_up, function, tear_down)
 
 int main(int argc, char **argv)
@@ -323,6 +346,7 @@ int main(int argc, char **argv)
     ADD("metadata that breaks while the guest runs", test_metadata_breaks);
     ADD("a start that no hook announced", test_hook_not_called);
     ADD("a hook that is called since", test_hook_called_since);
+    ADD("the order of hooks", test_order_of_hooks);
     ADD("a snapshot", test_snapshot);
     return g_test_run();
 }

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* For whom a guest that is about to start waits, and what ends that. */
+#include "daemon/partners.h"
+
+#include <errno.h>
+#include "model-fixture.h"
+
+static gboolean is_listening; /* what a look at the host's sockets would say */
+
+static gboolean listens(const NrPlace *place)
+{
+    return is_listening;
+}
+
+typedef struct {
+    const char *name;
+    const char *other;  /* the guest that was announced before */
+    const char *coming; /* the one whose hook has come */
+    gboolean waits;
+} Pair;
+
+static const Pair pairs[] = {
+    { "client first", "announced 1 c: client 127.0.0.1:7", "announced 2 s: server :7", TRUE },
+    { "server first", "announced 1 s: server 127.0.0.1:7", "announced 2 c: client 127.0.0.1:7",
+      TRUE },
+    { "ids the other way round", "announced 2 s: server :7", "announced 1 c: client 127.0.0.1:7",
+      TRUE },
+    { "a client that nobody can serve", "announced 1 c: client 0.0.0.0:7",
+      "announced 2 s: server :7", FALSE },
+    { "another port", "announced 1 c: client 127.0.0.1:7", "announced 2 s: server :8", FALSE },
+    { "another address", "announced 1 c: client 10.0.0.1:7", "announced 2 s: server 127.0.0.1:7",
+      FALSE },
+    { "two clients", "announced 1 c: client 127.0.0.1:7", "announced 2 d: client 127.0.0.1:7",
+      FALSE },
+    { "two servers", "announced 1 s: server :7", "announced 2 t: server :7", FALSE },
+    { "it runs already", "running 1 s: server :7", "announced 2 c: client 127.0.0.1:7", FALSE },
+    { "it is only defined", "defined - s: server :7", "announced 2 c: client 127.0.0.1:7", FALSE },
+    { "udp", "announced 1 a: udp 127.0.0.1:7>127.0.0.1:8",
+      "announced 2 b: udp 127.0.0.1:8>127.0.0.1:7", FALSE },
+};
+
+/* The coming one has a UUID of its own: that of the second line. */
+static GPtrArray *world(const char *other, const char *coming)
+{
+    g_autofree char *lines = g_strconcat(other, "\n", coming, "\n", NULL);
+
+    return fixture_guests(lines);
+}
+
+static GPtrArray *only_first(GPtrArray *guests)
+{
+    GPtrArray *known = g_ptr_array_new();
+
+    g_ptr_array_add(known, guests->pdata[0]);
+    return known;
+}
+
+static void test_pair(gconstpointer data)
+{
+    const Pair *pair = data;
+    g_autoptr(GPtrArray) guests = world(pair->other, pair->coming);
+    g_autoptr(GPtrArray) known = only_first(guests);
+    g_autoptr(GPtrArray) partners = nr_partners_new();
+
+    nr_partners_find(partners, known, guests->pdata[1], NULL);
+    nr_partners_find(partners, known, guests->pdata[1], NULL); /* each look adds what is new */
+    g_assert_cmpuint(partners->len, ==, pair->waits ? 1 : 0);
+}
+
+typedef struct {
+    const char *start; /* the partner, as it was found */
+    const char *now;   /* and as it is; NULL: unknown */
+    gboolean decided, connected, failed, listening;
+    gboolean waits;
+} Look;
+
+#define CLIENT "c: client 127.0.0.1:7"
+#define REMOTE "c: client 10.9.9.9:7"
+#define SERVER "s: server :7"
+
+static const Look looks[] = {
+    { .start = "announced 1 " CLIENT, .now = "announced 1 " CLIENT, .waits = TRUE },
+    { .start = "announced 1 " CLIENT,
+      .now = "announced 1 " CLIENT,
+      .decided = TRUE,
+      .waits = TRUE },
+    { .start = "announced 1 " CLIENT, .now = "running 1 " CLIENT, .decided = TRUE, .waits = TRUE },
+    { .start = "announced 1 " CLIENT,
+      .now = "announced 1 " CLIENT,
+      .decided = TRUE,
+      .connected = TRUE },
+    { .start = "announced 1 " CLIENT,
+      .now = "announced 1 " CLIENT,
+      .decided = TRUE,
+      .failed = TRUE },
+    { .start = "announced 1 " REMOTE, .now = "announced 1 " REMOTE, .decided = TRUE },
+    { .start = "announced 1 " CLIENT, .now = "defined - " CLIENT, .decided = TRUE },
+    { .start = "announced 1 " CLIENT, .now = "announced 2 " CLIENT, .decided = TRUE },
+    { .start = "announced 1 " CLIENT },
+    { .start = "announced 1 " SERVER, .now = "announced 1 " SERVER, .waits = TRUE },
+    { .start = "announced 1 " SERVER,
+      .now = "announced 1 " SERVER,
+      .listening = TRUE,
+      .waits = TRUE },
+    { .start = "announced 1 " SERVER, .now = "running 1 " SERVER, .waits = TRUE },
+    { .start = "announced 1 " SERVER, .now = "running 1 " SERVER, .listening = TRUE },
+    { .start = "announced 1 " SERVER, .now = "defined - " SERVER },
+};
+
+static NrActual *exists(const NrBinding *binding)
+{
+    NrActual *actual = nr_actual_new();
+    NrActualNetwork *network = nr_actual_network_new(binding->network, 1);
+    NrActualPort *port = nr_actual_port_new(1, 1);
+
+    port->label = g_strdup(binding->label);
+    g_ptr_array_add(network->ports, port);
+    g_ptr_array_add(actual->networks, network);
+    return actual;
+}
+
+static void fail(NrAttempts *attempts, const NrBinding *binding)
+{
+    NrAction action = { .kind = NR_ACTION_ATTACH,
+                        .network = binding->network,
+                        .endpoint = binding->endpoint };
+
+    nr_attempts_failed(attempts, &action, -EADDRINUSE, "it is in use", 0);
+}
+
+static void test_look(gconstpointer data)
+{
+    const Look *look = data;
+    g_autoptr(GPtrArray) before = fixture_guests(look->start);
+    g_autoptr(GPtrArray) now = fixture_guests(look->now ? look->now : "");
+    g_autoptr(GPtrArray) coming = world("defined - x: other", "announced 9 y: client 10.9.9.9:7, "
+                                                              "client 127.0.0.1:7, server :7");
+    g_autoptr(GPtrArray) files = fixture_networks((const char *const[]){ NULL });
+    g_autoptr(GPtrArray) partners = nr_partners_new();
+    g_autoptr(NrAttempts) attempts = nr_attempts_new();
+    NrPolicy policy = { .hooked = TRUE };
+    g_autoptr(NrDesired) desired = look->decided ? fixture_decide(now, files, &policy) : NULL;
+    const NrBinding *binding =
+        desired && desired->bindings->len ? desired->bindings->pdata[0] : NULL;
+    g_autoptr(NrActual) actual = look->connected ? exists(binding) : nr_actual_new();
+    NrPartnerView view = { now, desired, attempts, actual, listens };
+
+    if (look->failed)
+        fail(attempts, binding);
+    is_listening = look->listening;
+    nr_partners_find(partners, before, coming->pdata[1], NULL);
+    g_assert_cmpuint(partners->len, ==, 1);
+    g_assert_cmpint(nr_partners_awaited(partners, &view) != NULL, ==, look->waits);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    for (guint i = 0; i < G_N_ELEMENTS(pairs); i++) {
+        g_autofree char *path = g_strconcat("/partners/pair/", pairs[i].name, NULL);
+
+        g_test_add_data_func(path, &pairs[i], test_pair);
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(looks); i++) {
+        g_autofree char *path = g_strdup_printf("/partners/look/%u", i);
+
+        g_test_add_data_func(path, &looks[i], test_look);
+    }
+    return g_test_run();
+}
