@@ -30,6 +30,10 @@ def add_bridge(name, addresses=(), mtu=None):
     ip("link", "set", name, "up")
 
 
+def is_up(link):
+    return int(read(link, "flags") or "0", 16) & 1 == 1     # IFF_UP
+
+
 def read(link, attribute):
     """An attribute in /sys/class/net, as text; None where the link has none."""
     try:

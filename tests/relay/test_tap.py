@@ -239,7 +239,8 @@ def made_with(endpoint, name):
     """The MAC address of the TAP that a relay makes."""
     with Relay("-l", "12345", endpoint) as relay:
         relay.listening(12345)
-        found = eventually(lambda: links.read(name, "address"), 5, f"there is {name}")
+        eventually(lambda: links.is_up(name), 5, f"{name} is there, and has all it is to have")
+        found = links.read(name, "address")
         relay.term()
     return found
 
