@@ -3,12 +3,13 @@
 """Runs test programs for tests/run.sh, prints each result as it comes, and counts.
 
     tally.py SUMS run SECONDS FILE      one program, which speaks TAP or just exits
-    tally.py SUMS beside SECONDS FILE   the same beside others: prints all at its end
+    tally.py SUMS beside SECONDS AGAIN FILE     the same beside others: prints all at its end
     tally.py SUMS meson BUILD           all tests that meson knows, case by case
     tally.py SUMS print                 the closing line; exit 0 if nothing failed
 
-SUMS is a file with a line "passed failed skipped" for each program so far. The exit code is 0
-when the results were counted, whatever they are.
+A program that failed beside others is not counted, but added to the file AGAIN. SUMS is a file with
+a line "passed failed skipped" for each program so far. The exit code is 0 when the results were
+counted, whatever they are.
 """
 
 import contextlib
@@ -209,7 +210,11 @@ def main():
     if verb == "meson":
         tally = meson(rest[0])
     elif verb == "beside":
-        tally = run_beside(float(rest[0]), rest[1], sums)
+        tally = run_beside(float(rest[0]), rest[2], sums)
+        if tally.counts["FAIL"]:
+            with open(rest[1], "a") as again:
+                print(rest[2], file=again)
+            return
     else:
         tally = run(float(rest[0]), rest[1])
     tally.save(sums)
