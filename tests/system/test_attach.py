@@ -4,9 +4,11 @@
 
 import json
 import os
+import signal
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, "../lib"), os.path.join(HERE, "../relay")]
 
 import lab
 import links
@@ -14,6 +16,7 @@ import tap
 from guest import client_nic
 from host import PrivateHost
 from lab import PORT, mac
+from relayproc import forwarder_of
 
 NAMESPACE = "urn:netrelay:domain:1"
 
@@ -231,9 +234,16 @@ class TestRunning:
     def test_there_while_everything_dies(self):
         """The manager and forwarders are killed at the moment; the guest gets there all the same"""
         for number, name in ((2, "lab"), (3, "office")) * 2:
+            relays = {row["relay_pid"] for row in lab.rows(self.host, state="connected")
+                      if row["relay_pid"]}
+            assert len(relays) > 1, relays
             self.host.virsh("metadata", "vm1", NAMESPACE, "--key", "netrelay", "--live", "--set",
                             f"<domain><interface mac='{mac(1)}' network='{name}'/></domain>")
             self.manager.kill()
+            forwarders = [pid for pid in map(forwarder_of, relays) if pid]
+            assert forwarders, f"none of relays {relays} has one"
+            for pid in forwarders:
+                os.kill(pid, signal.SIGKILL)
             self.manager.start()
             lab.expect_row(self.host, guest="vm1", network=name, state="connected")
             self.meets(number, [])
