@@ -79,7 +79,7 @@ def by_hand(*arguments, **details):
 
 
 def test_status_of_a_relay():
-    """endpoints and ports, with states, peers, labels, counters; as a table, and as JSON"""
+    """A7: endpoints and ports, with states, peers, labels, counters; as a table, and as JSON"""
     with by_hand("-l", "12345", "127.0.0.1:2001") as relay:
         relay.listening(12345)
         one, other = dial(12345), dial(12345)
@@ -312,7 +312,7 @@ def tally(text):
 
 
 def test_SIGUSR1_tells_the_counters():
-    """a line for each port, with its name and what was dropped; of a managed relay too"""
+    """A7: a line for each port, with its name and what was dropped; of a managed relay too"""
     with Relay("-l", "12345", "4001:127.0.0.1:4002") as relay:
         relay.listening(12345).bound(4001)
         udp = UdpPeer(("127.0.0.1", 4002), ("127.0.0.1", 4001))
