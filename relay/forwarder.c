@@ -22,8 +22,9 @@
 #include "relay/watch.h"
 #include "relay/wire.h"
 
-#define ROUND          (1024 * 1024) /* bytes that ports with much to say share, about */
-#define TURN_MIN       (64 * 1024)   /* and the least of them, and where others talk too */
+#define ROUND          (2 * 1024 * 1024) /* bytes that ports with much to say share, about */
+#define TURN_ALONE     (256 * 1024)      /* of one, so that input and output stay in the cache */
+#define TURN_MIN       (64 * 1024)       /* and the least of many, and where others talk too */
 #define TRIM_MS        2000
 #define TIMER_SLACK_NS 1000
 #define MESSAGES_TURN  64
@@ -141,16 +142,31 @@ static void port_take_turn(struct forwarder *f, struct port *port)
         return;
     }
     f->has_talk = true;
-    port_read(f, port, f->loop.n_events > 1 ? TURN_MIN : SHARED_READ);
+    port_read(f, port, f->loop.n_events > 1 ? TURN_MIN : TURN_ALONE);
+}
+
+/* Of several it pays to take all that lies in a socket before the next one's. */
+static size_t turn_of_late(const struct forwarder *f)
+{
+    size_t turn;
+
+    if (f->has_talk)
+        return TURN_MIN;
+    if (f->n_late == 1)
+        return TURN_ALONE;
+    turn = ROUND / f->n_late;
+    if (turn < TURN_MIN)
+        return TURN_MIN;
+    return turn < SHARED_READ ? turn : SHARED_READ;
 }
 
 static void read_late(struct forwarder *f)
 {
-    size_t room = f->n_late && !f->has_talk ? ROUND / f->n_late : TURN_MIN;
+    size_t turn = f->n_late ? turn_of_late(f) : 0;
 
     for (uint32_t i = 0; i < f->n_late; ++i)
         if (!f->late[i]->dead)
-            port_read(f, f->late[i], room > TURN_MIN ? room : TURN_MIN);
+            port_read(f, f->late[i], turn);
     f->n_late = 0;
     f->has_talk = false;
 }

@@ -37,9 +37,9 @@
 #define SHARED_VERSION   1
 #define SHARED_PORTS     4096
 #define SHARED_PAGE      4096
-#define SHARED_WORK      (99 * SHARED_PAGE) /* 256 KiB and two frames */
-#define SHARED_READ      (256 * 1024)       /* at most, of new input in a batch */
-#define SHARED_RUNS      40960              /* the worst W: 18 bytes and an empty frame in turn */
+#define SHARED_WORK      (163 * SHARED_PAGE) /* 512 KiB and two frames */
+#define SHARED_READ      (512 * 1024)        /* at most, of new input in a batch */
+#define SHARED_RUNS      61440               /* the worst W: 18 bytes and an empty frame in turn */
 #define SHARED_CARRY     (128 * 1024) /* ring: the beginning of a frame, or a read of a pipe */
 #define SHARED_QUEUE_MIN 4096
 #define SHARED_QUEUE_MAX (256 * 1024 * 1024)

@@ -520,7 +520,7 @@ static void test_runs(void)
 
 int main(int argc, char **argv)
 {
-    static const struct load quick = { SHARED_READ, BYTES }, slow = { SHARED_READ, 30000 },
+    static const struct load quick = { SHARED_READ, BYTES }, slow = { SHARED_READ / 2, 30000 },
                              dribble = { 5000, 3000 }, captured = { 60000, BYTES, true };
 
     g_test_init(&argc, &argv, NULL);
