@@ -10,7 +10,11 @@
 enum { COLUMN_STATE = 1 };
 
 static const NrColumn columns[] = {
-    { "NAME", FALSE }, { "STATE", FALSE }, { "AUTOSTART", FALSE }, { "FILE", FALSE }, { NULL, 0 },
+    { "NAME", NR_COLUMN_TEXT },
+    { "STATE", NR_COLUMN_TEXT },
+    { "AUTOSTART", NR_COLUMN_TEXT },
+    { "FILE", NR_COLUMN_TEXT },
+    { NULL, 0 },
 };
 
 typedef struct {

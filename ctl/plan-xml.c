@@ -11,8 +11,10 @@
 enum { COLUMN_BINDING = 4 };
 
 static const NrColumn columns[] = {
-    { "NIC", FALSE },     { "MAC", FALSE },     { "KIND", FALSE },     { "ADDRESS", FALSE },
-    { "BINDING", FALSE }, { "NETWORK", FALSE }, { "ENDPOINT", FALSE }, { NULL, FALSE },
+    { "NIC", NR_COLUMN_TEXT },      { "MAC", NR_COLUMN_TEXT },
+    { "KIND", NR_COLUMN_TEXT },     { "ADDRESS", NR_COLUMN_TEXT },
+    { "BINDING", NR_COLUMN_TEXT },  { "NETWORK", NR_COLUMN_TEXT },
+    { "ENDPOINT", NR_COLUMN_TEXT }, { NULL, 0 },
 };
 
 static NrGuest *read_guest(const char *file)

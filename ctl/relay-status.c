@@ -13,13 +13,20 @@ enum { ENDPOINT_COLUMN_STATE = 1, PORT_COLUMN_STATE = 2 };
 
 /* An endpoint's text can be long: it stands once, where it moves no other column. */
 static const NrColumn endpoint_columns[] = {
-    { "ID", TRUE }, { "STATE", FALSE }, { "LABEL", FALSE }, { "ENDPOINT", FALSE }, { NULL, FALSE },
+    { "ID", NR_COLUMN_NUMBER },
+    { "STATE", NR_COLUMN_TEXT },
+    { "LABEL", NR_COLUMN_TEXT },
+    { "ENDPOINT", NR_COLUMN_TEXT },
+    { NULL, 0 },
 };
 
 static const NrColumn port_columns[] = {
-    { "PORT", TRUE },     { "ENDPOINT", TRUE },  { "STATE", FALSE },   { "PEER", FALSE },
-    { "LABEL", FALSE },   { "RX FRAMES", TRUE }, { "RX BYTES", TRUE }, { "TX FRAMES", TRUE },
-    { "TX BYTES", TRUE }, { "DROPS", TRUE },     { "QUEUED", TRUE },   { NULL, FALSE },
+    { "PORT", NR_COLUMN_NUMBER },     { "ENDPOINT", NR_COLUMN_NUMBER },
+    { "STATE", NR_COLUMN_TEXT },      { "PEER", NR_COLUMN_TEXT },
+    { "LABEL", NR_COLUMN_TEXT },      { "RX FRAMES", NR_COLUMN_NUMBER },
+    { "RX BYTES", NR_COLUMN_NUMBER }, { "TX FRAMES", NR_COLUMN_NUMBER },
+    { "TX BYTES", NR_COLUMN_NUMBER }, { "DROPS", NR_COLUMN_NUMBER },
+    { "QUEUED", NR_COLUMN_NUMBER },   { NULL, 0 },
 };
 
 /* Why frames were dropped, in the words of netrelay(1). */

@@ -4,10 +4,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 #include "ctl/table.h"
+#include "ctl/terminal.h"
 
 #define ENTER      "\033[?1049h\033[?25l"
 #define LEAVE      "\033[?25h\033[?1049l"
@@ -143,11 +143,10 @@ void nr_screen_free(NrScreen *screen)
 void nr_screen_redraw(NrScreen *screen)
 {
     g_autofree char *frame = NULL;
-    struct winsize size;
+    guint rows, columns;
 
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_row == 0 || size.ws_col == 0)
-        size = (struct winsize){ .ws_row = 24, .ws_col = 80 };
-    frame = nr_screen_frame(screen->text, size.ws_row, size.ws_col);
+    nr_terminal_size(&rows, &columns);
+    frame = nr_screen_frame(screen->text, rows, columns);
     put(frame);
 }
 
@@ -163,5 +162,4 @@ void nr_screen_suspend(NrScreen *screen)
     leave(screen);
     raise(SIGTSTP);
     enter(screen);
-    nr_screen_redraw(screen);
 }

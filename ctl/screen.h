@@ -15,9 +15,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(NrScreen, nr_screen_free)
 /* Draws this in place of what is there, and remembers it. The text may have colours, as tables
  * have, and is printable otherwise. */
 void nr_screen_draw(NrScreen *screen, const char *text);
-/* The same again: the window has another size, or somebody has written into it. */
+/* The same again: somebody has written into it. */
 void nr_screen_redraw(NrScreen *screen);
-/* Ctrl-Z: gives the terminal back and stops; draws again when it goes on. */
+/* Ctrl-Z: gives the terminal back and stops. It has to be drawn when that is over: the window may
+ * have another size by then. */
 void nr_screen_suspend(NrScreen *screen);
 
 /* What a terminal of this size is sent for a text: each line is cut where the window ends, and the

@@ -211,10 +211,17 @@ static gboolean on_end(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
+/* The table keeps to the width that there is. */
 static gboolean on_resized(gpointer data)
 {
-    nr_screen_redraw(((Watch *)data)->screen);
+    draw(data);
     return G_SOURCE_CONTINUE;
+}
+
+static void suspend(Watch *watch)
+{
+    nr_screen_suspend(watch->screen);
+    draw(watch);
 }
 
 static gboolean on_key(gint fd, GIOCondition condition, gpointer data)
@@ -229,7 +236,7 @@ static gboolean on_key(gint fd, GIOCondition condition, gpointer data)
     else if (key == KEY_REDRAW)
         nr_screen_redraw(watch->screen);
     else if (key == KEY_SUSPEND)
-        nr_screen_suspend(watch->screen);
+        suspend(watch);
     return G_SOURCE_CONTINUE;
 }
 

@@ -7,14 +7,23 @@
 #include "ctl/row.h"
 #include "ctl/status.h"
 #include "ctl/table.h"
+#include "ctl/terminal.h"
 #include "xml/guest.h"
 
 enum { COLUMN_STATE = 6 };
 
 static const NrColumn columns[] = {
-    { "NETWORK", FALSE }, { "PORT", TRUE },     { "GUEST", FALSE }, { "NIC", FALSE },
-    { "KIND", FALSE },    { "ADDRESS", FALSE }, { "STATE", FALSE }, { "RX", TRUE },
-    { "TX", TRUE },       { "DROPS", TRUE },    { NULL, FALSE },
+    { "NETWORK", NR_COLUMN_NAME },
+    { "PORT", NR_COLUMN_NUMBER },
+    { "GUEST", NR_COLUMN_NAME },
+    { "NIC", NR_COLUMN_ADDRESS },
+    { "KIND", NR_COLUMN_TEXT },
+    { "ADDRESS", NR_COLUMN_ADDRESS },
+    { "STATE", NR_COLUMN_TEXT },
+    { "RX", NR_COLUMN_NUMBER },
+    { "TX", NR_COLUMN_NUMBER },
+    { "DROPS", NR_COLUMN_NUMBER },
+    { NULL, 0 },
 };
 
 static const struct {
@@ -167,7 +176,7 @@ static char *rows_text(GVariant *rows, gboolean chosen)
         add_row(table, row);
     }
     if (g_variant_n_children(rows) > 0)
-        return nr_table_text(table);
+        return nr_table_text(table, nr_terminal_room());
     return g_strdup(chosen ? "nothing is there by that name: no network, and no active guest with "
                              "a NIC of type client, server or udp\n"
                            : "nothing is there: no network, and no guest's NIC of type client, "

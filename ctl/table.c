@@ -2,9 +2,12 @@
 #include "ctl/table.h"
 
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
+#include "ctl/terminal.h"
 #include "xml/guest.h"
+
+#define ELLIPSIS  "\342\200\246" /* one column wide */
+#define GAP       2              /* between columns */
+#define WIDTH_MIN 6              /* what of a text is left at least */
 
 typedef struct {
     GPtrArray *cells;   /* char * */
@@ -111,19 +114,91 @@ static guint column_width(const NrTable *table, guint column)
     return width;
 }
 
+/* Shortening */
+
+static gboolean is_shortened(const NrColumn *column)
+{
+    return column->kind == NR_COLUMN_NAME || column->kind == NR_COLUMN_ADDRESS;
+}
+
+/* New string. */
+static char *without_end(const char *text, guint width)
+{
+    const char *end = text;
+
+    for (guint used = 0; *end; end = g_utf8_next_char(end)) {
+        used += nr_text_width_of(g_utf8_get_char(end));
+        if (used >= width)
+            break;
+    }
+    return g_strdup_printf("%.*s" ELLIPSIS, (int)(end - text), text);
+}
+
+/* New string. */
+static char *without_beginning(const char *text, guint width)
+{
+    guint left = text_width(text);
+
+    /* A mark goes with the character that it stands on. */
+    while (left >= width || (*text && nr_text_width_of(g_utf8_get_char(text)) == 0)) {
+        left -= nr_text_width_of(g_utf8_get_char(text));
+        text = g_utf8_next_char(text);
+    }
+    return g_strconcat(ELLIPSIS, text, NULL);
+}
+
+/* New string, no wider than that. */
+static char *shortened(const char *text, NrColumnKind kind, guint width)
+{
+    if (text_width(text) <= width)
+        return g_strdup(text);
+    return kind == NR_COLUMN_NAME ? without_end(text, width) : without_beginning(text, width);
+}
+
+/* The widest column that may still become narrower, or -1. */
+static int widest(const NrTable *table, const guint *widths)
+{
+    int found = -1;
+
+    for (guint i = 0; i < table->count; i++) {
+        const NrColumn *column = &table->columns[i];
+
+        if (is_shortened(column) && widths[i] > MAX(WIDTH_MIN, text_width(column->title)) &&
+            (found < 0 || widths[i] > widths[found]))
+            found = (int)i;
+    }
+    return found;
+}
+
+/* Takes from the widest ones, so that what is narrow anyway stays whole. */
+static void narrow(const NrTable *table, guint *widths, guint room)
+{
+    guint sum = GAP * (table->count - 1);
+    int column;
+
+    for (guint i = 0; i < table->count; i++)
+        sum += widths[i];
+    for (; sum > room && (column = widest(table, widths)) >= 0; sum--)
+        widths[column]--;
+}
+
+/* Lines */
+
 static void append_blanks(GString *lines, guint count)
 {
     g_string_append_printf(lines, "%*s", (int)count, "");
 }
 
 static void append_cell(GString *lines, const NrTable *table, guint column, guint width,
-                        const char *text, const char *code)
+                        const char *whole, const char *code)
 {
+    const NrColumn *is = &table->columns[column];
+    g_autofree char *text = is_shortened(is) ? shortened(whole, is->kind, width) : g_strdup(whole);
     guint padding = width - text_width(text);
-    gboolean right = table->columns[column].right;
+    gboolean right = is->kind == NR_COLUMN_NUMBER;
 
     if (column > 0)
-        append_blanks(lines, 2);
+        append_blanks(lines, GAP);
     if (right)
         append_blanks(lines, padding);
     g_string_append_printf(lines, "%s%s%s", code, text, *code ? "\033[0m" : "");
@@ -142,24 +217,18 @@ static void append_row(GString *lines, const NrTable *table, const Row *row, con
         g_string_append_printf(lines, "    %s\n", (const char *)g_ptr_array_index(row->remarks, i));
 }
 
-static gboolean wants_colour(void)
-{
-    const char *term = g_getenv("TERM");
-    const char *no = g_getenv("NO_COLOR");
-
-    return isatty(STDOUT_FILENO) && !(no && *no) && term && strcmp(term, "dumb") != 0;
-}
-
-char *nr_table_text(const NrTable *table)
+char *nr_table_text(const NrTable *table, guint room)
 {
     g_autofree guint *widths = g_new(guint, table->count);
     GString *lines = g_string_new(NULL);
-    gboolean colour = wants_colour();
+    gboolean colour = nr_terminal_wants_colour();
 
-    for (guint i = 0; i < table->count; i++) {
+    for (guint i = 0; i < table->count; i++)
         widths[i] = column_width(table, i);
+    if (room)
+        narrow(table, widths, room);
+    for (guint i = 0; i < table->count; i++)
         append_cell(lines, table, i, widths[i], table->columns[i].title, "");
-    }
     g_string_append_c(lines, '\n');
     for (guint i = 0; i < table->rows->len; i++)
         append_row(lines, table, g_ptr_array_index(table->rows, i), widths, colour);
@@ -168,7 +237,7 @@ char *nr_table_text(const NrTable *table)
 
 void nr_table_print(const NrTable *table)
 {
-    g_autofree char *text = nr_table_text(table);
+    g_autofree char *text = nr_table_text(table, 0);
 
     fputs(text, stdout);
 }

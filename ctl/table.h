@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A table on a terminal: columns as wide as what is in them, and remarks below rows. Cells are made
- * printable here; nobody else has to. */
+/* A table: columns as wide as what is in them, and remarks below rows. Cells are made printable
+ * here; nobody else has to. */
 #ifndef NR_CTL_TABLE_H
 #define NR_CTL_TABLE_H
 
@@ -8,9 +8,18 @@
 
 typedef enum { NR_TONE_PLAIN, NR_TONE_GOOD, NR_TONE_PENDING, NR_TONE_BAD, NR_TONE_QUIET } NrTone;
 
+typedef enum {
+    NR_COLUMN_TEXT,
+    NR_COLUMN_NUMBER, /* at the right */
+    /* Texts that are shortened where the table has no room: of a name the beginning tells most, of
+     * an address the end. */
+    NR_COLUMN_NAME,
+    NR_COLUMN_ADDRESS,
+} NrColumnKind;
+
 typedef struct {
     const char *title;
-    gboolean right; /* numbers */
+    NrColumnKind kind;
 } NrColumn;
 
 typedef struct NrTable NrTable;
@@ -25,8 +34,9 @@ void nr_table_row(NrTable *table, guint toned, NrTone tone);
 void nr_table_cell(NrTable *table, const char *text); /* NULL or "": "-" */
 /* A remark below the newest row. */
 void nr_table_remark(NrTable *table, const char *text);
-/* For standard output: in colour only where that is a terminal which wants it. New string. */
-char *nr_table_text(const NrTable *table);
+/* For standard output: in colour only where that is a terminal which wants it. room is the width to
+ * keep to, as far as columns may be shortened; 0: as wide as it likes. New string. */
+char *nr_table_text(const NrTable *table, guint room);
 void nr_table_print(const NrTable *table);
 /* How many columns of a terminal a character takes. */
 guint nr_text_width_of(gunichar c);

@@ -114,6 +114,27 @@ def test_another_size(host):
     assert terminal.ends() == 0
 
 
+def test_80_columns(host):
+    """The counters are there, and texts are shortened for them; a pipe gets all"""
+    name = "a-network-with-a-long-name"
+    host.netrelayd()
+    network(host, name, PORT)
+    terminal = Terminal(*WATCH, columns=80)
+    terminal.shows("listening")
+    table = [line for line in terminal.frame() if "DROPS" in line or "listening" in line]
+    assert len(table) == 2 and len(table[0]) <= 80 and table[0].endswith("  DROPS"), table
+    assert "a-network-w" in table[1] and f"{PORT}  listening" in table[1], table
+    assert name not in table[1] and "\u2026" in table[1], table
+    terminal.resize(24, 120)
+    terminal.shows(name)
+    terminal.type(b"q")
+    assert terminal.ends() == 0
+    once = Terminal("/usr/bin/netrelayctl", "status", columns=80)
+    assert once.process.wait(10) == 0
+    assert "\u2026" in once.text().decode() and name not in once.text().decode(), once.text()
+    assert name in host.netrelayctl("status").stdout
+
+
 def test_stopped_for_a_while(host):
     """Ctrl-Z gives the terminal back, and fg draws again"""
     terminal = watched(host, ("/bin/bash", "-mc", f"{' '.join(WATCH)}; echo in between; fg"))

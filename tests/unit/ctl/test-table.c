@@ -50,7 +50,7 @@ static char *printed(const NrTable *table)
 }
 
 static const NrColumn columns[] = {
-    { "NAME", FALSE }, { "RX", TRUE }, { "STATE", FALSE }, { NULL, FALSE }
+    { "NAME", NR_COLUMN_TEXT }, { "RX", NR_COLUMN_NUMBER }, { "STATE", NR_COLUMN_TEXT }, { NULL, 0 }
 };
 
 static void test_layout(void)
@@ -117,12 +117,65 @@ static void test_hostile_text(void)
     g_assert_cmpuint(g_strv_length(lines), ==, 4); /* the last one is empty */
 }
 
+#define DOTS "\342\200\246"
+#define WIDE "\346\274\242" /* two columns */
+#define MARK "\314\210"     /* none */
+
+static const NrColumn narrow_columns[] = {
+    { "NAME", NR_COLUMN_NAME },
+    { "AT", NR_COLUMN_ADDRESS },
+    { "RX", NR_COLUMN_NUMBER },
+    { NULL, 0 },
+};
+
+/* In so much room: the widest texts give way, the names' ends and the addresses' beginnings. */
+static void test_room(void)
+{
+    static const struct {
+        guint room;
+        const char *name, *address;
+        const char *line; /* or NULL: as if there were room for all */
+    } rows[] = {
+        { 0, "a-long-name", "127.0.0.1:12345", NULL },
+        { 32, "a-long-name", "127.0.0.1:12345", NULL },
+        { 31, "a-long-name", "127.0.0.1:12345", "a-long-name  " DOTS "7.0.0.1:12345  99" },
+        { 28, "a-long-name", "127.0.0.1:12345", "a-long-name  " DOTS ".0.1:12345  99" },
+        { 22, "a-long-name", "127.0.0.1:12345", "a-long-" DOTS "  " DOTS "1:12345  99" },
+        { 1, "a-long-name", "127.0.0.1:12345", "a-lon" DOTS "  " DOTS "12345  99" },
+        { 1, "short", "::1", NULL },
+        { 1, WIDE WIDE WIDE WIDE, "abcdefgh", WIDE WIDE DOTS "   " DOTS "defgh  99" },
+        { 1, "a" MARK "bcde" MARK "fghi", "::1", "a" MARK "bcde" MARK DOTS "  ::1  99" },
+        { 1, "short", "a" MARK "bcd" MARK "efghi", "short  " DOTS "efghi  99" },
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(NrTable) table = nr_table_new(narrow_columns);
+        g_autofree char *text = NULL, *whole = NULL;
+        g_auto(GStrv) lines = NULL;
+
+        nr_table_row(table, 2, NR_TONE_PLAIN);
+        nr_table_cell(table, rows[i].name);
+        nr_table_cell(table, rows[i].address);
+        nr_table_cell(table, "99");
+        nr_table_remark(table, "a remark that keeps its length");
+        text = nr_table_text(table, rows[i].room);
+        whole = nr_table_text(table, 0);
+        lines = g_strsplit(text, "\n", -1);
+        if (rows[i].line)
+            g_assert_cmpstr(lines[1], ==, rows[i].line);
+        else
+            g_assert_cmpstr(text, ==, whole);
+        g_assert_cmpstr(lines[2], ==, "    a remark that keeps its length");
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/ctl/table/human-numbers", test_human_numbers);
     g_test_add_func("/ctl/table/layout", test_layout);
     g_test_add_func("/ctl/table/widths", test_widths);
+    g_test_add_func("/ctl/table/room", test_room);
     g_test_add_func("/ctl/table/hostile-text", test_hostile_text);
     return g_test_run();
 }
