@@ -115,3 +115,17 @@ int bridge_enslave(const char *bridge, const char *tap)
         return enslave(&to, tap, &state);
     return state.up ? 0 : link_set(state.ifindex, &up); /* somebody has set it down */
 }
+
+int bridge_release(const char *bridge, const char *tap)
+{
+    struct link_change leave = { .master = -1, .down = true };
+    struct link_state from, state;
+    int r = bridge_get(bridge, &from);
+
+    if (r < 0)
+        return r;
+    r = link_get(tap, &state);
+    if (r < 0)
+        return r;
+    return state.master == from.ifindex ? link_set(state.ifindex, &leave) : -ENOENT;
+}

@@ -16,5 +16,7 @@ int bridge_tap_create(const char *bridge, char ret_name[TAP_NAME_MAX]);
 /* Puts an existing TAP of ours (back) into the bridge, by the same rules; where it is a
  * member already it is only set up, if it is down. */
 int bridge_enslave(const char *bridge, const char *tap);
+/* Takes it out of this bridge and sets it down. -ENOENT: it is not in there; and as above. */
+int bridge_release(const char *bridge, const char *tap);
 
 #endif

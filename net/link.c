@@ -83,6 +83,8 @@ int link_set(int ifindex, const struct link_change *change)
         rtnl_link_set_master(link, change->master > 0 ? change->master : 0);
     if (change->up)
         rtnl_link_set_flags(link, IFF_UP);
+    if (change->down)
+        rtnl_link_unset_flags(link, IFF_UP);
 
     r = route_open(&sock);
     if (r < 0)

@@ -19,12 +19,12 @@ struct link_state {
 
 /* -ENODEV where there is none of that name. */
 int link_get(const char *ifname, struct link_state *ret);
-/* One change; a zero or NULL member is left as it is. */
+/* One change; a zero or NULL member is left as it is. One of up and down at most. */
 struct link_change {
     uint32_t mtu;
     const struct mac *mac;
     int master; /* ifindex to enslave to; -1 releases */
-    bool up;
+    bool up, down;
 };
 int link_set(int ifindex, const struct link_change *change);
 /* Is any device enslaved to this one? */

@@ -133,6 +133,29 @@ static void test_addresses_differ(void)
     netns_link_del("br0");
 }
 
+static void test_released(void)
+{
+    char name[TAP_NAME_MAX];
+    int fd;
+
+    if (netns_skip_without_tun())
+        return;
+    netns_link_add("br0", "bridge");
+    netns_link_add("br1", "bridge");
+    fd = bridge_tap_create("br0", name);
+    g_assert_cmpint(bridge_release("br1", name), ==, -ENOENT);
+    g_assert_cmpint(bridge_release("br9", name), ==, -ENODEV);
+    g_assert_cmpint(bridge_release(name, name), ==, -ENOTSUP);
+    assert_member(name, "br0");
+    g_assert_cmpint(bridge_release("br0", name), ==, 0);
+    g_assert_cmpint(netns_link(name).master, ==, 0);
+    g_assert_false(netns_link(name).up);
+    g_assert_cmpint(bridge_release("br0", name), ==, -ENOENT);
+    close(fd);
+    netns_link_del("br1");
+    netns_link_del("br0");
+}
+
 static void test_made_again(void)
 {
     struct link_state before;
@@ -261,6 +284,7 @@ int main(int argc, char **argv)
     g_test_add_func("/bridge/down", test_down);
     g_test_add_func("/bridge/addresses-differ", test_addresses_differ);
     g_test_add_func("/bridge/made-again", test_made_again);
+    g_test_add_func("/bridge/released", test_released);
     g_test_add_func("/bridge/enslave-member", test_enslave_member);
     g_test_add_func("/bridge/enslave-changed", test_enslave_changed);
     g_test_add_func("/bridge/errors", test_errors);
