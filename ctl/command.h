@@ -104,6 +104,8 @@ NrExit nr_net_edit_run(const NrCall *call);
 NrExit nr_net_start_run(const NrCall *call);
 NrExit nr_net_destroy_run(const NrCall *call);
 NrExit nr_net_autostart_run(const NrCall *call);
+NrExit nr_tap_join_run(const NrCall *call);
+NrExit nr_tap_leave_run(const NrCall *call);
 NrExit nr_complete_run(const NrCall *call);
 
 /* With --relay. */
