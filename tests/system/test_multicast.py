@@ -51,6 +51,25 @@ def test_group_is_left_alone(host):
 
 
 @tap.timeout(120)
+def test_B2_a_user_nic_and_a_group_each(host):
+    """in a session: each guest has a way out and meets the others; a manager leaves both alone"""
+    way()
+    session = host.session()
+    guests = {n: session.guest(f"vm{n}", [NIC.format(kind="user", mac=mac(16 + n), inner="",
+                                                     tail=""), mcast_nic(n)],
+                               addresses=["", lab.addresses(n)]) for n in (1, 2, 3)}
+    for guest in guests.values():
+        guest.start()
+    session.netrelayd()
+    lab.all_meet(guests)
+    for guest in guests.values():
+        said = guest.must("udhcpc -i eth0 -n -q -t 10 -T 1 -s /bin/true 2>&1")
+        assert "10.0.2.15" in said, said
+        lab.expect_row(session, guest=guest.name, kind="mcast", state="ignored")
+    assert not ours("netrelay")
+
+
+@tap.timeout(120)
 def test_group_of_a_network(host):
     """F: a file names it: its guests and those that dial the network meet, until it does not"""
     way()
