@@ -113,7 +113,8 @@ enum ctl_attr {
 };
 
 /* The detail of a dialer that gets through and is hung up on, by one that does not admit us. */
-#define CTL_DETAIL_HUNG_UP "it ends each connection at once"
+#define CTL_DETAIL_HUNG_UP      "it ends each connection at once"
+#define CTL_DETAIL_HUNG_UP_HERE "it is on this host, and ends each connection at once"
 /* How the detail of a listener ends that refused a host. */
 #define CTL_DETAIL_REFUSED "its admit= does not have that host"
 

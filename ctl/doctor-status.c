@@ -81,6 +81,9 @@ static char *cure_of_tunnel(const char *reason, const char *l4_port)
         return g_strdup_printf("have it admit this host: <listen port='%s' admit='ADDRESS'/> in "
                                "the network's file there, with this host's address",
                                l4_port);
+    if (g_str_equal(reason, CTL_DETAIL_HUNG_UP_HERE)) /* whatever its admit= says */
+        return g_strdup("a network admits no relay of its own host: write the <listen> of both "
+                        "networks into one file, or the same <bridge> into both");
     for (guint i = 0; i < G_N_ELEMENTS(ways); i++)
         if (g_str_equal(reason, g_strerror(ways[i])))
             return g_strdup("start that host, open the way to it, or correct the address");

@@ -83,6 +83,7 @@ struct attachment {
     struct strangers *strangers; /* at the local address; NULL: not counted */
     uint32_t retry_ms;
     uint64_t up_ms;
+    bool here;    /* what was dialled last is on this host */
     bool ours;    /* we open its device and see to it; else who handed it over does */
     bool made;    /* the device is ours: made again where it went away */
     bool waiting; /* resting for want of descriptors; or asked for and not yet answered */

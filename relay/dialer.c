@@ -69,28 +69,37 @@ static void dial_failed(struct attachment *a, int error)
         wait_for(a, error);
 }
 
-/* A dialled free port of this very host can be given to the dialling socket itself. */
-static bool is_own_echo(int fd)
+struct ends {
+    struct inet_address ours, theirs;
+};
+
+static bool ends_of(int fd, struct ends *ret)
 {
-    struct inet_address ours = { .len = sizeof(ours.storage) };
-    struct inet_address theirs = { .len = sizeof(theirs.storage) };
+    ret->ours.len = ret->theirs.len = sizeof(ret->ours.storage);
+    return getsockname(fd, (struct sockaddr *)&ret->ours.storage, &ret->ours.len) == 0 &&
+           getpeername(fd, (struct sockaddr *)&ret->theirs.storage, &ret->theirs.len) == 0;
+}
+
+/* A dialled free port of this very host can be given to the dialling socket itself. */
+static bool is_own_echo(const struct ends *ends)
+{
     char a[INET_TEXT_MAX], b[INET_TEXT_MAX];
 
-    if (getsockname(fd, (struct sockaddr *)&ours.storage, &ours.len) < 0 ||
-        getpeername(fd, (struct sockaddr *)&theirs.storage, &theirs.len) < 0)
-        return false;
-    return strcmp(inet_format(&ours, a), inet_format(&theirs, b)) == 0;
+    return strcmp(inet_format(&ends->ours, a), inet_format(&ends->theirs, b)) == 0;
 }
 
 static void dial_done(struct attachment *a)
 {
     _cleanup_(closep) int fd = -1;
+    struct ends ends;
+    bool known = ends_of(a->io.fd, &ends);
     int r;
 
-    if (is_own_echo(a->io.fd)) {
+    if (known && is_own_echo(&ends)) {
         dial_failed(a, ECONNREFUSED);
         return;
     }
+    a->here = known && inet_same_host(&ends.ours, &ends.theirs);
     loop_timer_stop(&a->keeper->loop, &a->timer);
     loop_del(&a->keeper->loop, &a->io);
     fd = steal_fd(&a->io.fd);
@@ -268,7 +277,7 @@ static void dialer_stop(struct attachment *a)
 static void dialer_port_gone(struct attachment *a)
 {
     if (a->keeper->loop.now_ms - a->up_ms < ATTACHMENT_STEADY_MS) {
-        attachment_retry_as_before(a, CTL_DETAIL_HUNG_UP);
+        attachment_retry_as_before(a, a->here ? CTL_DETAIL_HUNG_UP_HERE : CTL_DETAIL_HUNG_UP);
         return;
     }
     a->retry_ms = ATTACHMENT_RETRY_MIN;

@@ -2,7 +2,6 @@
 #include "relay/held.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,20 +12,6 @@
 #define TOLD_MS 1000 /* a host that dials again and again is told of so often */
 
 #define container(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
-
-static bool same_host(const struct inet_address *a, const struct inet_address *b)
-{
-    const struct sockaddr_in *v4 = (const struct sockaddr_in *)&a->storage;
-    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&a->storage;
-
-    if (a->storage.ss_family != b->storage.ss_family)
-        return false;
-    if (a->storage.ss_family == AF_INET)
-        return v4->sin_addr.s_addr == ((const struct sockaddr_in *)&b->storage)->sin_addr.s_addr;
-    return a->storage.ss_family == AF_INET6 &&
-           IN6_ARE_ADDR_EQUAL(&v6->sin6_addr,
-                              &((const struct sockaddr_in6 *)&b->storage)->sin6_addr);
-}
 
 /* What the kernel knows of a connection's far end. */
 enum far_end {
@@ -58,8 +43,8 @@ static struct far far_of(const struct holding *holding)
     inet_unmap(&far.address);
     inet_unmap(&ours);
     if (r == -ENOENT)
-        far.end =
-            inet_is_local(&far.address) || same_host(&far.address, &ours) ? FAR_ASTRAY : FAR_THERE;
+        far.end = inet_is_local(&far.address) || inet_same_host(&far.address, &ours) ? FAR_ASTRAY
+                                                                                     : FAR_THERE;
     else if (r < 0)
         far.end = FAR_HIDDEN;
     else if (owner.inode) /* without one nobody has it, and the uid says nothing */

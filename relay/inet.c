@@ -143,6 +143,20 @@ bool inet_is_local(const struct inet_address *address)
             (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr) && v6->sin6_addr.s6_addr[12] == 127));
 }
 
+bool inet_same_host(const struct inet_address *a, const struct inet_address *b)
+{
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)&a->storage;
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&a->storage;
+
+    if (a->storage.ss_family != b->storage.ss_family)
+        return false;
+    if (a->storage.ss_family == AF_INET)
+        return v4->sin_addr.s_addr == ((const struct sockaddr_in *)&b->storage)->sin_addr.s_addr;
+    return a->storage.ss_family == AF_INET6 &&
+           IN6_ARE_ADDR_EQUAL(&v6->sin6_addr,
+                              &((const struct sockaddr_in6 *)&b->storage)->sin6_addr);
+}
+
 static void in_use(int protocol, const struct inet_address *address, char *buf, size_t size)
 {
     char text[INET_TEXT_MAX], holder[SOCKDIAG_HOLDER_MAX];

@@ -24,6 +24,8 @@ const char *inet_format(const struct inet_address *address, char buf[INET_TEXT_M
  * name on a UNIX socket of ours, as its process was when it connected. */
 void inet_names(int fd, char local[INET_TEXT_MAX], char peer[INET_TEXT_MAX]);
 bool inet_is_local(const struct inet_address *address);
+/* The same IP address, whatever the port. */
+bool inet_same_host(const struct inet_address *a, const struct inet_address *b);
 /* A mapped IPv4 address becomes one of IPv4. */
 void inet_unmap(struct inet_address *address);
 /* A non-blocking socket for this address. any: the one of IPv6 takes IPv4 too, and where there is

@@ -372,6 +372,31 @@ def test_unreachable(host):
     expect_only(host)
 
 
+def test_tunnels_within_one_host(host):
+    """Two networks of one host that dial each other: no admit= helps; one file for both does"""
+    def listens(port):
+        return f"<listen address='127.0.0.1' port='{port}' admit='any'/>"
+
+    def network(name, *rest):
+        return f"<network><name>{name}</name>{''.join(rest)}</network>"
+
+    def cure_of(name):
+        found = findings(host).get(("tunnel", name), {"text": "", "cure": ""})
+        return found["cure"] if "on this host" in found["text"] else None
+
+    host.libvirtd()
+    for name, ours, theirs in (("lab", PORT, PORT + 1), ("office", PORT + 1, PORT)):
+        host.write_network(name, network(name, listens(ours),
+                                         f"<peer address='127.0.0.1' port='{theirs}'/>"))
+    host.netrelayd()
+    for name in ("lab", "office"):
+        cure = eventually(lambda: cure_of(name), 20, f"the tunnel of {name}")
+        assert "<listen> of both" in cure and "admit='" not in cure, cure
+    os.unlink(f"{host.networks_directory}/office.xml")
+    host.write_network("lab", network("lab", listens(PORT), listens(PORT + 1)))
+    expect_only(host)
+
+
 def test_loop(host):
     """A network that reaches its own bridge a second time, by a wire that somebody laid"""
     links.add_bridge("br0", ["10.9.0.1/24"])

@@ -148,6 +148,7 @@ static void test_tunnel(void)
     } cases[] = {
         { "Connection refused", "<listen port='12345' admit='ADDRESS'/>" },
         { CTL_DETAIL_HUNG_UP, "admit this host" },
+        { CTL_DETAIL_HUNG_UP_HERE, "the same <bridge> into both" },
         { "No route to host", "open the way" },
         { "Connection timed out", "open the way" },
         { "Name or service not known", "the name" },
