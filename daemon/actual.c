@@ -127,6 +127,7 @@ NrActualNetwork *nr_actual_network_copy(const NrActualNetwork *from)
 {
     NrActualNetwork *to = nr_actual_network_new(from->name, from->pid);
 
+    to->mute = from->mute;
     for (guint i = 0; i < from->endpoints->len; i++)
         g_ptr_array_add(to->endpoints, endpoint_copy(from->endpoints->pdata[i]));
     for (guint i = 0; i < from->ports->len; i++)

@@ -34,6 +34,7 @@ typedef struct {
 typedef struct {
     char *name;
     pid_t pid;            /* the keeper */
+    gboolean mute;        /* it does not answer: this is what it had when it did */
     GPtrArray *endpoints; /* NrActualEndpoint */
     GPtrArray *ports;     /* NrActualPort */
 } NrActualNetwork;

@@ -2,6 +2,7 @@
 #include "daemon/control-rewire.h"
 
 #include "daemon/control-networks.h"
+#include "daemon/moving.h"
 #include "daemon/status.h"
 #include "xml/metadata-edit.h"
 #include "xml/metadata-xml.h"
@@ -130,34 +131,42 @@ static const NrBinding *find_binding(const Request *request, const char *label)
     return NULL;
 }
 
-/* Its connection is in another network's relay yet. */
-static gboolean is_elsewhere(const Request *request, const NrBinding *binding)
+static const NrActualPort *find_port(const NrActualNetwork *network, const char *label)
+{
+    for (guint i = 0; i < network->ports->len; i++) {
+        const NrActualPort *port = network->ports->pdata[i];
+
+        if (g_strcmp0(port->label, label) == 0 && port->state != CTL_PORT_CLOSING)
+            return port;
+    }
+    return NULL;
+}
+
+/* Why its connection is in another network's relay yet; NULL: it is in none. New string. */
+static char *still_elsewhere(const Request *request, const NrBinding *binding)
 {
     g_autoptr(NrActual) actual = nr_relays_snapshot(request->parts->world->relays);
 
     for (guint i = 0; i < actual->networks->len; i++) {
         const NrActualNetwork *network = actual->networks->pdata[i];
+        const NrActualPort *port = find_port(network, binding->label);
 
-        for (guint k = 0; k < network->ports->len; k++) {
-            const NrActualPort *port = network->ports->pdata[k];
-
-            if (g_strcmp0(port->label, binding->label) == 0 && port->state != CTL_PORT_CLOSING &&
-                !g_str_equal(network->name, binding->network))
-                return TRUE;
-        }
+        if (port && !g_str_equal(network->name, binding->network))
+            return nr_moving_reason(actual, nr_reconcile_attempts(request->parts->reconcile),
+                                    network, port, binding->network);
     }
-    return FALSE;
+    return NULL;
 }
 
 /* What could not be done of it, and is tried again; or NULL. New string. */
 static char *trouble(const Request *request, const NrBinding *binding)
 {
+    char *elsewhere;
+
     if (!binding->network)
         return g_strdup(binding->kind == NR_BINDING_REFUSED ? binding->reason : NULL);
-    if (is_elsewhere(request, binding))
-        return g_strdup("its connection is still where it was: it moves once the guest has read "
-                        "what was sent to it");
-    return nr_control_networks_failure(request->parts, binding->network);
+    elsewhere = still_elsewhere(request, binding);
+    return elsewhere ? elsewhere : nr_control_networks_failure(request->parts, binding->network);
 }
 
 static void answer(Request *request, const NrGuest *guest, const NrNic *nic,
@@ -207,9 +216,10 @@ static void on_passed(gpointer data)
     const NrNic *nic = find_nic(guest, rewire);
     g_autofree char *label = nic && rewire->live_done ? nr_port_label(guest, nic) : NULL;
     const NrBinding *binding = label ? find_binding(request, label) : NULL;
+    g_autofree char *elsewhere =
+        binding && binding->network ? still_elsewhere(request, binding) : NULL;
 
-    if (binding && binding->network && is_elsewhere(request, binding) &&
-        g_get_monotonic_time() < request->until_us)
+    if (elsewhere && g_get_monotonic_time() < request->until_us)
         g_timeout_add(LOOK_MS, on_look, request);
     else
         answer(request, guest, nic, binding);

@@ -330,11 +330,12 @@ static gboolean tap_is_astray(const NrActualEndpoint *endpoint)
     return tap.master != bridge.ifindex || !tap.up;
 }
 
-static NrActualNetwork *network_copy(const NrActualNetwork *from, pid_t pid)
+static NrActualNetwork *network_copy(NrRelay *relay)
 {
-    NrActualNetwork *to = nr_actual_network_copy(from);
+    NrActualNetwork *to = nr_actual_network_copy(nr_relay_link_network(nr_relay_link(relay)));
 
-    to->pid = pid;
+    to->pid = nr_relay_pid(relay);
+    to->mute = nr_relay_state(relay) == NR_RELAY_MUTE;
     for (guint i = 0; i < to->endpoints->len; i++) {
         NrActualEndpoint *endpoint = to->endpoints->pdata[i];
 
@@ -360,9 +361,7 @@ NrActual *nr_relays_snapshot(const NrRelays *relays)
     g_hash_table_iter_init(&iter, relays->by_socket);
     while (g_hash_table_iter_next(&iter, NULL, &relay))
         if (has_model(relay))
-            g_ptr_array_add(
-                actual->networks,
-                network_copy(nr_relay_link_network(nr_relay_link(relay)), nr_relay_pid(relay)));
+            g_ptr_array_add(actual->networks, network_copy(relay));
     return actual;
 }
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include "daemon/barrier.h"
+#include "daemon/moving.h"
 
 typedef struct {
     const char *network;
@@ -220,6 +221,12 @@ static const char *state_of(const NrActualPort *port)
                                                                    : "connected";
 }
 
+static gboolean is_moving(const Place *place, const char *network)
+{
+    return place->port->state == CTL_PORT_LEAVING ||
+           (network && !g_str_equal(network, place->network->name));
+}
+
 static void add_binding(Status *status, const NrBinding *binding)
 {
     const NrNic *nic = binding->nic;
@@ -228,7 +235,7 @@ static void add_binding(Status *status, const NrBinding *binding)
         nr_address_format(nic->kind == NR_NIC_LISTENS ? &nic->theirs : &nic->ours);
     g_autofree char *theirs = nic->kind == NR_NIC_UDP ? nr_address_format(&nic->theirs) : NULL;
     const Place *place = g_hash_table_lookup(status->labelled, label);
-    g_autofree char *moved = NULL;
+    g_autofree char *moving = NULL;
     Row row = { .network = binding->network,
                 .guest = binding->guest,
                 .nic = nic,
@@ -243,16 +250,10 @@ static void add_binding(Status *status, const NrBinding *binding)
         row.port = place->port;
         row.peer = place->port->peer ? place->port->peer : row.peer;
         row.state = state_of(place->port);
-        if (place->port->state == CTL_PORT_LEAVING) {
-            moved = g_strdup_printf("it is on its way from %s to %s; it gets there once the guest "
-                                    "has read what was sent to it, and the other relay answers",
-                                    row.network, binding->network ? binding->network : "another");
-            row.reason = moved;
-        } else if (binding->network && !g_str_equal(binding->network, row.network)) {
-            moved = g_strdup_printf("its network is %s now, and it is still connected to %s, apart "
-                                    "from that; stop and start the guest to move it",
-                                    binding->network, row.network);
-            row.reason = moved;
+        if (is_moving(place, binding->network)) {
+            moving = nr_moving_reason(status->actual, status->attempts, place->network, place->port,
+                                      binding->network);
+            row.reason = moving;
         }
     } else if (binding->kind == NR_BINDING_SERVED) {
         served_state(status, binding, &row);

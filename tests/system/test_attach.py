@@ -256,6 +256,18 @@ class TestRunning:
         lab.expect_row(self.host, guest="vm1", network="lab", state="connected")
         self.meets(2, [3])
 
+    def test_relay_that_does_not_answer(self):
+        """The one that has the connection is stopped: said so; it gives it when it goes on"""
+        relay = lab.expect_row(self.host, guest="vm1", state="connected")
+        os.kill(relay["relay_pid"], signal.SIGSTOP)
+        answer = attach(self.host, "vm1", "--mac", mac(1), "--network", "office", check=False)
+        os.kill(relay["relay_pid"], signal.SIGCONT)
+        assert answer.returncode == 1 and "attached to network office" in answer.stdout, answer
+        for words in (f"{relay['network']} does not answer", "moves by itself"):
+            assert words in answer.stderr, answer
+        lab.expect_row(self.host, guest="vm1", network="office", state="connected", deadline=20)
+        self.meets(3, [2])
+
 
 if __name__ == "__main__":
     tap.main(PrivateHost())

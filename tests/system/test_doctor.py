@@ -345,6 +345,10 @@ def test_moved(host):
     host.write_network("lab", network + "<match domain='one' type='client'/></network>")
     (found,) = expect_only(host, ("moved", "one"))
     assert f"127.0.0.1:{PORT}" in found["text"] and mac(1) in found["text"], found
+    found = eventually(lambda: next((told for told in findings(host).values()
+                                     if "lab does not answer" in told["text"]), None), 20,
+                       "the relay that does not answer is blamed, and not the guest")
+    assert f"kill -CONT {keeper}" in found["cure"], found
     os.kill(keeper, signal.SIGCONT)
     expect_only(host, deadline=30)
     lab.expect_row(host, guest="one", network="lab", state="connected")

@@ -108,27 +108,58 @@ static void test_connected(void)
     world_expect(&world, TRUE, "client web " NET " 127.0.0.1:50000 connected\n");
 }
 
-/* A network file came while it ran: its connection stays where it was made, and the row says so. */
-static void test_moved(void)
+/* A network file came while it ran: its connection is where it was made, and the row says why it is
+ * there yet. */
+static void test_moving(void)
 {
-    World world = world_of("running 1 web: client 127.0.0.1:12345\n",
-                           "<name>lab</name><listen address='127.0.0.1' port='12345'/>");
-    NrBinding *binding = world.desired->bindings->pdata[0];
-    g_autofree char *label = nr_port_label(binding->guest, binding->nic);
-    g_autoptr(GVariant) rows = NULL;
-    g_autoptr(GVariant) row = NULL;
+    static const struct {
+        gboolean mute, target, target_mute, failed;
+        enum ctl_port_state state;
+        const char *words[2];
+    } cases[] = {
+        { .target = TRUE, .words = { "about to move there from " NET, "lab" } },
+        { .mute = TRUE, .words = { NET " does not answer; it moves by itself", "kill -CONT 42" } },
+        { .mute = TRUE, .target = TRUE, .state = CTL_PORT_LEAVING, .words = { NET " does not" } },
+        { .target = TRUE, .target_mute = TRUE, .words = { "lab does not answer; ", "CONT 43" } },
+        { .target = TRUE,
+          .target_mute = TRUE,
+          .state = CTL_PORT_LEAVING,
+          .words = { "lab does not answer; ", "CONT 43" } },
+        { .target = TRUE, .state = CTL_PORT_LEAVING, .words = { "the guest has not read yet" } },
+        { .failed = TRUE, .words = { "lab now", "no relay: it did not start" } },
+    };
+    const NrAction spawn = { .kind = NR_ACTION_SPAWN, .network = (char *)"lab" };
 
-    g_free(world.network->name);
-    world.network->name = g_strdup(NET);
-    add_port(&world, 1, label);
-    rows = g_variant_ref_sink(nr_status_rows(world.desired, world.actual, world.attempts, TRUE));
-    row = g_variant_get_child_value(rows, 0);
-    g_assert_cmpstr(text_of(row, "state"), ==, "connected");
-    g_assert_cmpstr(text_of(row, "network"), ==, NET);
-    g_assert_nonnull(strstr(text_of(row, "reason"), "lab"));
-    nr_desired_free(world.desired);
-    nr_actual_free(world.actual);
-    nr_attempts_free(world.attempts);
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        World world = world_of("running 1 web: client 127.0.0.1:12345\n",
+                               "<name>lab</name><listen address='127.0.0.1' port='12345'/>");
+        NrBinding *binding = world.desired->bindings->pdata[0];
+        g_autofree char *label = nr_port_label(binding->guest, binding->nic);
+        g_autoptr(GVariant) rows = NULL, row = NULL;
+
+        g_free(world.network->name);
+        world.network->name = g_strdup(NET);
+        world.network->mute = cases[i].mute;
+        add_port(&world, 1, label)->state = cases[i].state ? cases[i].state : CTL_PORT_UP;
+        if (cases[i].target) {
+            NrActualNetwork *lab = nr_actual_network_new("lab", 43);
+
+            lab->mute = cases[i].target_mute;
+            g_ptr_array_add(world.actual->networks, lab);
+        }
+        if (cases[i].failed)
+            nr_attempts_failed(world.attempts, &spawn, -ENOENT, "it did not start", 0);
+        rows =
+            g_variant_ref_sink(nr_status_rows(world.desired, world.actual, world.attempts, TRUE));
+        row = g_variant_get_child_value(rows, 0);
+        g_assert_cmpstr(text_of(row, "state"), ==, "connected");
+        g_assert_cmpstr(text_of(row, "network"), ==, NET);
+        for (guint k = 0; k < G_N_ELEMENTS(cases[i].words) && cases[i].words[k]; k++)
+            g_assert_nonnull(strstr(text_of(row, "reason"), cases[i].words[k]));
+        nr_desired_free(world.desired);
+        nr_actual_free(world.actual);
+        nr_attempts_free(world.attempts);
+    }
 }
 
 /* Kept, and shown without a guest. */
@@ -239,7 +270,7 @@ int main(int argc, char **argv)
     g_test_add_func("/status/defined", test_defined);
     g_test_add_func("/status/defined-and-hooked", test_defined_and_hooked);
     g_test_add_func("/status/connected", test_connected);
-    g_test_add_func("/status/moved", test_moved);
+    g_test_add_func("/status/moving", test_moving);
     g_test_add_func("/status/unidentified", test_unidentified);
     g_test_add_func("/status/foreign", test_foreign);
     g_test_add_func("/status/file-without-guests", test_file_without_guests);
