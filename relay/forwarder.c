@@ -532,8 +532,10 @@ static int draw_secrets(struct shared_extra *extra, uint64_t key[2])
 static int forwarder_prepare(struct forwarder *f)
 {
     uint64_t key[2];
-    int r = shared_map(&f->shared, HANDOVER_MEMORY_FD);
+    int r = shared_own(HANDOVER_MEMORY_FD);
 
+    if (r == 0)
+        r = shared_map(&f->shared, HANDOVER_MEMORY_FD);
     if (r == 0)
         r = loop_init(&f->loop);
     if (r < 0)

@@ -35,6 +35,22 @@ static uint64_t queue_offset(uint64_t queue_size, uint32_t slot)
     return carry_offset(SHARED_PORTS) + slot * queue_size;
 }
 
+uint32_t shared_layout(void)
+{
+    return (uint32_t)(carry_offset(0) / SHARED_PAGE) << 8 | EXTRA_VERSION;
+}
+
+int shared_own(int fd)
+{
+    struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+    int r;
+
+    do {
+        r = fcntl(fd, F_SETLKW, &whole) < 0 ? -errno : 0;
+    } while (r == -EINTR);
+    return r;
+}
+
 int shared_create(uint64_t queue_bound)
 {
     _cleanup_(closep) int fd = memfd_create("netrelay", MFD_CLOEXEC | MFD_ALLOW_SEALING);

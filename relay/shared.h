@@ -141,6 +141,10 @@ static inline void shared_barrier(void)
 
 /* A sealed, sparse memfd that is the caller's, or negative errno. */
 int shared_create(uint64_t queue_bound);
+/* Equal numbers, and one forwarder can go on with what another one left. */
+uint32_t shared_layout(void);
+/* Waits until whoever had it before is dead, and keeps it from any other process until we are. */
+int shared_own(int fd);
 /* Maps it; fd becomes shared's. -EPROTONOSUPPORT: another version; -EPROTO: none of ours. */
 int shared_map(struct shared *shared, int fd);
 /* A port's rings, mapped twice in a row: any position modulo the size has a whole ring after it.
