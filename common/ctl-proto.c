@@ -137,6 +137,13 @@ int ctl_msg_check(const struct ctl_msg *msg)
     return r;
 }
 
+int ctl_msg_check_page(struct ctl_msg *msg)
+{
+    msg->len = CTL_MSG_MAX;
+    msg->len = header_of(msg).length;
+    return ctl_msg_check(msg);
+}
+
 enum ctl_type ctl_msg_type(const struct ctl_msg *msg)
 {
     return (enum ctl_type)header_of(msg).type;
@@ -230,6 +237,7 @@ static const char *const type_names[] = {
     [CTL_TAKE_PORT] = "take-port",
     [CTL_EVENT_FORWARDER] = "event-forwarder",
     [CTL_LISTEN] = "listen",
+    [CTL_EVENT_DEPOSIT] = "event-deposit",
 };
 
 static const char *const endpoint_state_names[] = {

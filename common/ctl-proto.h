@@ -5,7 +5,7 @@
  * padded to 4), host byte order: both ends are on one machine. Unknown attributes are passed over,
  * unknown types answered with CTL_REPLY -EOPNOTSUPP. Pure: no descriptor, no allocation.
  *
- *   client: HELLO (judges, looks)        relay: WELCOME (version, network, pid), then events
+ *   client: HELLO (judges, looks, keeps)     relay: WELCOME (version, network, pid), then events
  *           one that looks is refused all that changes something, as long as its connection lasts:
  *           its descriptor can be given to whoever may see and no more
  *   client: DUMP                         relay: ENDPOINT..., PORT..., DONE
@@ -33,6 +33,14 @@
  *                                        relay: REPLY; then capture-proto.h on that socket
  *   relay, to each client that said HELLO: EVENT_ENDPOINT, EVENT_ENDPOINT_GONE, EVENT_PORT,
  *                                          EVENT_PORT_GONE; serial 0
+ *   relay, to the one that said last in its HELLO that it keeps: EVENT_DEPOSIT (what; a port's id)
+ *           with SCM_RIGHTS: the register; the memory; a port's connection, until EVENT_PORT_GONE.
+ *           A relay that is started with these goes on where one that was killed stopped
+ *
+ * The register is a file of pages of CTL_MSG_MAX bytes, each with an EVENT_DEPOSIT or zeros: first
+ * one of the relay itself (version of its memory, network, the last id that it has given), then
+ * one for each port that is deposited (id, inode of its socket, kind, endpoint, whether that has
+ * to claim it, label, options, since).
  *
  * Every answer carries its request's serial. A label is the client's own text, kept and shown.
  */
@@ -71,6 +79,7 @@ enum ctl_type {
     CTL_TAKE_PORT,
     CTL_EVENT_FORWARDER, /* it has ended, ERROR_TEXT says how; another one takes over */
     CTL_LISTEN,
+    CTL_EVENT_DEPOSIT,
 };
 
 /* u: uint32_t, U: uint64_t, s: text without NUL inside */
@@ -110,6 +119,11 @@ enum ctl_attr {
     CTL_A_OPTIONS,       /* s: of a port, as port-options.h has them; "": none */
     CTL_A_LOOKS,         /* u: 1: this client will only look */
     CTL_A_DROP_HOST,     /* U: of a listener: connections of hosts that it does not admit */
+    CTL_A_KEEPS,         /* u: 1: this client keeps what is deposited */
+    CTL_A_DEPOSIT,       /* u: enum ctl_deposit */
+    CTL_A_INODE,         /* U: of a socket */
+    CTL_A_KIND,          /* u: of a port; the relay's own number */
+    CTL_A_CLAIMED,       /* u: 1: a port is nobody's until its endpoint is attached again */
 };
 
 /* The detail of a dialer that gets through and is hung up on, by one that does not admit us. */
@@ -133,6 +147,12 @@ enum ctl_port_state {
     CTL_PORT_LEAVING, /* to another relay, as soon as its far end has read what it is owed */
 };
 
+enum ctl_deposit {
+    CTL_DEPOSIT_REGISTER,
+    CTL_DEPOSIT_MEMORY,
+    CTL_DEPOSIT_PORT,
+};
+
 struct ctl_msg {
     _Alignas(8) uint8_t buf[CTL_MSG_MAX];
     size_t len;
@@ -152,6 +172,8 @@ int ctl_msg_end(struct ctl_msg *msg);
  * for a malformed message, -EPROTONOSUPPORT for another header version.
  */
 int ctl_msg_check(const struct ctl_msg *msg);
+/* The same for one that begins a buffer of CTL_MSG_MAX bytes: its length is found and set. */
+int ctl_msg_check_page(struct ctl_msg *msg);
 enum ctl_type ctl_msg_type(const struct ctl_msg *msg);
 uint32_t ctl_msg_serial(const struct ctl_msg *msg);
 /* False where the attribute is absent or has another size. The first one counts. */

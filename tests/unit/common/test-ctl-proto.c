@@ -259,14 +259,14 @@ static void test_names(void)
 {
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
 
-    for (int t = CTL_HELLO; t <= CTL_LISTEN; t++) {
+    for (int t = CTL_HELLO; t <= CTL_EVENT_DEPOSIT; t++) {
         const char *name = ctl_type_name((enum ctl_type)t);
 
         g_assert_cmpstr(name, !=, "?");
         g_assert_true(g_hash_table_add(seen, (char *)name));
     }
     g_assert_cmpstr(ctl_type_name((enum ctl_type)0), ==, "?");
-    g_assert_cmpstr(ctl_type_name((enum ctl_type)(CTL_LISTEN + 1)), ==, "?");
+    g_assert_cmpstr(ctl_type_name((enum ctl_type)(CTL_EVENT_DEPOSIT + 1)), ==, "?");
     g_assert_cmpstr(ctl_type_name((enum ctl_type) - 1), ==, "?");
 
     g_assert_cmpstr(ctl_endpoint_state_name(CTL_ENDPOINT_LISTENING), ==, "listening");
