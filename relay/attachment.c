@@ -99,6 +99,7 @@ int attachment_new(struct attachment **ret, struct keeper *keeper, const struct 
         attachment_free(attachment);
         return r;
     }
+    deposit_claim(attachment);
     *ret = attachment;
     return r;
 }

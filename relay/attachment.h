@@ -30,6 +30,7 @@ struct strangers;
 struct attachment_ops {
     bool ports_stay; /* when it is detached */
     bool takes_fd;   /* that was passed along */
+    bool ports_last; /* other keepers can go on with them */
     /*
      * passed_fd: -1, or a descriptor that is the attachment's if this succeeds. 0,
      * ATTACHMENT_PENDING, or negative errno and a sentence in error.
@@ -44,6 +45,8 @@ struct attachment_ops {
     void (*child_ended)(struct attachment *attachment, int status);
     /* A network device or address came, went or changed: see device-watch.h. May be NULL. */
     void (*devices_changed)(struct attachment *attachment);
+    /* A port that it had under another keeper is its own again. May be NULL. */
+    void (*claimed)(struct attachment *attachment);
     /* How many datagrams of strangers came for its port since this was asked last. May be NULL. */
     uint64_t (*strangers)(struct attachment *attachment);
 };

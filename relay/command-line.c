@@ -117,6 +117,16 @@ static bool apply_control_fd(struct keeper_config *config, const char *argument)
     return true;
 }
 
+static bool apply_deposited(struct keeper_config *config, const char *argument)
+{
+    uint64_t n;
+
+    if (!command_line_number(argument, 2, 2 + SHARED_PORTS, &n))
+        return false;
+    config->n_deposited = (unsigned)n;
+    return true;
+}
+
 static bool apply_help(struct keeper_config *config, const char *argument);
 
 static bool apply_version(struct keeper_config *config, const char *argument)
@@ -145,6 +155,8 @@ static const struct row rows[] = {
     { "managed", NULL, NULL, NULL, apply_managed },
     { "network", "NAME", "a name", NULL, apply_network },
     { "control-fd", "N", "the number of an open socket", NULL, apply_control_fd },
+    { "deposited", "N", "how many descriptors follow the control socket's, from 2 on", NULL,
+      apply_deposited },
     { "help", NULL, NULL, NULL, apply_help },
     { "version", NULL, NULL, NULL, apply_version },
 };
@@ -320,6 +332,8 @@ static int check(struct keeper_config *config, bool listens)
             return wrong("--managed", "it needs ", "--control-fd");
         return 0;
     }
+    if (config->n_deposited)
+        return wrong("--deposited", "it needs ", "--managed");
     if (listens)
         return 0;
     if (config->n_endpoints == 0) {

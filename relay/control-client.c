@@ -33,7 +33,8 @@ struct wait {
 
 static void client_interest(struct control_client *client)
 {
-    uint32_t out = client->first || client->dump > DUMP_COUNTERS ? EPOLLOUT : 0;
+    bool waits = client->first || client->passing || client->dump > DUMP_COUNTERS;
+    uint32_t out = waits ? EPOLLOUT : 0;
 
     loop_set(&client->control->keeper->loop, &client->io, EPOLLIN | out);
 }
@@ -60,6 +61,19 @@ void client_put(struct control_client *client, const struct ctl_msg *msg)
     client->last = &item->next;
     client->queued += msg->len;
     client_interest(client);
+}
+
+int client_pass(struct control_client *client, const struct ctl_msg *msg, int fd)
+{
+    int r = -EAGAIN;
+
+    if (client->dead)
+        return -EPIPE;
+    if (!client->first)
+        r = ctl_io_send(client->io.fd, msg, fd);
+    client->passing = r == -EAGAIN;
+    client_interest(client);
+    return r;
 }
 
 void client_reply(struct control_client *client, uint32_t serial, int r, const char *text,
@@ -188,6 +202,7 @@ void client_free(struct control_client *client)
         at = &(*at)->next;
     *at = client->next;
     --control->n_clients;
+    deposit_client_gone(control->keeper, client);
     loop_del(&control->keeper->loop, &client->io);
     close(client->io.fd);
     while (client->first) {

@@ -28,6 +28,7 @@ struct control_client {
     bool greeted; /* gets events */
     bool judges;  /* decides who is admitted */
     bool looks;   /* and may change nothing */
+    bool passing; /* a descriptor is to be passed as soon as there is room */
     bool dead;    /* freed at the end of its turn */
     struct queued *first, **last;
     size_t queued;
@@ -44,6 +45,9 @@ void client_free(struct control_client *client);
 
 /* Never waits; a client that leaves too much unread is cut off, and freed in its own turn. */
 void client_put(struct control_client *client, const struct ctl_msg *msg);
+/* After all that was put, with a descriptor, which stays the caller's. 0 or negative errno;
+ * -EAGAIN: the loop has a round as soon as it can be tried again. */
+int client_pass(struct control_client *client, const struct ctl_msg *msg, int fd);
 /* endpoint_id: 0 for none. */
 void client_reply(struct control_client *client, uint32_t serial, int r, const char *text,
                   uint32_t endpoint_id);

@@ -39,7 +39,7 @@ static void handle_hello(struct control_client *client, const struct ctl_msg *ms
 {
     const struct keeper *keeper = client->control->keeper;
     struct ctl_msg answer;
-    uint32_t version = CTL_VERSION, judges = 0, looks = 0;
+    uint32_t version = CTL_VERSION, judges = 0, looks = 0, keeps = 0;
 
     if (ctl_get_u32(msg, CTL_A_VERSION, &version) && version < 1) {
         refuse(client, msg, -EPROTONOSUPPORT, "this version is not spoken here");
@@ -54,6 +54,8 @@ static void handle_hello(struct control_client *client, const struct ctl_msg *ms
     client->looks = client->looks || (ctl_get_u32(msg, CTL_A_LOOKS, &looks) && looks);
     client->judges = !client->looks && ctl_get_u32(msg, CTL_A_JUDGES, &judges) && judges;
     client_put(client, &answer);
+    if (!client->looks && ctl_get_u32(msg, CTL_A_KEEPS, &keeps) && keeps)
+        deposit_begin(client->control->keeper, client);
 }
 
 static void handle_dump(struct control_client *client, const struct ctl_msg *msg, int *fd)
@@ -216,12 +218,6 @@ static bool read_options(struct control_client *client, const struct ctl_msg *ms
     return false;
 }
 
-static void set_options(struct holding *holding, const struct port_options *options)
-{
-    holding->options = *options;
-    holding->options_changed = true;
-}
-
 static void handle_admit_port(struct control_client *client, const struct ctl_msg *msg, int *fd)
 {
     struct holding *holding = named_port(client, msg);
@@ -239,7 +235,7 @@ static void handle_admit_port(struct control_client *client, const struct ctl_ms
     if (limits && !read_options(client, msg, text, &options))
         return;
     if (limits)
-        set_options(holding, &options);
+        keeper_set_options(client->control->keeper, holding, &options);
     if (*label)
         keeper_label_port(client->control->keeper, holding, label);
     if (holding->state == HOLDING_HELD)
@@ -337,8 +333,7 @@ static void handle_set_options(struct control_client *client, const struct ctl_m
     }
     if (!read_options(client, msg, text, &options))
         return;
-    set_options(holding, &options);
-    client->control->keeper->forwarder.dirty = true;
+    keeper_set_options(client->control->keeper, holding, &options);
     client_reply(client, ctl_msg_serial(msg), 0, NULL, 0);
     control_port_changed(client->control, holding);
 }

@@ -88,6 +88,15 @@ static bool is_own_echo(const struct ends *ends)
     return strcmp(inet_format(&ends->ours, a), inet_format(&ends->theirs, b)) == 0;
 }
 
+/* It has its port. */
+static void begin_up(struct attachment *a)
+{
+    a->up_ms = a->keeper->loop.now_ms;
+    attachment_connected(a);
+    if (!is_unix(a)) /* which are closed by whoever vanishes */
+        loop_timer_in(&a->keeper->loop, &a->timer, LOOK_MS);
+}
+
 static void dial_done(struct attachment *a)
 {
     _cleanup_(closep) int fd = -1;
@@ -109,10 +118,7 @@ static void dial_done(struct attachment *a)
         return;
     }
     steal_fd(&fd);
-    a->up_ms = a->keeper->loop.now_ms;
-    attachment_connected(a);
-    if (!is_unix(a)) /* which are closed by whoever vanishes */
-        loop_timer_in(&a->keeper->loop, &a->timer, LOOK_MS);
+    begin_up(a);
 }
 
 static void on_connect(struct loop_io *io, uint32_t revents)
@@ -284,14 +290,25 @@ static void dialer_port_gone(struct attachment *a)
     attachment_retry_later(a, "its connection has ended");
 }
 
+/* Nothing is to be dialled. */
+static void dialer_claimed(struct attachment *a)
+{
+    loop_timer_stop(&a->keeper->loop, &a->timer);
+    begin_up(a);
+}
+
 const struct attachment_ops dialer_ops = {
+    .ports_last = true,
     .start = dialer_start,
     .stop = dialer_stop,
     .port_gone = dialer_port_gone,
+    .claimed = dialer_claimed,
 };
 
 const struct attachment_ops unix_dialer_ops = {
+    .ports_last = true,
     .start = unix_dialer_start,
     .stop = dialer_stop,
     .port_gone = dialer_port_gone,
+    .claimed = dialer_claimed,
 };

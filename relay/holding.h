@@ -35,6 +35,9 @@ struct holding {
     struct move *move;    /* NULL: it goes nowhere */
     bool move_told;       /* what the forwarder knows of that */
     bool blocked;         /* by the guard against loops */
+    bool lasting;         /* a connection that may outlast the keeper, see deposit.h, and */
+    bool deposited;       /* whoever keeps has it */
+    bool to_be_claimed;   /* its endpoint was a dialer that is not yet attached again */
     uint32_t head_size;   /* TAP: of what is before each frame */
     int rfd;
     int wfd;

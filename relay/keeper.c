@@ -68,11 +68,10 @@ static int head_size(enum port_kind kind, int fd)
     return size > PORT_HEAD_MAX ? -ENOTSUP : size;
 }
 
-/* In the next free slot; what it is called and who it is of is the caller's. NULL: *ret_error. */
-static struct holding *holding_new(struct keeper *keeper, enum port_kind kind, int rfd, int wfd,
-                                   int *ret_error)
+/* In this slot; what it is called and who it is of is the caller's. NULL: *ret_error. */
+static struct holding *holding_in(struct keeper *keeper, int slot, enum port_kind kind, int rfd,
+                                  int wfd, int *ret_error)
 {
-    int slot = keeper_has_room(keeper) ? free_slot(keeper) : -EMFILE;
     int head = head_size(kind, rfd);
     struct holding *holding = slot < 0 || head < 0 ? NULL : calloc(1, sizeof(*holding));
 
@@ -81,7 +80,6 @@ static struct holding *holding_new(struct keeper *keeper, enum port_kind kind, i
         return NULL;
     holding->state = HOLDING_NEW;
     holding->slot = (uint32_t)slot;
-    holding->id = ++keeper->last_port_id;
     holding->kind = kind;
     holding->head_size = (uint32_t)head;
     holding->rfd = rfd;
@@ -95,6 +93,35 @@ static struct holding *holding_new(struct keeper *keeper, enum port_kind kind, i
     return holding;
 }
 
+/* In the next free slot. */
+static struct holding *holding_new(struct keeper *keeper, enum port_kind kind, int rfd, int wfd,
+                                   int *ret_error)
+{
+    int slot = keeper_has_room(keeper) ? free_slot(keeper) : -EMFILE;
+    struct holding *holding = holding_in(keeper, slot, kind, rfd, wfd, ret_error);
+
+    if (!holding)
+        return NULL;
+    holding->id = ++keeper->last_port_id;
+    deposit_note_id(keeper);
+    return holding;
+}
+
+int keeper_hold_again(struct keeper *keeper, uint32_t slot, uint32_t id, enum port_kind kind,
+                      int fd, struct holding **ret)
+{
+    int r;
+
+    if (!keeper_has_room(keeper) || slot >= SHARED_PORTS || keeper->holdings[slot])
+        return -ENOSPC;
+    *ret = holding_in(keeper, (int)slot, kind, fd, fd, &r);
+    if (!*ret)
+        return r;
+    (*ret)->id = id;
+    (*ret)->lasting = true;
+    return 0;
+}
+
 int keeper_hold(struct keeper *keeper, struct attachment *attachment, enum port_kind kind, int rfd,
                 int wfd, const char *detail)
 {
@@ -104,6 +131,7 @@ int keeper_hold(struct keeper *keeper, struct attachment *attachment, enum port_
     if (!holding)
         return r;
     holding->attachment = attachment;
+    holding->lasting = attachment->ops->ports_last;
     holding->endpoint_id = attachment->id;
     snprintf(holding->endpoint, sizeof(holding->endpoint), "%.*s",
              (int)sizeof(holding->endpoint) - 1, attachment->text);
@@ -132,6 +160,7 @@ int keeper_take(struct keeper *keeper, int fd, const char *endpoint, const char 
     snprintf(holding->endpoint, sizeof(holding->endpoint), "%.*s",
              (int)sizeof(holding->endpoint) - 1, endpoint);
     snprintf(holding->label, sizeof(holding->label), "%s", label);
+    holding->lasting = true;
     holding->options = *options;
     holding->captured = capture_keep_bits(keeper, holding);
     keeper_announce(keeper, holding);
@@ -143,6 +172,7 @@ void keeper_announce(struct keeper *keeper, struct holding *holding)
     char name[HOLDING_NAME_MAX];
 
     keeper->forwarder.dirty = true;
+    deposit_note(keeper, holding);
     log_limited(LOG_LEVEL_INFO, "%s: new", holding_name(holding, name));
     control_port_changed(&keeper->control, holding);
 }
@@ -152,6 +182,16 @@ void keeper_label_port(struct keeper *keeper, struct holding *holding, const cha
     snprintf(holding->label, sizeof(holding->label), "%s", label);
     holding->captured = capture_keep_bits(keeper, holding);
     keeper->forwarder.dirty = true;
+    deposit_note(keeper, holding);
+}
+
+void keeper_set_options(struct keeper *keeper, struct holding *holding,
+                        const struct port_options *options)
+{
+    holding->options = *options;
+    holding->options_changed = true;
+    keeper->forwarder.dirty = true;
+    deposit_note(keeper, holding);
 }
 
 void keeper_close_port(struct keeper *keeper, struct holding *holding)
@@ -202,6 +242,7 @@ static void forget(struct keeper *keeper, struct holding *holding)
     struct attachment *attachment = holding->attachment;
 
     move_forget(keeper, holding);
+    deposit_erase(keeper, holding->slot);
     close_descriptors(holding);
     keeper->holdings[holding->slot] = NULL;
     --keeper->n_holdings;
@@ -349,20 +390,33 @@ static void on_summaries(struct loop_timer *timer)
     log_summaries(false);
 }
 
-static int keeper_open(struct keeper *keeper)
+/* That of a relay before us with its ports, or memory that is new. */
+static int memory_open(struct keeper *keeper)
 {
     const struct keeper_config *config = keeper->config;
+
+    if (config->n_deposited) {
+        if (deposit_restore(keeper, config->control_fd + 1, config->n_deposited) == 0)
+            return 0;
+        log_warning("what is left of a relay that was killed is not of this version: its "
+                    "connections end");
+    }
+    keeper->memory_fd = shared_create(config->queue_bound);
+    return keeper->memory_fd < 0 ? keeper->memory_fd : deposit_open(keeper);
+}
+
+static int keeper_open(struct keeper *keeper)
+{
     int r = loop_init(&keeper->loop);
 
     if (r < 0)
         return r;
-    keeper->memory_fd = shared_create(config->queue_bound);
-    if (keeper->memory_fd < 0)
-        return keeper->memory_fd;
-    r = signals_open(keeper);
+    keeper->max_holdings = limit_ports();
+    r = memory_open(keeper);
+    if (r == 0)
+        r = signals_open(keeper);
     if (r < 0)
         return r;
-    keeper->max_holdings = limit_ports();
     forwarder_proc_init(&keeper->forwarder, keeper);
     tally_init(&keeper->tally, keeper);
     keeper->summaries.on_timer = on_summaries;
@@ -394,6 +448,7 @@ static int keeper_run(struct keeper *keeper)
         r = forwarder_proc_start(&keeper->forwarder);
     while (r == 0 && !keeper->ended) {
         forwarder_proc_flush(&keeper->forwarder); /* before waiting: there may be no event */
+        deposit_flush(keeper);
         r = loop_round(&keeper->loop);
         if (log_has_summaries() && !keeper->summaries.armed)
             loop_timer_in(&keeper->loop, &keeper->summaries, LOG_WINDOW_S * 1000);

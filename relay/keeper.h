@@ -9,6 +9,7 @@
 #include "relay/attachment.h"
 #include "relay/capture-keep.h"
 #include "relay/control.h"
+#include "relay/deposit.h"
 #include "relay/forwarder-proc.h"
 #include "relay/holding.h"
 #include "relay/log.h"
@@ -28,6 +29,7 @@ struct keeper_config {
     bool drop_link_local;
     bool ignore_loops;
     bool managed;
+    unsigned n_deposited;     /* a relay before us left, in descriptors after control_fd */
     int control_fd;           /* -1: none */
     const char *control_path; /* NULL: none */
     struct endpoint endpoints[KEEPER_ENDPOINTS_MAX];
@@ -53,6 +55,7 @@ struct keeper {
     uint32_t n_holdings;
     uint32_t max_holdings; /* by the limit of descriptors */
     uint32_t last_port_id;
+    struct deposit deposit;
     struct loop_io links; /* changes of network devices; fd -1: nobody wants them */
     struct loop_timer links_timer;
     int exit_status;
@@ -67,10 +70,16 @@ bool keeper_has_room(const struct keeper *keeper);
 /* A connected descriptor becomes a port; both are the keeper's on success. 0 or negative errno. */
 int keeper_hold(struct keeper *keeper, struct attachment *attachment, enum port_kind kind, int rfd,
                 int wfd, const char *detail);
+/* The one that a keeper before us had, whose endpoint is the caller's to set; as keeper_hold(). */
+int keeper_hold_again(struct keeper *keeper, uint32_t slot, uint32_t id, enum port_kind kind,
+                      int fd, struct holding **ret);
 /* It may be passed on: to the forwarder, and to those who listen to the control socket. */
 void keeper_announce(struct keeper *keeper, struct holding *holding);
 /* Gives it this name, also for captures that ask for it. */
 void keeper_label_port(struct keeper *keeper, struct holding *holding, const char *label);
+/* What its port may is this from here on. */
+void keeper_set_options(struct keeper *keeper, struct holding *holding,
+                        const struct port_options *options);
 /* A TCP connection that another relay had, by an endpoint of this text, becomes a port that no
  * endpoint of ours has; the descriptor is the keeper's on success. 0 or negative errno. */
 int keeper_take(struct keeper *keeper, int fd, const char *endpoint, const char *label,

@@ -230,6 +230,7 @@ static void listener_stop(struct attachment *a)
 
 const struct attachment_ops listener_ops = {
     .ports_stay = true,
+    .ports_last = true,
     .start = listener_start,
     .stop = listener_stop,
     .port_gone = listener_resume,
@@ -238,6 +239,7 @@ const struct attachment_ops listener_ops = {
 
 const struct attachment_ops unix_listener_ops = {
     .ports_stay = true,
+    .ports_last = true,
     .start = unix_listener_start,
     .stop = listener_stop,
     .port_gone = listener_resume,

@@ -42,6 +42,7 @@ static void give_up(struct keeper *keeper, struct holding *holding, const char *
     if (holding->state == HOLDING_OFFERED)
         holding->state = HOLDING_NEW;
     keeper->forwarder.dirty = true;
+    deposit_note(keeper, holding);
     control_port_changed(&keeper->control, holding);
 }
 
@@ -145,6 +146,7 @@ void move_released(struct keeper *keeper, struct holding *holding)
     ctl_put_str(&msg, CTL_A_LABEL, holding->label);
     ctl_put_str(&msg, CTL_A_OPTIONS, port_options_format(&holding->options, options));
     r = ctl_msg_end(&msg);
+    deposit_erase(keeper, holding->slot); /* who is killed now must not share it with that relay */
     if (r == 0)
         r = ctl_io_send(holding->move->channel.fd, &msg, holding->rfd);
     if (r < 0)

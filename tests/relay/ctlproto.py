@@ -16,7 +16,7 @@ VERSION = 1
 TYPES = ["HELLO", "WELCOME", "DUMP", "ENDPOINT", "PORT", "DONE", "ATTACH", "DETACH", "CLOSE_PORT",
          "LABEL_PORT", "STOP", "REPLY", "EVENT_ENDPOINT", "EVENT_PORT", "EVENT_PORT_GONE",
          "CAPTURE", "EVENT_ENDPOINT_GONE", "ADMIT_PORT", "SET_OPTIONS", "MOVE_PORT", "TAKE_PORT",
-         "EVENT_FORWARDER", "LISTEN"]
+         "EVENT_FORWARDER", "LISTEN", "EVENT_DEPOSIT"]
 ATTRIBUTES = {                      # name: (number, kind)
     name: (number, kind) for number, (name, kind) in enumerate([
         ("version", "u"), ("network", "s"), ("pid", "u"), ("error", "u"), ("error_text", "s"),
@@ -26,7 +26,8 @@ ATTRIBUTES = {                      # name: (number, kind)
         ("drop_queue", "U"), ("drop_runt", "U"), ("drop_size", "U"), ("drop_stranger", "U"),
         ("drop_error", "U"), ("queued", "U"), ("drop_filter", "U"), ("drop_loop", "U"),
         ("drop_storm", "U"), ("snaplen", "u"), ("judges", "u"), ("admit_user", "u"),
-        ("admit_hosts", "s"), ("options", "s"), ("looks", "u"), ("drop_host", "U")], 1)}
+        ("admit_hosts", "s"), ("options", "s"), ("looks", "u"), ("drop_host", "U"),
+        ("keeps", "u"), ("deposit", "u"), ("inode", "U"), ("kind", "u"), ("claimed", "u")], 1)}
 NAMES = {number: (name, kind) for name, (number, kind) in ATTRIBUTES.items()}
 LISTENING, DIALLING, UP, ENDED = range(4)
 PORT_UP, PORT_CLOSING, PORT_BLOCKED, PORT_HELD, PORT_LEAVING = range(5)
