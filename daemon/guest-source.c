@@ -268,6 +268,17 @@ static NrGuest *guest_read(NrGuestSource *source, virDomainPtr domain, unsigned 
     return NULL;
 }
 
+/* libvirt counts a guest as active long before its QEMU is there: from before its hook on. */
+static gboolean is_starting(virDomainPtr domain)
+{
+    int state = VIR_DOMAIN_NOSTATE, reason = 0;
+
+    if (virDomainGetState(domain, &state, &reason, 0) < 0)
+        return FALSE;
+    return state == VIR_DOMAIN_SHUTOFF ||
+           (state == VIR_DOMAIN_PAUSED && reason == VIR_DOMAIN_PAUSED_STARTING_UP);
+}
+
 /* Its live XML, if it is active: that of a guest which has just ended has no id. FALSE: it may well
  * run, and cannot be read. Its network must not go for that. */
 static gboolean guest_running(NrGuestSource *source, virDomainPtr domain, NrGuest **ret)
@@ -281,8 +292,8 @@ static gboolean guest_running(NrGuestSource *source, virDomainPtr domain, NrGues
         guest = guest_read(source, domain, 0);
     if (active != 0 && !guest)
         return virGetLastErrorCode() == VIR_ERR_NO_DOMAIN; /* it vanished meanwhile */
-    if (guest && guest->id >= 0)
-        *ret = nr_guest_copy(guest, NR_GUEST_RUNNING);
+    if (guest && guest->id >= 0) /* its state after its XML: what runs by then has bound, dialled */
+        *ret = nr_guest_copy(guest, is_starting(domain) ? NR_GUEST_ANNOUNCED : NR_GUEST_RUNNING);
     return TRUE;
 }
 

@@ -14,10 +14,12 @@ struct _virConnect;
 
 /* All in the main loop. */
 typedef struct {
-    /* All guests: NrGuest, RUNNING or DEFINED, a guest may be there as both. unread: UUIDs of those
-     * that run and whose XML could not be had or read, so nothing is known to be new of them. */
+    /* All guests: NrGuest, RUNNING (ANNOUNCED: libvirt is starting it) or DEFINED, a guest may be
+     * there as both. unread: UUIDs of those that run and whose XML could not be had or read, so
+     * nothing is known to be new of them. */
     void (*all)(const GPtrArray *guests, const GPtrArray *unread, gpointer data);
-    /* One guest; NULL, NULL: libvirt does not know it. Not called for one that would be unread. */
+    /* The same of one guest; NULL, NULL: libvirt does not know it. Not called for one that would be
+     * unread. */
     void (*one)(const char *uuid, NrGuest *running, NrGuest *defined, gpointer data);
     /* "connected", "connecting", or why not. */
     void (*state)(const char *text, gpointer data);

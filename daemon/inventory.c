@@ -12,6 +12,7 @@
 typedef struct {
     NrGuest *running;
     NrGuest *announced;
+    NrGuest *starting; /* as libvirt lists it, in the state ANNOUNCED */
     NrGuest *defined;
     gint64 deadline_ms; /* of announced */
     int stale_id;       /* of the start that is over; -1 none */
@@ -32,6 +33,7 @@ static void record_free(gpointer data)
 
     g_clear_pointer(&record->running, nr_guest_unref);
     g_clear_pointer(&record->announced, nr_guest_unref);
+    g_clear_pointer(&record->starting, nr_guest_unref);
     g_clear_pointer(&record->defined, nr_guest_unref);
     g_free(record);
 }
@@ -55,12 +57,18 @@ void nr_inventory_free(NrInventory *inventory)
     g_free(inventory);
 }
 
+static NrGuest *record_active(const Record *record)
+{
+    if (record->running)
+        return record->running;
+    return record->announced ? record->announced : record->starting;
+}
+
 static NrGuest *record_guest(const Record *record)
 {
-    if (!record)
-        return NULL;
-    return record->running ? record->running
-                           : (record->announced ? record->announced : record->defined);
+    NrGuest *active = record ? record_active(record) : NULL;
+
+    return active || !record ? active : record->defined;
 }
 
 static Record *get_record(NrInventory *inventory, const char *uuid)
@@ -152,6 +160,7 @@ void nr_inventory_announce(NrInventory *inventory, NrGuest *guest, gint64 now_ms
     else if (record->stale_id == guest->id)
         record->stale_id = -1; /* a new libvirtd counts from the start: the id means this run */
     set_guest(&record->running, NULL, NR_GUEST_RUNNING);
+    set_guest(&record->starting, NULL, NR_GUEST_ANNOUNCED);
     set_guest(&record->announced, ordered, NR_GUEST_ANNOUNCED);
     record->deadline_ms = now_ms + NR_ANNOUNCED_DEADLINE_MS;
     inventory->hooks++;
@@ -166,10 +175,11 @@ void nr_inventory_release(NrInventory *inventory, const char *uuid)
     if (!record)
         return;
     before = hold(record_guest(record));
-    active = record->running ? record->running : record->announced;
+    active = record_active(record);
     if (active && active->id >= 0)
         record->stale_id = active->id;
     set_guest(&record->running, NULL, NR_GUEST_RUNNING);
+    set_guest(&record->starting, NULL, NR_GUEST_ANNOUNCED);
     set_guest(&record->announced, NULL, NR_GUEST_ANNOUNCED);
     tell(inventory, record_settle(inventory, uuid, before));
 }
@@ -217,16 +227,18 @@ static NrGuest *keep_known(NrGuest *running, const NrGuest *before)
 
 static void record_sync(Record *record, NrGuest *listed, NrGuest *defined)
 {
-    const NrGuest *active = record->running ? record->running : record->announced;
-    g_autoptr(NrGuest) running = keep_known(listed, active);
+    g_autoptr(NrGuest) active = keep_known(listed, record_active(record));
+    gboolean runs;
 
-    if (running && record->stale_id >= 0 && running->id == record->stale_id)
-        g_clear_pointer(&running, nr_guest_unref); /* of before the end: says nothing of now */
+    if (active && record->stale_id >= 0 && active->id == record->stale_id)
+        g_clear_pointer(&active, nr_guest_unref); /* of before the end: says nothing of now */
     else
         record->stale_id = -1;
-    set_guest(&record->running, running, NR_GUEST_RUNNING);
+    runs = active && active->state == NR_GUEST_RUNNING;
+    set_guest(&record->running, runs ? active : NULL, NR_GUEST_RUNNING);
+    set_guest(&record->starting, runs ? NULL : active, NR_GUEST_ANNOUNCED);
     set_guest(&record->defined, defined, NR_GUEST_DEFINED);
-    if (running)
+    if (runs)
         set_guest(&record->announced, NULL, NR_GUEST_ANNOUNCED);
 }
 
@@ -318,6 +330,7 @@ gint64 nr_inventory_expire(NrInventory *inventory, gint64 now_ms)
 
     g_hash_table_iter_init(&iter, inventory->records);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        g_autoptr(NrGuest) before = NULL;
         Record *record = value;
 
         if (!record->announced)
@@ -326,8 +339,8 @@ gint64 nr_inventory_expire(NrInventory *inventory, gint64 now_ms)
             next_ms = next_ms < 0 ? record->deadline_ms : MIN(next_ms, record->deadline_ms);
             continue;
         }
-        set_guest(&record->announced, NULL, NR_GUEST_ANNOUNCED);
-        changed = TRUE;
+        before = g_steal_pointer(&record->announced);
+        changed = changed || !same_guest(before, record_guest(record));
         if (!record_guest(record))
             g_hash_table_iter_remove(&iter);
     }

@@ -92,6 +92,39 @@ static void test_announced_survives_listing(World *world, gconstpointer data)
     expect(world, "announced 3", 0);
 }
 
+/* libvirt counts a guest as active while its QEMU is still to come. */
+static void test_listed_while_it_starts(World *world, gconstpointer data)
+{
+    announce(world, "announced 3 a" NIC, 0);
+    sync_all(world, "announced 3 a" NIC);
+    expect(world, "announced 3", 1);
+    g_assert_cmpint(nr_inventory_expire(world->inventory, DEADLINE - 1), ==, DEADLINE);
+    g_assert_cmpint(nr_inventory_expire(world->inventory, DEADLINE), ==, -1);
+    expect(world, "announced 3", 0);
+    sync_guest(world, "running 3 a" NIC, NULL);
+    expect(world, "running 3", 1);
+    sync_guest(world, NULL, NULL);
+    expect(world, "unknown", 1);
+}
+
+/* No hook has said so: libvirt's word is enough, and its next one. */
+static void test_starts_without_a_hook(World *world, gconstpointer data)
+{
+    sync_guest(world, "announced 3 a" NIC, NULL);
+    expect(world, "announced 3", 1);
+    sync_guest(world, NULL, "defined - a" NIC);
+    expect(world, "defined -1", 1);
+    sync_guest(world, "announced 4 a" NIC, NULL);
+    expect(world, "announced 4", 1);
+    nr_inventory_release(world->inventory, UUID);
+    expect(world, "unknown", 1);
+    sync_guest(world, "announced 4 a" NIC, NULL); /* late: that start is over */
+    expect(world, "unknown", 0);
+    announce(world, "announced 5 a" NIC, 0);
+    sync_guest(world, NULL, NULL);
+    expect(world, "announced 5", 1);
+}
+
 static void test_transient_runs_and_ends(World *world, gconstpointer data)
 {
     announce(world, "defined 3 a" NIC, 0);
@@ -333,6 +366,8 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     ADD("defined, announced, running, released", test_life);
     ADD("an announced guest survives a listing without it", test_announced_survives_listing);
+    ADD("listed while it starts", test_listed_while_it_starts);
+    ADD("starts without a hook", test_starts_without_a_hook);
     ADD("a transient guest runs and ends", test_transient_runs_and_ends);
     ADD("a late listing does not bring it back", test_late_listing);
     ADD("a late listing of the start before", test_late_listing_of_the_start_before);
