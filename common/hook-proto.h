@@ -3,8 +3,9 @@
  * The hook's barrier, over SOCK_SEQPACKET on HOOK_SOCKET_NAME in the runtime directory. One request
  * (struct hook_request, and the domain XML in a sealed memfd by SCM_RIGHTS: it may be larger than a
  * packet), answers of one code byte and text: HOOK_PROGRESS at once and then every second, at last
- * HOOK_OK or HOOK_REFUSED with one sentence for the person at virsh. HOOK_NOTE comes before the
- * last answer and is a remark which refuses nothing.
+ * HOOK_OK or HOOK_REFUSED with one sentence for the person at virsh. HOOK_WAITING in place of
+ * HOOK_PROGRESS: another guest, which this one meets, is starting. HOOK_NOTE comes before the last
+ * answer and is a remark which refuses nothing.
  */
 #ifndef NR_COMMON_HOOK_PROTO_H
 #define NR_COMMON_HOOK_PROTO_H
@@ -19,6 +20,7 @@
 #define HOOK_FIRST_SIGN_MS 2000  /* no answer at all by then: the manager is as good as dead */
 #define HOOK_DEADLINE_MS   10000 /* while progress is reported */
 #define HOOK_PROGRESS_MS   1000
+#define HOOK_WAITING_MS    120000 /* for other guests, before the deadline counts */
 
 enum hook_op {
     HOOK_PREPARE = 1, /* barrier: answered when the guest's far ends stand */
@@ -29,6 +31,7 @@ enum hook_op {
 
 enum hook_answer {
     HOOK_PROGRESS = 'P',
+    HOOK_WAITING = 'W',
     HOOK_NOTE = 'N',
     HOOK_OK = 'O',
     HOOK_REFUSED = 'R',

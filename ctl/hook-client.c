@@ -112,12 +112,14 @@ static NrHookOutcome outcome(NrHookOutcome outcome, const char *sentence, char *
     return outcome;
 }
 
-/* Progress renews nothing but the first deadline: the whole is bounded, whoever reports what. */
+/* Progress renews nothing but the first deadline, and waiting for others its own: the whole is
+ * bounded, whoever reports what. */
 static NrHookOutcome await_answer(int fd, gint64 began_us, const NrHookQuestion *question,
                                   char **ret_sentence)
 {
     gint64 first_us = began_us + question->first_sign_ms * 1000LL;
     gint64 last_us = began_us + question->deadline_ms * 1000LL;
+    gint64 waited_us = last_us + question->waiting_ms * 1000LL;
     gboolean heard = FALSE;
     char text[HOOK_ANSWER_MAX + 1];
 
@@ -126,6 +128,9 @@ static NrHookOutcome await_answer(int fd, gint64 began_us, const NrHookQuestion 
 
         switch (code) {
         case HOOK_PROGRESS:
+            break;
+        case HOOK_WAITING:
+            last_us = MIN(waited_us, g_get_monotonic_time() + question->deadline_ms * 1000LL);
             break;
         case HOOK_NOTE:
             outcome(NR_HOOK_OK, text + 1, ret_sentence);

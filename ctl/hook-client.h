@@ -20,7 +20,8 @@ typedef struct {
     const void *xml;
     gsize xml_length;
     int first_sign_ms; /* how long for a first answer of any kind */
-    int deadline_ms;   /* how long in all */
+    int deadline_ms;   /* how long in all, or since it heard last that others are waited for */
+    int waiting_ms;    /* how much longer for those */
 } NrHookQuestion;
 
 /* ret_sentence: new string, one line, may become NULL only for NR_HOOK_OK. */

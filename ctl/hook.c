@@ -19,11 +19,11 @@ static const struct {
     const char *name;
     enum hook_op op;
     gboolean barrier;
-    int first_sign_ms, deadline_ms;
+    int first_sign_ms, deadline_ms, waiting_ms;
 } ops[] = {
-    { "prepare", HOOK_PREPARE, TRUE, HOOK_FIRST_SIGN_MS, HOOK_DEADLINE_MS },
-    { "release", HOOK_RELEASE, FALSE, ENDING_DEADLINE_MS, ENDING_DEADLINE_MS },
-    { "reconnect", HOOK_RECONNECT, FALSE, ENDING_DEADLINE_MS, ENDING_DEADLINE_MS },
+    { "prepare", HOOK_PREPARE, TRUE, HOOK_FIRST_SIGN_MS, HOOK_DEADLINE_MS, HOOK_WAITING_MS },
+    { "release", HOOK_RELEASE, FALSE, ENDING_DEADLINE_MS, ENDING_DEADLINE_MS, 0 },
+    { "reconnect", HOOK_RECONNECT, FALSE, ENDING_DEADLINE_MS, ENDING_DEADLINE_MS, 0 },
 };
 
 /* libvirt shows this to whoever started the guest: exactly one line. */
@@ -128,7 +128,8 @@ static NrExit run_op(guint index, const NrCall *call)
                                  .xml = xml->data,
                                  .xml_length = xml->len,
                                  .first_sign_ms = ops[index].first_sign_ms,
-                                 .deadline_ms = ops[index].deadline_ms };
+                                 .deadline_ms = ops[index].deadline_ms,
+                                 .waiting_ms = ops[index].waiting_ms };
     if (ops[index].barrier)
         return prepare(&question, guest, call);
     /* A manager that is away learns it from libvirt's list when it is back. */

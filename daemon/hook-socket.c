@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A client sends one request and gets answers until the last one; then it is gone. PREPARE waits,
- * a bounded time, for partners that are starting, then announces the guest, and lasts until a pass
- * has begun after the announcement, its work for this guest is done and the guest's host names are
- * resolved; everything else is answered at once. The number of clients is bounded: more wait in the
- * backlog.
+ * A client sends one request and gets answers until the last one; then it is gone. PREPARE waits
+ * for partners that are starting, as long as a start may take, then announces the guest, and lasts
+ * until a pass has begun after the announcement, its work for this guest is done and the guest's
+ * host names are resolved; everything else is answered at once. The number of clients is bounded:
+ * more wait in the backlog.
  */
 #include "daemon/hook-socket.h"
 
@@ -19,17 +19,15 @@
 #include "common/scope.h"
 #include "daemon/barrier.h"
 #include "daemon/callers.h"
-#include "daemon/holder.h"
 #include "daemon/log.h"
 #include "daemon/partners.h"
-#include "net/sockdiag.h"
+#include "daemon/qemu-sockets.h"
 #include "xml/domain-xml.h"
 
 #define CLIENTS_MAX  512
 #define REQUEST_MS   2000 /* for the request of one that has connected */
 #define REST_MS      200
 #define RESOLVING_MS 5000 /* for host names, before the guest may start all the same */
-#define PARTNER_MS   4000 /* for those that start; with RESOLVING_MS within HOOK_DEADLINE_MS */
 #define LOOK_MS      50   /* between looks whether they are resolved, or up */
 
 struct NrHookSocket {
@@ -48,11 +46,12 @@ typedef struct {
     NrHookSocket *hooks;
     int sock;
     guint watch;
-    guint timer;         /* before the request: its deadline; then: progress */
-    guint look;          /* PREPARE: a partner is not up, or a host name not resolved yet */
-    char *uuid;          /* PREPARE: being waited for */
-    NrGuest *coming;     /* PREPARE: not announced yet */
-    GPtrArray *partners; /* the same: NrPartner that it waits for */
+    guint timer;           /* before the request: its deadline; then: progress */
+    guint look;            /* PREPARE: a partner is not up, or a host name not resolved yet */
+    char *uuid;            /* PREPARE: being waited for */
+    NrGuest *coming;       /* PREPARE: not announced yet */
+    GPtrArray *partners;   /* the same: NrPartner that it waits for */
+    const NrPartner *told; /* the same: whom we have said that it waits for */
     gint64 began_us;
 } Client;
 
@@ -151,7 +150,9 @@ static void on_pass_done(gpointer data)
 
 static gboolean on_progress(gpointer data)
 {
-    answer(data, HOOK_PROGRESS, NULL);
+    Client *client = data;
+
+    answer(client, client->coming ? HOOK_WAITING : HOOK_PROGRESS, NULL);
     return G_SOURCE_CONTINUE;
 }
 
@@ -166,27 +167,20 @@ static void announce(Client *client)
     nr_reconcile_wait_guest(hooks->reconcile, guest->uuid, on_pass_done, client);
 }
 
-static gboolean somebody_listens(const NrPlace *place)
+static gboolean partner_listens(const NrPartner *partner, gpointer data)
 {
-    struct sockaddr_storage address;
-    struct sockdiag_owner owner;
-    NrPlace exact = *place;
-    g_autofree char *text = NULL;
+    const NrHookSocket *hooks = data;
 
-    if (nr_place_is_any(&exact))
-        g_strlcpy(exact.host, "127.0.0.1", sizeof(exact.host));
-    text = nr_place_format(&exact);
-    return nr_sockaddr_parse(text, &address) &&
-           sockdiag_bound(IPPROTO_TCP, (struct sockaddr *)&address, &owner) == 0;
+    return nr_qemu_listens(partner->guest, &partner->place, hooks->world->policy->system);
 }
 
 /* Borrowed from the client, or NULL. */
 static const NrPartner *find_awaited(Client *client)
 {
-    const NrHookSocket *hooks = client->hooks;
+    NrHookSocket *hooks = client->hooks;
     g_autoptr(GPtrArray) guests = nr_inventory_snapshot(hooks->inventory);
     g_autoptr(NrActual) actual = NULL;
-    NrPartnerView view = { .guests = guests, .listens = somebody_listens };
+    NrPartnerView view = { .guests = guests, .listens = partner_listens, .data = hooks };
 
     nr_partners_find(client->partners, guests, client->coming,
                      nr_resolver_table(hooks->world->resolver));
@@ -206,13 +200,20 @@ static gboolean on_turn(gpointer data)
     gint64 waited_ms = (g_get_monotonic_time() - client->began_us) / 1000;
 
     client->look = 0;
-    if (awaited && waited_ms < PARTNER_MS) {
+    if (awaited && waited_ms < HOOK_WAITING_MS) {
+        if (awaited != client->told)
+            nr_log(NR_LOG_INFO, "guest %s waits for guest %s, which it meets, to come up",
+                   client->coming->name, awaited->guest->name);
+        client->told = awaited;
         client->look = g_timeout_add(LOOK_MS, on_turn, client);
         return G_SOURCE_REMOVE;
     }
     if (awaited)
-        nr_log(NR_LOG_WARNING, "guest %s starts, although guest %s, which it meets, is not up yet",
-               client->coming->name, awaited->guest->name);
+        nr_log(
+            NR_LOG_WARNING,
+            "guest %s starts, although guest %s, which it meets, has been starting for %d s; one "
+            "of the two may stay deaf",
+            client->coming->name, awaited->guest->name, HOOK_WAITING_MS / 1000);
     announce(client);
     return G_SOURCE_REMOVE;
 }

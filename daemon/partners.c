@@ -118,8 +118,8 @@ static gboolean has_port(const NrActual *actual, const NrBinding *binding)
     return FALSE;
 }
 
-/* One that dials us has when its connection has its name; one that we do not serve, or cannot,
- * needs nothing of us. */
+/* One that dials us has when its connection has its name, though libvirt may not say yet that it
+ * runs; one that we do not serve, or cannot, needs nothing of us. */
 static gboolean has_dialled(const NrPartner *partner, const NrPartnerView *view)
 {
     const NrBinding *binding = view->desired ? find_binding(view->desired, partner) : NULL;
@@ -135,12 +135,10 @@ static gboolean is_up(const NrPartner *partner, const NrPartnerView *view)
 {
     const NrGuest *now = find_now(partner, view->guests);
 
-    if (!now)
+    if (!now || now->state == NR_GUEST_RUNNING)
         return TRUE;
-    if (partner->nic->kind == NR_NIC_DIALS)
-        return has_dialled(partner, view);
-    /* A list may have it running before its QEMU listens; before it runs, it may be us who do. */
-    return now->state == NR_GUEST_RUNNING && view->listens(&partner->place);
+    return partner->nic->kind == NR_NIC_DIALS ? has_dialled(partner, view)
+                                              : view->listens(partner, view->data);
 }
 
 const NrPartner *nr_partners_awaited(const GPtrArray *partners, const NrPartnerView *view)

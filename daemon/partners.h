@@ -2,7 +2,9 @@
 /*
  * Guests that start together, one dialling where the other listens. QEMU dials once, so the later
  * one's hook lets the earlier one come up first: only then is what was decided for it true, and may
- * change. Pure but for `listens`.
+ * change. It has come up when it runs: QEMU binds and dials before. What else shows it spares the
+ * wait for libvirt, whose lists wait for every hook, that of the later one too. Pure but for
+ * `listens`.
  */
 #ifndef NR_DAEMON_PARTNERS_H
 #define NR_DAEMON_PARTNERS_H
@@ -22,7 +24,9 @@ typedef struct {
     const NrDesired *desired;   /* of the last pass, or NULL */
     const NrAttempts *attempts; /* the same */
     const NrActual *actual;
-    gboolean (*listens)(const NrPlace *place);
+    /* Whether its own QEMU listens at its place by now. */
+    gboolean (*listens)(const NrPartner *partner, gpointer data);
+    gpointer data;
 } NrPartnerView;
 
 GPtrArray *nr_partners_new(void); /* NrPartner */
