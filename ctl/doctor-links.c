@@ -81,13 +81,13 @@ static void look_at_lone_tap(GPtrArray *findings, const NrHostLink *tap, const N
         tap->address ? g_strdup_printf(" && ip address del %s dev %s && ip address add %s dev %s",
                                        tap->address, word, tap->address, master)
                      : NULL;
-    g_autofree char *cure =
-        g_strdup_printf("ip link set %s master %s%s", word, master, move ? move : "");
+    g_autofree char *cure = g_strdup_printf("ip link set %s master %s%s%s", word, master,
+                                            tap->up ? "" : " up", move ? move : "");
 
     nr_findings_add(findings, "tap-alone", tap->name, cure,
-                    "TAP %s is in no bridge%s%s, and bridge %s has no members", tap->name,
-                    tap->address ? " and has the address " : "", tap->address ? tap->address : "",
-                    bridge->name);
+                    "TAP %s is in no bridge%s%s%s, and bridge %s has no members", tap->name,
+                    tap->up ? "" : " and down", tap->address ? " and has the address " : "",
+                    tap->address ? tap->address : "", bridge->name);
 }
 
 static void look_at_end(GPtrArray *findings, const GPtrArray *links, const NrHostLink *bridge,
