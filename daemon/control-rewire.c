@@ -49,7 +49,6 @@ static NrGuest *guest_with_wish(NrGuest *guest, const NrRewire *rewire, NrNic **
     asked = g_ptr_array_index(edited->guest->nics, edited->nic);
     before = (*ret_nic)->wish;
     (*ret_nic)->wish = asked->wish;
-    (*ret_nic)->wish.pin = before.pin;
     asked->wish = before;                           /* freed with it */
     g_clear_pointer(&copy->metadata_fault, g_free); /* rewire.c sees the whole of it */
     return copy;
