@@ -13,9 +13,12 @@ sys.path[:0] = [os.path.join(HERE, "../lib"), os.path.join(HERE, "../relay")]
 import lab
 import links
 import tap
+from frames import BROADCAST, frame
+from frames import mac as hwaddress
 from guest import client_nic
 from host import PrivateHost
 from lab import PORT, mac
+from peers import dial
 from relayproc import forwarder_of
 
 NAMESPACE = "urn:netrelay:domain:1"
@@ -152,6 +155,17 @@ class TestDefinition:
         detach(self.host, "vm1", "--mac", mac(9))
         assert self.line() is None
 
+    def test_what_is_faulty(self):
+        """A faulty line is mended by saying where its NIC belongs; another NIC's place, and that
+        it cannot be had, is not asked for"""
+        for line in (f"<interface mac='{mac(1)}' network='a b'/>",
+                     f"<interface mac='{mac(2)}' network='nowhere'/>"):
+            self.host.virsh("metadata", "vm1", NAMESPACE, "--key", "netrelay", "--set",
+                            f"<domain>{line}</domain>")
+            attach(self.host, "vm1", "--mac", mac(1), "--network", "lab")
+            assert f'mac="{mac(1)}" network="lab"' in self.line(), self.line()
+        self.host.virsh("metadata", "vm1", NAMESPACE, "--remove")
+
     def test_names_are_offered(self):
         """The shell's completion knows guests, NICs and networks"""
         def offered(*words):
@@ -224,6 +238,59 @@ class TestRunning:
         self.is_in("127.0.0.1:5001")
         assert said(host, "vm1") is None and said(host, "vm1", "--config") is None
 
+    def test_both_or_none(self):
+        """Each side is judged, and none is written where the other one cannot be"""
+        host, line = self.host, f"<interface mac='{mac(9)}' network='lab'/>"
+        for side in ("--live", "--config"):
+            refused(attach(host, "vm1", "--mac", mac(1), "--network", "nowhere", side,
+                           check=False), "network nowhere", "does not exist")
+        host.virsh("metadata", "vm1", NAMESPACE, "--key", "netrelay", "--config", "--set",
+                   f"<domain>{line}</domain>")
+        refused(attach(host, "vm1", "--mac", mac(1), "--network", "lab", "--live", "--config",
+                       check=False), "vm1", mac(9))
+        assert said(host, "vm1", "--live") is None
+        host.virsh("metadata", "vm1", NAMESPACE, "--config", "--remove")
+
+    def test_nic_of_the_definition(self):
+        """One that the guest has from its next start on is attached in its definition"""
+        def attached():
+            self.host.netrelayctl("reload")     # libvirt tells nobody
+            return attach(self.host, "vm1", "--mac", mac(4), "--network", "lab", "--config",
+                          check=False).stdout
+
+        with self.host.file_with(client_nic(5004, mac(4), tail="<alias name='ua-new'/>")) as path:
+            self.host.virsh("attach-device", "vm1", path, "--config")
+        answer = lab.eventually(attached, 15, "the manager has heard of the NIC")
+        assert answer == "NIC ua-new of guest vm1 attached to network lab, from its next start on\n"
+
+    def test_transient_guest(self):
+        """It has no definition; and what it is told lasts as long as itself"""
+        guest = self.host.guest("passing", [client_nic(5005, mac(5))], define=False)
+        with self.host.file_with(guest.xml) as path:
+            self.host.virsh("create", path)
+        lab.expect_row(self.host, guest="passing", state="connected")
+        refused(attach(self.host, "passing", "--mac", mac(5), "--network", "lab", "--config",
+                       check=False), "passing", "transient")
+        answer = attach(self.host, "passing", "--mac", mac(5), "--network", "lab")
+        assert answer.stdout == f"NIC {mac(5)} of guest passing attached to network lab\n", answer
+        self.host.virsh("destroy", "passing")
+
+    def test_trouble(self):
+        """It is written, and said what is not as it should be: a bridge that is not there"""
+        host = self.host
+        path = host.write_network("far", network("far", PORT + 2, "<bridge name='br7'/>"))
+        lab.expect_row(host, network="far", kind="tap", state="failed")
+        answer = attach(host, "vm1", "--mac", mac(1), "--network", "far", check=False)
+        assert answer.returncode == 1 and "attached to network far" in answer.stdout, answer
+        assert len(answer.stderr.splitlines()) == 1 and "br7" in answer.stderr, answer
+        self.is_in("far")
+        answer = attach(host, "vm1", "--mac", mac(1), "--network", "lab", "--config")
+        assert answer.stderr == "", "what it will be has nothing to do with what it is"
+        detach(host, "vm1", "--mac", mac(1), "--config")
+        detach(host, "vm1", "--mac", mac(1))
+        self.is_in("127.0.0.1:5001")
+        os.unlink(path)
+
     def test_next_start(self):
         """--config changes nothing that runs, and says so"""
         answer = attach(self.host, "vm1", "--mac", mac(1), "--network", "lab", "--config")
@@ -249,9 +316,15 @@ class TestRunning:
             self.meets(number, [])
 
     def test_paused_guest(self):
-        """One that reads nothing goes when it reads again"""
+        """One that reads nothing goes when it reads again, and that is said"""
         self.host.virsh("suspend", "vm1")
-        attach(self.host, "vm1", "--mac", mac(1), "--network", "lab")
+        somebody, (row,) = dial(PORT + 1), lab.rows(self.host, guest="vm1")
+        assert row["network"] == "office", row
+        while not lab.rows(self.host, guest="vm1")[0]["drops"] > row["drops"]:
+            somebody.send(*[frame(BROADCAST, hwaddress(99), size=1500)] * 1000)
+        answer = attach(self.host, "vm1", "--mac", mac(1), "--network", "lab", check=False)
+        assert answer.returncode == 1 and "has not read" in answer.stderr, answer
+        assert "attached to network lab" in answer.stdout, answer
         self.host.virsh("resume", "vm1")
         lab.expect_row(self.host, guest="vm1", network="lab", state="connected")
         self.meets(2, [3])
@@ -267,6 +340,28 @@ class TestRunning:
             assert words in answer.stderr, answer
         lab.expect_row(self.host, guest="vm1", network="office", state="connected", deadline=20)
         self.meets(3, [2])
+
+    def test_back_to_what_is_stopped(self):
+        """Where it is taken back to, by its address, is a network that a person has stopped"""
+        self.host.write_network("home", network("home", 5001))
+        lab.expect_row(self.host, network="home", state="listening")
+        self.host.netrelayctl("net-destroy", "home")
+        answer = detach(self.host, "vm1", "--mac", mac(1), check=False)
+        assert answer.returncode == 1 and "detached from network" in answer.stdout, answer
+        assert "network home is stopped" in answer.stderr, answer
+
+
+def test_without_libvirt(host):
+    """Nothing can be written, and who is missing is said"""
+    daemon = host.libvirtd()
+    host.netrelayd()
+    host.guest("vm1", [client_nic(PORT, mac(1))])
+    lab.eventually(lambda: host.netrelayctl("complete", "--", "attach", "").stdout == "vm1\n",
+                   10, "the manager knows the guest")
+    daemon.stop()
+    lab.eventually(lambda: lab.report(host)["summary"]["libvirt"] != "connected", 10, "it is lost")
+    for name in ("vm1", "vm2"):
+        refused(detach(host, name, "--mac", mac(1), check=False), "connection to libvirt")
 
 
 if __name__ == "__main__":
