@@ -66,13 +66,15 @@ static gboolean has_group(int sock, gid_t group)
     return FALSE;
 }
 
-gboolean nr_callers_may(int sock, gid_t group)
+gboolean nr_callers_may(int sock, gid_t group, uid_t *ret_uid)
 {
     struct ucred peer;
     socklen_t size = sizeof(peer);
 
     if (getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
         return FALSE;
+    if (ret_uid)
+        *ret_uid = peer.uid;
     if (peer.uid == 0 || peer.uid == geteuid())
         return TRUE;
     return group != NR_NO_GROUP && (peer.gid == group || has_group(sock, group));

@@ -16,7 +16,7 @@
 gid_t nr_callers_group(const char *name, const char *config);
 /* Lets its owner use the socket dir_fd/name, and the group. 0 or -errno: then only its owner. */
 int nr_callers_let(int dir_fd, const char *name, gid_t group);
-/* May who connected this socket ask? */
-gboolean nr_callers_may(int sock, gid_t group);
+/* May who connected this socket ask? ret_uid, unless NULL: whose process that is. */
+gboolean nr_callers_may(int sock, gid_t group, uid_t *ret_uid);
 
 #endif

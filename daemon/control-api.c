@@ -2,14 +2,13 @@
 #include "daemon/control-api.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <gio/gio.h>
 #include <gio/gunixfdlist.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include "common/paths.h"
 #include "common/scope.h"
 #include "daemon/callers.h"
+#include "daemon/control-door.h"
 #include "daemon/control-events.h"
 #include "daemon/control-networks.h"
 #include "daemon/control-rewire.h"
@@ -18,26 +17,25 @@
 #include "daemon/hooked.h"
 #include "daemon/log.h"
 #include "daemon/revive.h"
+#include "daemon/runtime-dir.h"
 #include "daemon/status.h"
 #include "daemon/unanswered.h"
 #include "daemon/unserved.h"
 #include "xml/metadata-edit.h"
 #include "xml/metadata-xml.h"
 
-#define OBJECT_PATH     "/org/netrelay/Manager1"
-#define INTERFACE       "org.netrelay.Manager1"
-#define CONNECTIONS_MAX 64
-#define REFRESH_MS      1000
+#define OBJECT_PATH "/org/netrelay/Manager1"
+#define INTERFACE   "org.netrelay.Manager1"
+#define REFRESH_MS  1000
 
 struct NrControlApi {
     const NrControlParts *parts;
-    GDBusServer *server;
+    NrControlDoor *door;
     NrDbusManager1 *manager;
     GPtrArray *connections; /* GDBusConnection */
     NrControlEventsParts events_parts;
     NrControlEvents *events;
     int dir_fd;
-    gint *group; /* a gid_t: whose members may ask, or NR_NO_GROUP; GDBus's threads read it */
 };
 
 /* A request that is answered when something has happened, or has not for too long. */
@@ -402,31 +400,6 @@ void nr_control_api_relay_died(NrControlApi *api, const char *network, const cha
 
 /* Connections */
 
-static gboolean on_allow_mechanism(GDBusAuthObserver *observer, const char *mechanism,
-                                   gpointer data)
-{
-    return g_str_equal(mechanism, "EXTERNAL");
-}
-
-static void group_release(gpointer group, GClosure *closure)
-{
-    g_atomic_rc_box_release(group);
-}
-
-static gboolean may_ask(const gint *group, GIOStream *stream)
-{
-    GSocket *sock = g_socket_connection_get_socket(G_SOCKET_CONNECTION(stream));
-
-    return nr_callers_may(g_socket_get_fd(sock), (gid_t)g_atomic_int_get(group));
-}
-
-/* In a thread of GDBus's, before it has read a message; the API may be gone meanwhile. */
-static gboolean on_authorize(GDBusAuthObserver *observer, GIOStream *stream,
-                             GCredentials *credentials, gpointer data)
-{
-    return may_ask(data, stream);
-}
-
 static void on_closed(GDBusConnection *connection, gboolean by_peer, GError *error, gpointer data)
 {
     NrControlApi *api = data;
@@ -438,69 +411,38 @@ static void on_closed(GDBusConnection *connection, gboolean by_peer, GError *err
     g_ptr_array_remove_fast(api->connections, connection);
 }
 
-static gboolean on_connection(GDBusServer *server, GDBusConnection *connection, gpointer data)
+static void on_entered(GDBusConnection *connection, gpointer data)
 {
     NrControlApi *api = data;
 
-    /* FALSE: it is closed. It was let in some time ago, and by now it may be another group. */
-    if (api->connections->len >= CONNECTIONS_MAX ||
-        !may_ask(api->group, g_dbus_connection_get_stream(connection)))
-        return FALSE;
     if (!g_dbus_interface_skeleton_export(G_DBUS_INTERFACE_SKELETON(api->manager), connection,
                                           OBJECT_PATH, NULL))
-        return FALSE;
+        return;
     nr_unanswered_limit(connection);
     g_ptr_array_add(api->connections, g_object_ref(connection));
     g_signal_connect(connection, "closed", G_CALLBACK(on_closed), api);
-    return TRUE;
 }
 
-static GDBusAuthObserver *observer_new(NrControlApi *api)
+gboolean nr_control_api_open(NrControlApi *api, GError **error)
 {
-    GDBusAuthObserver *observer = g_dbus_auth_observer_new();
+    int sock = nr_runtime_bind_stream(api->dir_fd, PATHS_CONTROL_SOCKET);
 
-    g_signal_connect(observer, "allow-mechanism", G_CALLBACK(on_allow_mechanism), NULL);
-    g_signal_connect_data(observer, "authorize-authenticated-peer", G_CALLBACK(on_authorize),
-                          g_atomic_rc_box_acquire(api->group), group_release, 0);
-    return observer;
-}
-
-static gboolean open_server(NrControlApi *api, GError **error)
-{
-    g_autoptr(GDBusAuthObserver) observer = observer_new(api);
-    g_autofree char *guid = g_dbus_generate_guid();
-    g_autofree char *address =
-        g_strdup_printf("unix:path=/proc/self/fd/%d/%s", api->dir_fd, PATHS_CONTROL_SOCKET);
-
-    (void)unlinkat(api->dir_fd, PATHS_CONTROL_SOCKET, 0);
-    api->server =
-        g_dbus_server_new_sync(address, G_DBUS_SERVER_FLAGS_NONE, guid, observer, NULL, error);
-    if (!api->server)
+    if (sock < 0) {
+        g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED, "%s: %s", PATHS_CONTROL_SOCKET,
+                    g_strerror(-sock));
         return FALSE;
-    g_signal_connect(api->server, "new-connection", G_CALLBACK(on_connection), api);
-    g_dbus_server_start(api->server);
+    }
+    nr_control_door_listen(api->door, sock);
     return TRUE;
 }
 
-static void close_server(NrControlApi *api)
-{
-    if (!api->server)
-        return;
-    /* GLib removes its socket, and complains where somebody else did. */
-    (void)mknodat(api->dir_fd, PATHS_CONTROL_SOCKET, S_IFREG | 0600, 0);
-    g_dbus_server_stop(api->server);
-    g_clear_object(&api->server);
-    (void)unlinkat(api->dir_fd, PATHS_CONTROL_SOCKET, 0);
-}
-
-NrControlApi *nr_control_api_new(int dir_fd, const NrControlParts *parts, GError **error)
+NrControlApi *nr_control_api_new(int dir_fd, const NrControlParts *parts)
 {
     NrControlApi *api = g_new0(NrControlApi, 1);
 
     api->parts = parts;
     api->dir_fd = dir_fd;
-    api->group = g_atomic_rc_box_new(gint);
-    *api->group = (gint)NR_NO_GROUP;
+    api->door = nr_control_door_new(&(NrControlDoorParts){ .entered = on_entered, .data = api });
     api->connections = g_ptr_array_new_with_free_func(g_object_unref);
     api->manager = nr_dbus_manager1_skeleton_new();
     api->events_parts = (NrControlEventsParts){ .look = look, .send = send_events, .data = api };
@@ -517,17 +459,7 @@ NrControlApi *nr_control_api_new(int dir_fd, const NrControlParts *parts, GError
     g_signal_connect(api->manager, "handle-start-network", G_CALLBACK(on_start_network), api);
     g_signal_connect(api->manager, "handle-listen", G_CALLBACK(on_listen), api);
     g_signal_connect(api->manager, "handle-stop-network", G_CALLBACK(on_stop_network), api);
-    if (!open_server(api, error)) {
-        nr_control_api_free(api);
-        return NULL;
-    }
     return api;
-}
-
-gboolean nr_control_api_renew(NrControlApi *api, GError **error)
-{
-    close_server(api);
-    return open_server(api, error);
 }
 
 void nr_control_api_admit(NrControlApi *api, gid_t group)
@@ -537,17 +469,15 @@ void nr_control_api_admit(NrControlApi *api, gid_t group)
     if (r < 0)
         nr_log(NR_LOG_WARNING, "the control socket is for %s only: its group cannot be set: %s",
                geteuid() == 0 ? "root" : "its owner", g_strerror(-r));
-    g_atomic_int_set(api->group, (gint)(r < 0 ? NR_NO_GROUP : group));
-    for (guint i = 0; i < api->connections->len; i++)
-        if (!may_ask(api->group, g_dbus_connection_get_stream(api->connections->pdata[i])))
-            g_dbus_connection_close(api->connections->pdata[i], NULL, NULL, NULL);
+    nr_control_door_admit(api->door, r < 0 ? NR_NO_GROUP : group);
 }
 
 void nr_control_api_free(NrControlApi *api)
 {
     if (!api)
         return;
-    close_server(api);
+    (void)unlinkat(api->dir_fd, PATHS_CONTROL_SOCKET, 0);
+    nr_control_door_free(api->door);
     for (guint i = 0; i < api->connections->len; i++)
         g_signal_handlers_disconnect_by_data(api->connections->pdata[i], api);
     if (api->connections->len > 0)
@@ -555,6 +485,5 @@ void nr_control_api_free(NrControlApi *api)
     nr_control_events_free(api->events);
     g_object_unref(api->manager);
     g_ptr_array_unref(api->connections);
-    g_atomic_rc_box_release(api->group);
     g_free(api);
 }

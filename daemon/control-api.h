@@ -23,10 +23,10 @@ typedef struct {
 } NrControlParts;
 
 /* dir_fd: the runtime directory. */
-NrControlApi *nr_control_api_new(int dir_fd, const NrControlParts *parts, GError **error);
-/* Its socket was removed: another one takes its place, for its owner only until admit() is called.
- * Who is connected stays. */
-gboolean nr_control_api_renew(NrControlApi *api, GError **error);
+NrControlApi *nr_control_api_new(int dir_fd, const NrControlParts *parts);
+/* Makes its socket, for its owner only until admit() is called: at first, and where somebody has
+ * removed it. Who is connected stays. */
+gboolean nr_control_api_open(NrControlApi *api, GError **error);
 /* The group whose members may ask as well; NR_NO_GROUP: none. Counts for who is connected, too. */
 void nr_control_api_admit(NrControlApi *api, gid_t group);
 void nr_control_api_free(NrControlApi *api);

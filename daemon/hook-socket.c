@@ -4,7 +4,8 @@
  * for partners that are starting, as long as a start may take, then announces the guest, and lasts
  * until a pass has begun after the announcement, its work for this guest is done and the guest's
  * host names are resolved; everything else is answered at once. The number of clients is bounded:
- * more wait in the backlog.
+ * more wait in the backlog. Of those that have asked nothing yet there are few: the oldest makes
+ * room for the next.
  */
 #include "daemon/hook-socket.h"
 
@@ -12,11 +13,13 @@
 #include <fcntl.h>
 #include <glib-unix.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "common/hook-proto.h"
 #include "common/scope.h"
+#include "daemon/acceptor.h"
 #include "daemon/barrier.h"
 #include "daemon/callers.h"
 #include "daemon/log.h"
@@ -25,21 +28,20 @@
 #include "xml/domain-xml.h"
 
 #define CLIENTS_MAX  512
+#define SILENT_MAX   64   /* or what a quarter of our descriptors allows */
 #define REQUEST_MS   2000 /* for the request of one that has connected */
-#define REST_MS      200
 #define RESOLVING_MS 5000 /* for host names, before the guest may start all the same */
 #define LOOK_MS      50   /* between looks whether they are resolved, or up */
 
 struct NrHookSocket {
-    int sock;
-    guint watch;
-    guint rest; /* out of descriptors: a pause */
+    NrAcceptor *acceptor;
+    guint silent_max;
     const NrWorld *world;
     NrInventory *inventory;
     NrReconcile *reconcile;
     NrGuestSource *source;
     NrNews *news;
-    GPtrArray *clients; /* Client */
+    GPtrArray *clients; /* Client, as they came */
 };
 
 typedef struct {
@@ -54,8 +56,6 @@ typedef struct {
     const NrPartner *told; /* the same: whom we have said that it waits for */
     gint64 began_us;
 } Client;
-
-static void start_accepting(NrHookSocket *hooks);
 
 static void client_free(Client *client)
 {
@@ -79,9 +79,9 @@ static void client_end(Client *client)
 {
     NrHookSocket *hooks = client->hooks;
 
-    g_ptr_array_remove_fast(hooks->clients, client);
+    g_ptr_array_remove(hooks->clients, client);
     client_free(client);
-    start_accepting(hooks);
+    nr_acceptor_pause(hooks->acceptor, hooks->clients->len >= CLIENTS_MAX);
 }
 
 /* One packet: a code and text. A hook that has gone away learns of it no more. */
@@ -349,9 +349,10 @@ static int receive(int sock, struct hook_request *ret, int *ret_fd)
     if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
         c->cmsg_len >= CMSG_LEN(sizeof(int)))
         memcpy(ret_fd, CMSG_DATA(c), sizeof(int));
-    if (n != (ssize_t)sizeof(*ret) || (msg.msg_flags & MSG_TRUNC) || ret->magic != HOOK_MAGIC ||
-        ret->version != HOOK_VERSION || ret->op < HOOK_PREPARE || ret->op > HOOK_RECONNECT ||
-        !memchr(ret->name, '\0', sizeof(ret->name)))
+    /* MSG_CTRUNC: there was no descriptor left for the XML. Unanswered, the hook decides itself. */
+    if (n != (ssize_t)sizeof(*ret) || (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) ||
+        ret->magic != HOOK_MAGIC || ret->version != HOOK_VERSION || ret->op < HOOK_PREPARE ||
+        ret->op > HOOK_RECONNECT || !memchr(ret->name, '\0', sizeof(ret->name)))
         return -EPROTO;
     return 0;
 }
@@ -385,62 +386,69 @@ static gboolean on_silent(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
-static gboolean on_rested(gpointer data)
+static guint silent_max(void)
 {
-    NrHookSocket *hooks = data;
+    struct rlimit limit;
 
-    hooks->rest = 0;
-    start_accepting(hooks);
-    return G_SOURCE_REMOVE;
+    return getrlimit(RLIMIT_NOFILE, &limit) < 0 ? SILENT_MAX
+                                                : (guint)MIN(limit.rlim_cur / 4, SILENT_MAX);
 }
 
-static gboolean on_connection(gint sock, GIOCondition condition, gpointer data)
+/* Until its request has come. */
+static gboolean is_silent(const Client *client)
+{
+    return client->watch != 0;
+}
+
+/* A hook sends its request at once, so who has been silent for the longest is none. */
+static gboolean end_oldest_silent(gpointer data)
 {
     NrHookSocket *hooks = data;
-    int fd = accept4(sock, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+    for (guint i = 0; i < hooks->clients->len; i++)
+        if (is_silent(hooks->clients->pdata[i])) {
+            client_end(hooks->clients->pdata[i]);
+            return TRUE;
+        }
+    return FALSE;
+}
+
+static guint count_silent(const NrHookSocket *hooks)
+{
+    guint count = 0;
+
+    for (guint i = 0; i < hooks->clients->len; i++)
+        count += is_silent(hooks->clients->pdata[i]);
+    return count;
+}
+
+static void on_connected(int sock, gpointer data)
+{
+    NrHookSocket *hooks = data;
     Client *client;
 
-    if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
-        hooks->rest = g_timeout_add(REST_MS, on_rested, hooks);
-        hooks->watch = 0;
-        return G_SOURCE_REMOVE;
+    if (!nr_callers_may(sock, NR_NO_GROUP, NULL)) { /* libvirt runs hooks as its own user */
+        close(sock);
+        return;
     }
-    if (fd < 0)
-        return G_SOURCE_CONTINUE;
-    if (!nr_callers_may(fd, NR_NO_GROUP)) { /* libvirt runs hooks as its own user */
-        close(fd);
-        return G_SOURCE_CONTINUE;
-    }
+    if (count_silent(hooks) >= hooks->silent_max)
+        end_oldest_silent(hooks);
     client = g_new0(Client, 1);
     client->hooks = hooks;
-    client->sock = fd;
+    client->sock = sock;
     client->began_us = g_get_monotonic_time();
     client->timer = g_timeout_add(REQUEST_MS, on_silent, client);
-    client->watch = g_unix_fd_add(fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_client, client);
+    client->watch = g_unix_fd_add(sock, G_IO_IN | G_IO_HUP | G_IO_ERR, on_client, client);
     g_ptr_array_add(hooks->clients, client);
-    if (hooks->clients->len < CLIENTS_MAX)
-        return G_SOURCE_CONTINUE;
-    hooks->watch = 0; /* until one leaves */
-    return G_SOURCE_REMOVE;
+    nr_acceptor_pause(hooks->acceptor, hooks->clients->len >= CLIENTS_MAX);
 }
 
-static void start_accepting(NrHookSocket *hooks)
-{
-    if (!hooks->watch && !hooks->rest && hooks->clients->len < CLIENTS_MAX)
-        hooks->watch = g_unix_fd_add(hooks->sock, G_IO_IN, on_connection, hooks);
-}
+static const NrAcceptorEvents acceptor_events = { .connected = on_connected,
+                                                  .make_room = end_oldest_silent };
 
 void nr_hook_socket_listen(NrHookSocket *hooks, int sock)
 {
-    if (hooks->watch)
-        g_source_remove(hooks->watch);
-    hooks->watch = 0;
-    closep(&hooks->sock);
-    hooks->sock = sock;
-    if (listen(sock, SOMAXCONN) < 0)
-        nr_log(NR_LOG_ERROR, "cannot listen for hooks: %s", g_strerror(errno));
-    (void)g_unix_set_fd_nonblocking(sock, TRUE, NULL);
-    start_accepting(hooks);
+    nr_acceptor_listen(hooks->acceptor, sock);
 }
 
 NrHookSocket *nr_hook_socket_new(int sock, const NrWorld *world, NrReconcile *reconcile,
@@ -448,7 +456,8 @@ NrHookSocket *nr_hook_socket_new(int sock, const NrWorld *world, NrReconcile *re
 {
     NrHookSocket *hooks = g_new0(NrHookSocket, 1);
 
-    hooks->sock = -1;
+    hooks->acceptor = nr_acceptor_new(&acceptor_events, hooks);
+    hooks->silent_max = silent_max();
     hooks->world = world;
     hooks->inventory = world->inventory;
     hooks->reconcile = reconcile;
@@ -463,13 +472,9 @@ void nr_hook_socket_free(NrHookSocket *hooks)
 {
     if (!hooks)
         return;
-    if (hooks->watch)
-        g_source_remove(hooks->watch);
-    if (hooks->rest)
-        g_source_remove(hooks->rest);
     for (guint i = 0; i < hooks->clients->len; i++)
         client_free(hooks->clients->pdata[i]);
     g_ptr_array_unref(hooks->clients);
-    closep(&hooks->sock);
+    nr_acceptor_free(hooks->acceptor);
     g_free(hooks);
 }

@@ -342,8 +342,8 @@ static gboolean open_control(Manager *manager, GError **error)
         .reload = reload,
         .data = manager,
     };
-    manager->control = nr_control_api_new(manager->runtime->fd, &manager->control_parts, error);
-    if (!manager->control)
+    manager->control = nr_control_api_new(manager->runtime->fd, &manager->control_parts);
+    if (!nr_control_api_open(manager->control, error))
         return FALSE;
     admit_callers(manager);
     return TRUE;

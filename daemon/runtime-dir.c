@@ -190,22 +190,22 @@ static int socket_address(int dir_fd, const char *name, struct sockaddr_un *ret)
 }
 
 /* A socket, and the address that the name has below the directory. */
-static int socket_for(int dir_fd, const char *name, struct sockaddr_un *ret_address)
+static int socket_for(int dir_fd, const char *name, int type, struct sockaddr_un *ret_address)
 {
     int r = socket_address(dir_fd, name, ret_address);
     int fd;
 
     if (r < 0)
         return r;
-    fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     return fd < 0 ? -errno : fd;
 }
 
 /* Only its owner may use it: main() set the umask, once, since other threads make files too. */
-int nr_runtime_bind(int dir_fd, const char *name)
+static int bind_socket(int dir_fd, const char *name, int type)
 {
     struct sockaddr_un address;
-    _cleanup_(closep) int fd = socket_for(dir_fd, name, &address);
+    _cleanup_(closep) int fd = socket_for(dir_fd, name, type, &address);
 
     if (fd < 0)
         return fd;
@@ -216,10 +216,20 @@ int nr_runtime_bind(int dir_fd, const char *name)
     return steal_fd(&fd);
 }
 
+int nr_runtime_bind(int dir_fd, const char *name)
+{
+    return bind_socket(dir_fd, name, SOCK_SEQPACKET);
+}
+
+int nr_runtime_bind_stream(int dir_fd, const char *name)
+{
+    return bind_socket(dir_fd, name, SOCK_STREAM);
+}
+
 int nr_runtime_connect(int dir_fd, const char *name)
 {
     struct sockaddr_un address;
-    _cleanup_(closep) int fd = socket_for(dir_fd, name, &address);
+    _cleanup_(closep) int fd = socket_for(dir_fd, name, SOCK_SEQPACKET, &address);
 
     if (fd < 0)
         return fd;

@@ -34,6 +34,8 @@ void nr_runtime_dir_remove(const NrRuntimeDir *dir);
  * was there; not listening. Descriptor, or negative errno.
  */
 int nr_runtime_bind(int dir_fd, const char *name);
+/* The same with SOCK_STREAM. */
+int nr_runtime_bind_stream(int dir_fd, const char *name);
 /* Connects to name. Descriptor, or negative errno; never waits. */
 int nr_runtime_connect(int dir_fd, const char *name);
 

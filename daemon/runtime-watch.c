@@ -70,7 +70,7 @@ static gboolean renew(NrRuntimeWatch *watch, GError **error)
     r = nr_relays_renew_sockets(parts->relays);
     if (r < 0)
         return fail(watch, PATHS_RELAYS, r, error);
-    return (!lacks_control(watch) || nr_control_api_renew(parts->control, error)) &&
+    return (!lacks_control(watch) || nr_control_api_open(parts->control, error)) &&
            (!lacks_hooks(watch) || renew_hooks(watch, error));
 }
 

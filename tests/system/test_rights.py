@@ -94,8 +94,8 @@ heard = b""
 with socket.socket(socket.AF_UNIX) as s:
     s.settimeout(10)
     s.connect(sys.argv[1])
-    s.sendall(b"\\0AUTH EXTERNAL " + claimed.encode().hex().encode() + b"\\r\\n")
     try:
+        s.sendall(b"\\0AUTH EXTERNAL " + claimed.encode().hex().encode() + b"\\r\\n")
         s.recv(4096)
         s.sendall(b"BEGIN\\r\\n" + call)
         heard = s.recv(65536)
