@@ -2,19 +2,23 @@
 /* netrelayctl plan --xml: what a domain XML would get, without libvirt and without the manager. */
 #include <stdio.h>
 #include "ctl/json.h"
+#include "ctl/nic-limits.h"
 #include "ctl/manager.h"
 #include "ctl/preview.h"
 #include "ctl/read-all.h"
 #include "ctl/table.h"
 #include "xml/domain-xml.h"
 
-enum { COLUMN_BINDING = 4 };
+enum { COLUMN_BINDING = 3 };
 
 static const NrColumn columns[] = {
-    { "NIC", NR_COLUMN_TEXT },      { "MAC", NR_COLUMN_TEXT },
-    { "KIND", NR_COLUMN_TEXT },     { "ADDRESS", NR_COLUMN_TEXT },
-    { "BINDING", NR_COLUMN_TEXT },  { "NETWORK", NR_COLUMN_TEXT },
-    { "ENDPOINT", NR_COLUMN_TEXT }, { NULL, 0 },
+    { "NIC", NR_COLUMN_TEXT },
+    { "KIND", NR_COLUMN_TEXT },
+    { "ADDRESS", NR_COLUMN_TEXT },
+    { "BINDING", NR_COLUMN_TEXT },
+    { "NETWORK", NR_COLUMN_TEXT },
+    { "ENDPOINT", NR_COLUMN_TEXT },
+    { NULL, 0 },
 };
 
 static NrGuest *read_guest(const char *file)
@@ -49,15 +53,30 @@ static NrTone binding_tone(const NrBinding *binding)
     }
 }
 
-static void table_add(NrTable *table, const NrBinding *binding)
+/* As the guest's XML calls it, and by the address that it has in any case. New string. */
+static char *nic_names(const NrNic *nic)
 {
-    g_autofree char *label = nr_nic_label(binding->nic);
-    g_autofree char *address = nr_nic_address(binding->nic);
+    g_autofree char *label = nr_nic_label(nic);
     char mac[MAC_TEXT_MAX];
 
+    mac_format(nic->mac, mac);
+    return g_str_equal(label, mac) ? g_strdup(mac) : g_strdup_printf("%s (%s)", label, mac);
+}
+
+/* Options begin with a comma. */
+static const char *options_of(const NrBinding *binding)
+{
+    return binding->options && *binding->options ? binding->options + 1 : NULL;
+}
+
+static void table_add(NrTable *table, const NrBinding *binding)
+{
+    g_autofree char *names = nic_names(binding->nic);
+    g_autofree char *address = nr_nic_address(binding->nic);
+    g_autofree char *limits = nr_limits_text(options_of(binding));
+
     nr_table_row(table, COLUMN_BINDING, binding_tone(binding));
-    nr_table_cell(table, label);
-    nr_table_cell(table, mac_format(binding->nic->mac, mac));
+    nr_table_cell(table, names);
     nr_table_cell(table, nr_nic_kind_name(binding->nic->kind));
     nr_table_cell(table, address);
     nr_table_cell(table, nr_binding_word(binding));
@@ -65,6 +84,8 @@ static void table_add(NrTable *table, const NrBinding *binding)
     nr_table_cell(table, binding->endpoint);
     if (binding->reason)
         nr_table_remark(table, binding->reason);
+    if (limits && binding->kind == NR_BINDING_SERVED)
+        nr_table_remark(table, limits);
 }
 
 static void print_people(const NrPreview *preview)
@@ -100,6 +121,7 @@ static void json_add(GVariantBuilder *nics, const NrBinding *binding)
         { "endpoint", binding->endpoint },
         { "peer_guest", binding->peer_guest },
         { "reason", binding->reason },
+        { "options", binding->kind == NR_BINDING_SERVED ? options_of(binding) : NULL },
     };
 
     g_variant_builder_open(nics, G_VARIANT_TYPE_VARDICT);

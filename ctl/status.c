@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "ctl/json.h"
+#include "ctl/nic-limits.h"
 #include "ctl/manager.h"
 #include "ctl/row.h"
 #include "ctl/status.h"
@@ -73,7 +74,7 @@ static void add_row(NrTable *table, GVariant *row)
 {
     const char *state = nr_row_text(row, "state");
     const char *reason = nr_row_text(row, "reason");
-    const char *options = nr_row_text(row, "options");
+    g_autofree char *limits = nr_limits_text(nr_row_text(row, "options"));
     gboolean has_port = nr_row_number(row, "port") != 0;
 
     nr_table_row(table, COLUMN_STATE, tone_of(state));
@@ -91,8 +92,8 @@ static void add_row(NrTable *table, GVariant *row)
         nr_table_remark(table, reason);
     if (g_str_equal(nr_row_text(row, "link"), "down"))
         nr_table_remark(table, "its link is set down");
-    if (*options)
-        nr_table_remark(table, options);
+    if (limits)
+        nr_table_remark(table, limits);
 }
 
 static gboolean is_wanted(GVariant *row, const NrCall *call)

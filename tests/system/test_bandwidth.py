@@ -40,11 +40,16 @@ def check(rate, limit, text):
     assert limit * 0.6 < rate < limit * 1.15, f"{text}: {rate:.0f} KiB/s in place of {limit}"
 
 
+WORDS = {"ingress": "sends at most", "egress": "gets at most", "pin": "pinned to"}
+
+
 def options(host, name):
-    """What the port of that guest has, and says so in the table too."""
+    """What the port of that guest has, which the table says in words."""
     row = lab.expect_row(host, guest=name, state="connected")
     found = row.get("options", "")
-    assert found in host.netrelayctl("status", name).stdout, found
+    table = host.netrelayctl("status", name).stdout
+    for key, words in WORDS.items():
+        assert (f"{key}=" in found) == (words in table), (found, table)
     return found
 
 
@@ -73,6 +78,8 @@ def test_what_each_kind_of_nic_may(host):
     assert options(host, "vm1") == ""
     for number in (2, 3):
         assert options(host, f"vm{number}") == "ingress=400,egress=800"
+        told = host.netrelayctl("status", f"vm{number}").stdout
+        assert "    sends at most 400 KiB/s, gets at most 800 KiB/s\n" in told, told
         check(fetch(guests[1], number), 400, f"from vm{number}")
         check(fetch(guests[number], 1), 800, f"to vm{number}")
 

@@ -122,14 +122,19 @@ def test_plan_of_a_file(host):
     """plan --xml says what each NIC would get, without libvirt and without a manager"""
     host.write_network("lab", "<network><name>lab</name>"
                               "<match domain='vm*' type='server'/></network>")
-    nics = [client_nic(PORT, mac(1)), server_nic(23456, mac(2)), udp_nic(5601, 5602, mac(3))]
+    limits = "<bandwidth><outbound average='400' peak='800'/></bandwidth>"
+    nics = [client_nic(PORT, mac(1), tail=limits), server_nic(23456, mac(2)),
+            udp_nic(5601, 5602, mac(3))]
     guest = host.guest("vm1", nics, define=False)
     with host.file_with(guest.xml) as path:
         text = host.netrelayctl("plan", "--xml", path).stdout
         found = json.loads(host.netrelayctl("plan", "--xml", path, "--json").stdout)
-    for word in (f"127.0.0.1:{PORT}", "lab", "unconnected", mac(1), mac(2), mac(3)):
+    for word in (f"127.0.0.1:{PORT}", "lab", "unconnected",
+                 "sends at most 400 KiB/s (peak 800 KiB/s)\n"):
         assert word in text, (word, text)
+    assert all(text.count(mac(number)) == 1 for number in (1, 2, 3)), text
     assert [nic["kind"] for nic in found["nics"]] == ["client", "server", "udp"], found
+    assert found["nics"][0]["options"] == "ingress=400:800", found
     assert found["nics"][1]["network"] == "lab", found
 
 
