@@ -96,14 +96,36 @@ static void add_row(NrTable *table, GVariant *row)
         nr_table_remark(table, limits);
 }
 
-static gboolean is_wanted(GVariant *row, const NrCall *call)
+static gboolean is_named(GVariant *row, const char *name)
 {
-    for (guint i = 0; i < call->operand_count; i++) {
-        if (g_str_equal(nr_row_text(row, "network"), call->operands[i]) ||
-            g_str_equal(nr_row_text(row, "guest"), call->operands[i]))
+    return g_str_equal(nr_row_text(row, "network"), name) ||
+           g_str_equal(nr_row_text(row, "guest"), name);
+}
+
+static gboolean is_wanted(GVariant *row, const NrCall *call, GHashTable *own)
+{
+    for (guint i = 0; i < call->operand_count; i++)
+        if (is_named(row, call->operands[i]))
             return TRUE;
+    return call->operand_count == 0 || g_hash_table_contains(own, nr_row_text(row, "network"));
+}
+
+/* The networks that a NIC with a <peer> of its own has for itself: their rows are about its guest,
+ * and nobody knows their names. A set; borrows from all. */
+static GHashTable *own_networks(GVariant *all, const NrCall *call)
+{
+    GHashTable *own = g_hash_table_new(g_str_hash, g_str_equal);
+
+    for (gsize i = 0; i < g_variant_n_children(all); i++) {
+        g_autoptr(GVariant) row = g_variant_get_child_value(all, i);
+        const char *network = nr_row_text(row, "network");
+
+        for (guint k = 0; k < call->operand_count; k++)
+            if (g_str_equal(nr_row_text(row, "guest"), call->operands[k]) &&
+                g_str_has_prefix(network, "peer:"))
+                g_hash_table_add(own, (gpointer)network);
     }
-    return call->operand_count == 0;
+    return own;
 }
 
 /* By name, and what has none comes last. */
@@ -133,11 +155,12 @@ static GVariant *choose_rows(GVariant *all, const NrCall *call)
 {
     g_auto(GVariantBuilder) builder = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("aa{sv}"));
     g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func((GDestroyNotify)g_variant_unref);
+    g_autoptr(GHashTable) own = own_networks(all, call);
 
     for (gsize i = 0; i < g_variant_n_children(all); i++) {
         g_autoptr(GVariant) row = g_variant_get_child_value(all, i);
 
-        if (is_wanted(row, call))
+        if (is_wanted(row, call, own))
             g_ptr_array_add(rows, g_steal_pointer(&row));
     }
     g_ptr_array_sort(rows, compare_rows);
@@ -212,8 +235,7 @@ static gboolean is_there(GVariant *rows, const char *name)
     for (gsize i = 0; i < g_variant_n_children(rows); i++) {
         g_autoptr(GVariant) row = g_variant_get_child_value(rows, i);
 
-        if (g_str_equal(nr_row_text(row, "network"), name) ||
-            g_str_equal(nr_row_text(row, "guest"), name))
+        if (is_named(row, name))
             return TRUE;
     }
     return FALSE;

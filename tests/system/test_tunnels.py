@@ -245,6 +245,8 @@ class TestTunnel:
         guest.reaches(THERE)
         lab.expect_row(self.host, network=f"peer:{mac(2)}", guest="vm2", state="connected")
         assert not guest.ping_once(HERE), "it is in the network of others"
+        shown = json.loads(self.host.netrelayctl("status", "vm2", "--json").stdout)["rows"]
+        assert {row["kind"] for row in shown} == {"server", "peer"}, shown
         self.change(guest, f"{ITS}:{TUNNEL + 1}")
         dangling(self.host, f"peer:{mac(2)}", f"{ITS}:{TUNNEL + 1}", "refused")
         self.change(guest, f"{ITS}:{TUNNEL}")
