@@ -9,6 +9,7 @@ Each expectation is met by what comes after the one before it was met; `past` lo
 """
 
 import json
+import os
 import signal
 import subprocess
 import tempfile
@@ -19,8 +20,8 @@ from wait import eventually
 
 class Follower:
     def __init__(self, connection, *words):
-        self.out = tempfile.TemporaryFile("w+")
-        self.errors = tempfile.TemporaryFile("w+")
+        self.out = tempfile.TemporaryFile()
+        self.errors = tempfile.TemporaryFile()
         self.connection = connection
         self.position = 0
         self.process = subprocess.Popen(
@@ -46,8 +47,9 @@ class Follower:
 
     def past(self, event=None, **wanted):
         """All that it has printed until now, or those events that have these values."""
-        self.out.seek(0)
-        lines = self.out.read().split("\n")[:-1]
+        # Its position in the file is the follower's, which writes.
+        written = os.pread(self.out.fileno(), os.fstat(self.out.fileno()).st_size, 0)
+        lines = written.split(b"\n")[:-1]
         if event:
             wanted["event"] = event
         return [found for found in map(json.loads, lines)
