@@ -57,7 +57,6 @@ static const struct {
     { NR_FACT_FAULT, NR_STATE_PENDING, NR_STATE_UP, "fault" },
     { NR_FACT_FAULT, NR_STATE_UP, NR_STATE_UP, "fault" },
     { NR_FACT_FAULT, NR_STATE_UP, NR_STATE_NONE, "cleared" },
-    { NR_FACT_FAULT, NR_STATE_UP, NR_STATE_PENDING, "cleared" },
 };
 
 /* The fact of one key in both views; one of them may be NULL. */

@@ -18,9 +18,10 @@
 #define TUNNEL(state, more)                                                                        \
     "{" ON "'kind': <'peer'>, 'endpoint': <'tcp:b:1'>, 'address': <'b:1'>, "                       \
     "'state': <'" state "'>" more "}"
-#define TAP(more)                                                                                  \
-    "{" ON "'kind': <'tap'>, 'endpoint': <'bridge:br0'>, 'peer': <'br0'>, 'address': <'nr0'>" more \
-    "}"
+#define TAP_OF(name, more)                                                                         \
+    "{" ON "'kind': <'tap'>, 'endpoint': <'bridge:br0'>, 'peer': <'br0'>, 'address': <'" name      \
+    "'>" more "}"
+#define TAP(more) TAP_OF("nr0", more)
 
 /* A world for a view, in words. */
 typedef struct {
@@ -171,6 +172,22 @@ static const struct {
       { HAS("2", "announced") },
       "guest-ended guest web\nguest-starting guest web\n"
       "nic-disconnected" NIC_TEXT("1") "nic-connected" NIC_TEXT("2") },
+    { "guest that is defined starts",
+      { HAS("1", "defined") },
+      { HAS("1", "announced") },
+      "guest-starting guest web\n" },
+    { "guest that is defined runs",
+      { HAS("1", "defined") },
+      { HAS("1", "running") },
+      "guest-started guest web\n" },
+    { "guest that is defined ends",
+      { HAS("1", "running") },
+      { HAS("1", "defined") },
+      "guest-ended guest web\n" },
+    { "guest without a definition is refused after its prepare",
+      { HAS("1", "announced") },
+      { NULL },
+      "guest-ended guest web\nnic-disconnected" NIC_TEXT("1") },
     { "guest is refused after its prepare",
       { HAS("1", "announced") },
       { HAS("1", "defined") },
@@ -198,6 +215,16 @@ static const struct {
       { SOMEBODY("2") },
       "nic-disconnected network lab: p, port 1\n" },
 
+    { "another one in its place",
+      { SOMEBODY("2") },
+      { SOMEBODY("1") },
+      "nic-disconnected network lab: p, port 2\nnic-connected network lab: p, port 1\n" },
+    { "several at once",
+      { NULL },
+      { SOMEBODY("4") "," SOMEBODY("1") "," SOMEBODY("3") "," SOMEBODY("2") },
+      "nic-connected network lab: p, port 1\nnic-connected network lab: p, port 2\n"
+      "nic-connected network lab: p, port 3\nnic-connected network lab: p, port 4\n" },
+
     { "the first list", { SOMEBODY("1"), .unlisted = TRUE }, { HAS("1", "running") }, "" },
     { "announced before the first list",
       { NULL, .unlisted = TRUE },
@@ -221,6 +248,15 @@ static const struct {
       { TAP(", 'state': <'waiting'>") },
       { TAP(", 'state': <'connected'>, 'port': <uint32 2>") },
       "bridge-joined network lab: bridge br0, TAP nr0\n" },
+    { "bridge goes",
+      { TAP(", 'state': <'connected'>, 'port': <uint32 2>") },
+      { TAP(", 'state': <'waiting'>") },
+      "bridge-left network lab: bridge br0, TAP nr0\n" },
+    { "bridge is replaced",
+      { TAP(", 'state': <'connected'>, 'port': <uint32 2>") },
+      { TAP_OF("nr1", ", 'state': <'connected'>, 'port': <uint32 3>") },
+      "bridge-left network lab: bridge br0, TAP nr0\n"
+      "bridge-joined network lab: bridge br0, TAP nr1\n" },
 
     { "foreign",
       { TAP(", 'state': <'waiting'>") },
