@@ -16,6 +16,7 @@ import kit
 from ctlproto import PORT_LEAVING, PORT_UP, ManagedRelay, decode, encode
 from frames import BROADCAST, enclose, frame, mac
 from peers import dial, meet, talk
+from relayproc import descriptors
 from wait import eventually
 
 LAB, OFFICE = 12345, 12346
@@ -163,6 +164,45 @@ def test_the_other_relay_is_gone():
         eventually(lambda: lab.port_of(guest)["state"] == PORT_UP, 10, "it is there again")
         talk(guest, lab.witness)
         office.relay.alive = lambda: None
+
+
+@contextlib.contextmanager
+def played(lab, guest):
+    """The other relay is played by the test: its end of the channel, once it was greeted."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.settimeout(5)
+    with ours:
+        with theirs:
+            lab.control.must("MOVE_PORT", fd=theirs.fileno(),
+                             port_id=lab.port_of(guest)["port_id"])
+        assert decode(ours.recv(4096))[0] == "HELLO"
+        yield ours
+
+
+def test_the_other_relay_refuses():
+    """It says no, or another one is asked in its place, or it goes while the port comes: told
+    each time, and neither the connection nor a descriptor is lost"""
+    with two_networks() as (lab, _):
+        guest = dial(LAB)
+        meet(guest, lab.witness)
+        number = lab.port_of(guest)["port_id"]
+        before = descriptors(lab.relay.keeper)
+        with played(lab, guest) as other:
+            lab.control.event("EVENT_PORT", port_id=number, state=PORT_LEAVING)
+            other.send(encode("WELCOME", 0))
+            assert decode(other.recv(4096))[0] == "TAKE_PORT"
+            other.send(encode("REPLY", number, error=errno.ENOSPC, error_text="full"))
+            lab.control.event("EVENT_PORT", port_id=number, state=PORT_UP)
+        talk(guest, lab.witness)
+        with played(lab, guest) as one:
+            with played(lab, guest):
+                assert one.recv(4096) == b"", "who was asked before is let go"
+        for _ in range(20):         # the forwarder is letting go of it, or has, or not yet
+            with played(lab, guest) as other:
+                other.send(encode("WELCOME", 0))
+            eventually(lambda: lab.port_of(guest)["state"] == PORT_UP, 10, "it is there again")
+            talk(guest, lab.witness)
+        eventually(lambda: descriptors(lab.relay.keeper) == before, 5, "no descriptor is left")
 
 
 def test_faults():
