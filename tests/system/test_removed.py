@@ -65,7 +65,8 @@ def test_removed_directory(host):
     guests[1].boot()
     relays = ours("netrelay")
     socket_name = lab.relay_files(host)[0]
-    for what in ("", "", "relays", f"relays/{socket_name}", "hook.sock", "control.sock"):
+    # A socket first: after each repair all is looked at once more, which would find it by itself.
+    for what in (f"relays/{socket_name}", "", "", "relays", "hook.sock", "control.sock"):
         remove(host, what)
         made_again(host, daemon, what or "the directory")
     assert os.stat(host.state_directory).st_mode & 0o777 == 0o755
@@ -91,6 +92,20 @@ def test_removed_directory(host):
     lab.expect_no_relay_files(host)
     daemon.stop()
     host.expect_nothing_left()
+
+
+def test_something_in_its_place(host):
+    """what cannot be made again is said, and tried until it can"""
+    host.write_network("lab", NAMED)
+    daemon = host.netrelayd()
+    eventually(lambda: sockets(host), 10, "the network is up")
+    remove(host, "")
+    with open(host.state_directory, "w"):
+        pass
+    eventually(lambda: "cannot be made again: " in daemon.text(), 10, "it is said")
+    assert "is not a directory; remove it" in daemon.text(), daemon.text()
+    os.unlink(host.state_directory)
+    made_again(host, daemon, "the directory")
 
 
 @tap.timeout(120)
