@@ -155,8 +155,6 @@ static gboolean on_tick(gpointer data)
 
     watch->due = watch->call->watch != NULL;
     ask(watch);
-    if (watch->screen && watch->lost_at)
-        draw(watch);
     return G_SOURCE_CONTINUE;
 }
 

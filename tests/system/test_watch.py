@@ -76,7 +76,8 @@ def network(host, name, port):
                                     f"<listen address='127.0.0.1' port='{port}'/></network>")
 
 
-WATCH = ("/usr/bin/netrelayctl", "status", "--watch=0.2")
+# Rarely by itself, so that what is seen was told, or asked for.
+WATCH = ("/usr/bin/netrelayctl", "status", "--watch=3600")
 
 
 def watched(host, argv=WATCH, **details):
@@ -91,10 +92,23 @@ def test_drawn_in_place(host):
     """A new network is seen at once, in colour; Ctrl-C gives the terminal back, with exit code 0"""
     terminal = watched(host)
     assert b"\x1b[32mlistening" in terminal.text()
+    assert not termios.tcgetattr(terminal.slave)[3] & (termios.ECHO | termios.ICANON)
     network(host, "second", PORT + 1)
     terminal.shows("second")
     assert b"\x1b[2J" not in terminal.text(), "it would flicker"
+    drawn = terminal.text().count(HOME)
+    terminal.type(b"\x0c")
+    eventually(lambda: terminal.text().count(HOME) > drawn, 10, "Ctrl-L draws again")
     terminal.type(b"\x03")
+    assert terminal.ends() == 0
+
+
+def test_again_and_again(host):
+    """--watch=SECONDS: for the counters, of which nobody tells; Ctrl-D ends it"""
+    terminal = watched(host, ("/usr/bin/netrelayctl", "status", "--watch=0.1"))
+    drawn = terminal.text().count(HOME)
+    eventually(lambda: terminal.text().count(HOME) > drawn + 5, 10, "drawn again and again")
+    terminal.type(b"\x04")
     assert terminal.ends() == 0
 
 
@@ -147,11 +161,12 @@ def test_stopped_for_a_while(host):
 
 
 def test_ended_by_a_signal(host):
-    """SIGTERM gives the terminal back; NO_COLOR is heard"""
-    terminal = watched(host, env={"NO_COLOR": "1"})
-    assert b"\x1b[32m" not in terminal.text()
-    terminal.process.send_signal(signal.SIGTERM)
-    assert terminal.ends() == 0
+    """SIGTERM and SIGHUP give the terminal back; NO_COLOR is heard"""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        terminal = watched(host, env={"NO_COLOR": "1"})
+        assert b"\x1b[32m" not in terminal.text()
+        terminal.process.send_signal(number)
+        assert terminal.ends() == 0
 
 
 def test_the_manager_ends(host):
@@ -163,30 +178,59 @@ def test_the_manager_ends(host):
     daemon.kill()
     terminal.shows("does not answer since")
     terminal.shows("listening")
+    network(host, "second", PORT + 1)
     daemon.start()
     eventually(lambda: "does not answer" not in terminal.frame()[0], 10, "it is back")
+    terminal.shows("second")
     terminal.type(b"q")
     assert terminal.ends() == 0
 
 
 def test_without_a_terminal(host):
-    """Refused in one sentence; with --json a document for each change"""
+    """Refused in one sentence, as is one that cannot be drawn on, and a time that is none"""
     host.netrelayd()
     refused = host.netrelayctl("status", "--watch", check=False)
     assert refused.returncode == 2 and refused.stdout == "", refused
     assert len(refused.stderr.splitlines()) == 1 and "terminal" in refused.stderr, refused
-    wrong = host.netrelayctl("status", "--watch=often", check=False)
-    assert wrong.returncode == 2 and len(wrong.stderr.splitlines()) == 1, wrong
-    process = subprocess.Popen(["/usr/bin/netrelayctl", "status", "--watch", "--json"], text=True,
-                               stdout=subprocess.PIPE, env=environment_of("root"))
-    json.loads(process.stdout.readline())
-    network(host, "lab", PORT)
-    while not any(row["state"] == "listening" and row["network"] == "lab"
-                  for row in json.loads(process.stdout.readline())["rows"]):
-        pass
-    process.send_signal(signal.SIGINT)
-    assert process.wait(10) == 0
-    process.stdout.close()
+    for often in ("often", "0.01"):
+        wrong = host.netrelayctl("status", f"--watch={often}", check=False)
+        assert wrong.returncode == 2 and len(wrong.stderr.splitlines()) == 1, wrong
+        assert often in wrong.stderr, wrong
+    dumb = Terminal(*WATCH, env={"TERM": "dumb"})
+    assert dumb.process.wait(10) == 2 and b"terminal" in dumb.text(), dumb.text()
+
+
+def documents(word):
+    """`status --json`, followed: the process."""
+    return subprocess.Popen(["/usr/bin/netrelayctl", "status", word, "--json"], text=True,
+                            stdout=subprocess.PIPE, env=environment_of("root"))
+
+
+def lasting(process):
+    """The next document, without what changes all the time."""
+    document = json.loads(process.stdout.readline())
+    rows = [{key: row.get(key) for key in ("network", "kind", "address", "state", "reason", "port")}
+            for row in document["rows"]]
+    return rows, document["summary"]
+
+
+def test_documents(host):
+    """--json: one for each change, and no other, until nobody reads; or one each time"""
+    host.netrelayd()
+    with documents("--watch") as process:
+        was = lasting(process)
+        host.netrelayctl("reload")
+        network(host, "lab", PORT)
+        while not any(row["state"] == "listening" for row in was[0]):
+            found = lasting(process)
+            assert found != was, "nothing has changed"
+            was = found
+        process.stdout.close()
+        assert process.wait(10) == 0
+    with documents("--watch=0.1") as process:
+        assert all(lasting(process) == was for _ in range(3))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
 
 
 def test_without_a_manager(host):
