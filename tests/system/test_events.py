@@ -4,6 +4,7 @@
 
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -53,11 +54,20 @@ def test_a_guest_and_its_relay(host):
         assert events.past("relay-started", relay_pid=relay), events.past()
         assert events.past("network-up", network=connected["network"]), events.past()
         eventually(lambda: events.past("guest-started", guest="vm1"), 15, "guest-started")
+        people = subprocess.Popen(["/usr/bin/netrelayctl", "events", "--seconds", "60"], text=True,
+                                  stdout=subprocess.PIPE)
+        eventually(lambda: host.netrelayctl("reload") and
+                   select.select([people.stdout], [], [], 0)[0], 10, "it tells")
         strangers(5)
         told = events.expect("stranger", network=connected["network"])
         assert "nobody" in told["text"], told
         eventually(lambda: sum(e.get("count", 1) for e in events.past("stranger")) == 5, 10,
                    "five strangers, told one by one or counted")
+        for event in events.past("stranger"):
+            while "  stranger " not in (line := people.stdout.readline()):
+                pass
+            assert ("times)" in line) == (event.get("count", 1) > 1), line
+        people.kill()
         os.kill(forwarder_of(relay), signal.SIGKILL)
         events.expect("relay-mended", network=connected["network"])
         assert not events.past("nic-disconnected"), events.past()
@@ -83,7 +93,9 @@ def test_a_guest_and_its_relay(host):
 def test_networks_and_files(host):
     """Networks come, change, are stopped, go; a broken file is a fault until it is mended"""
     host.netrelayd()
-    with Follower(host) as events:
+    with Follower(host) as events, Follower(host, "lab") as of_lab:
+        host.write_network("other", network("other", PORT + 2))
+        events.expect("network-up", network="other")
         path = host.write_network("lab", network("lab", PORT))
         up = events.expect("network-up", network="lab")
         assert f"listen:127.0.0.1:{PORT}" in up["text"], up
@@ -102,6 +114,9 @@ def test_networks_and_files(host):
         events.expect("cleared", fault="file")
         os.unlink(path)
         events.expect("network-gone", network="lab")
+        of_lab.expect("cleared", fault="file")
+        of_lab.expect("network-gone", network="lab")
+        assert {event["network"] for event in of_lab.past() if "network" in event} == {"lab"}
         assert not events.past("missed"), events.past()
 
 
@@ -122,6 +137,10 @@ def test_lines_for_people(host):
         # The manager sees the new file by itself, too, a little later. What was before is not told.
         assert all("  reloaded " in line for line in bounded.stdout.splitlines()), bounded
         assert bounded.stderr == "", bounded
+    with open("/dev/full", "w") as full:
+        process = subprocess.Popen(["/usr/bin/netrelayctl", "events"], stdout=full)
+    eventually(lambda: host.netrelayctl("reload") and process.poll() is not None, 10, "it ends")
+    assert process.returncode == 1, "what was lost is no success"
     wrong = host.netrelayctl("events", "--seconds", "soon", check=False)
     assert wrong.returncode == 2 and len(wrong.stderr.splitlines()) == 1, wrong
 
