@@ -11,8 +11,9 @@
 static const struct {
     const char *state, *kind;
 } told[] = {
-    { "foreign", "foreign" }, { "refused", "refused" }, { "faulty", "refused" },
-    { "failed", "failed" },   { "connected", "moved" }, { "blocked", "loop" },
+    { "foreign", "foreign" },  { "refused", "refused" }, { "faulty", "refused" },
+    { "failed", "failed" },    { "connected", "moved" }, { "blocked", "loop" },
+    { "busy", "unreachable" },
 };
 
 static gboolean has(GVariant *row, const char *key, const char *value)

@@ -35,6 +35,7 @@ static const struct {
     { "faulty", TROUBLE },
     { "failed", TROUBLE },
     { "blocked", TROUBLE },
+    { "busy", TROUBLE },
 };
 
 typedef struct {

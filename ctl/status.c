@@ -39,7 +39,7 @@ static const struct {
     { "unconnected", NR_TONE_QUIET }, { "ignored", NR_TONE_QUIET },
     { "faulty", NR_TONE_BAD },        { "blocked", NR_TONE_BAD },
     { "stopped", NR_TONE_QUIET },     { "held", NR_TONE_PENDING },
-    { "joined", NR_TONE_GOOD },
+    { "joined", NR_TONE_GOOD },       { "busy", NR_TONE_BAD },
 };
 
 static NrTone tone_of(const char *state)

@@ -16,6 +16,7 @@
 #include "daemon/examine.h"
 #include "daemon/hooked.h"
 #include "daemon/log.h"
+#include "daemon/meetings.h"
 #include "daemon/revive.h"
 #include "daemon/runtime-dir.h"
 #include "daemon/status.h"
@@ -88,9 +89,14 @@ static GVariant *summary_variant(const NrControlApi *api, const NrDesired *desir
 static GVariant *rows_variant(const NrControlApi *api, const NrDesired *desired,
                               const NrActual *actual)
 {
-    return desired ? nr_status_rows(desired, actual, nr_reconcile_attempts(api->parts->reconcile),
-                                    api->parts->world->policy->hooked)
-                   : g_variant_new("aa{sv}", NULL);
+    const NrWorld *world = api->parts->world;
+    g_autoptr(GHashTable) meetings = NULL;
+
+    if (!desired)
+        return g_variant_new("aa{sv}", NULL);
+    meetings = nr_meetings_look(desired, nr_resolver_table(world->resolver), world->policy->system);
+    return nr_status_rows(desired, actual, nr_reconcile_attempts(api->parts->reconcile),
+                          world->policy->hooked, meetings);
 }
 
 static void answer_status(Pending *pending)

@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include "daemon/barrier.h"
+#include "daemon/meetings.h"
 #include "daemon/moving.h"
 
 typedef struct {
@@ -25,6 +26,7 @@ typedef struct {
     const NrActual *actual;
     const NrAttempts *attempts;
     gboolean hooked;
+    GHashTable *meetings;
     GVariantBuilder rows;
     GHashTable *labelled; /* label -> Place */
     GHashTable *shown;    /* NrActualPort, and "network\nendpoint" of listeners with a row */
@@ -190,6 +192,31 @@ static void served_state(const Status *status, const NrBinding *binding, Row *ro
     }
 }
 
+/* The two may meet; have they? New string, or NULL. */
+static char *direct_state(const Status *status, const NrBinding *binding, Row *row)
+{
+    gboolean dials = binding->nic->kind == NR_NIC_DIALS;
+    gpointer found = status->meetings ? g_hash_table_lookup(status->meetings, binding) : NULL;
+    g_autofree char *peer = nr_printable(binding->peer_guest);
+
+    switch ((NrMeeting)GPOINTER_TO_INT(found)) {
+    case NR_MEETING_NONE:
+        row->state = "waiting";
+        return g_strdup_printf(dials ? "guest %s, which it meets, has no connection of it; "
+                                       "netrelayctl revive helps"
+                                     : "guest %s, which meets it, has not connected",
+                               peer);
+    case NR_MEETING_WAITS:
+        row->state = "busy";
+        return g_strdup_printf("guest %s serves somebody else, and this one waits behind; see who "
+                               "else has connected to that address: QEMU serves one",
+                               peer);
+    default:
+        row->state = nr_binding_word(binding);
+        return NULL;
+    }
+}
+
 /* A guest that does not run has a row only where something waits for it. */
 static gboolean binding_shows(const Status *status, const NrBinding *binding)
 {
@@ -235,7 +262,7 @@ static void add_binding(Status *status, const NrBinding *binding)
         nr_address_format(nic->kind == NR_NIC_LISTENS ? &nic->theirs : &nic->ours);
     g_autofree char *theirs = nic->kind == NR_NIC_UDP ? nr_address_format(&nic->theirs) : NULL;
     const Place *place = g_hash_table_lookup(status->labelled, label);
-    g_autofree char *moving = NULL;
+    g_autofree char *found = NULL;
     Row row = { .network = binding->network,
                 .guest = binding->guest,
                 .nic = nic,
@@ -251,12 +278,15 @@ static void add_binding(Status *status, const NrBinding *binding)
         row.peer = place->port->peer ? place->port->peer : row.peer;
         row.state = state_of(place->port);
         if (is_moving(place, binding->network)) {
-            moving = nr_moving_reason(status->actual, status->attempts, place->network, place->port,
-                                      binding->network);
-            row.reason = moving;
+            found = nr_moving_reason(status->actual, status->attempts, place->network, place->port,
+                                     binding->network);
+            row.reason = found;
         }
     } else if (binding->kind == NR_BINDING_SERVED) {
         served_state(status, binding, &row);
+    } else if (binding->kind == NR_BINDING_DIRECT) {
+        found = direct_state(status, binding, &row);
+        row.reason = found ? found : row.reason;
     } else {
         row.state = nr_binding_word(binding);
     }
@@ -386,10 +416,14 @@ static void add_rows(Status *status)
 }
 
 GVariant *nr_status_rows(const NrDesired *desired, const NrActual *actual,
-                         const NrAttempts *attempts, gboolean hooked)
+                         const NrAttempts *attempts, gboolean hooked, GHashTable *meetings)
 {
     Status status = {
-        .desired = desired, .actual = actual, .attempts = attempts, .hooked = hooked
+        .desired = desired,
+        .actual = actual,
+        .attempts = attempts,
+        .hooked = hooked,
+        .meetings = meetings,
     };
     GVariant *rows;
 

@@ -8,9 +8,10 @@ static const struct {
     const char *state, *fault;
     gboolean needs_reason; /* without one it is in order */
 } fault_states[] = {
-    { "foreign", "foreign", FALSE }, { "refused", "refused", FALSE },
-    { "faulty", "refused", FALSE },  { "failed", "failed", FALSE },
-    { "blocked", "loop", FALSE },    { "connected", "moved", TRUE },
+    { "foreign", "foreign", FALSE },  { "refused", "refused", FALSE },
+    { "faulty", "refused", FALSE },   { "failed", "failed", FALSE },
+    { "blocked", "loop", FALSE },     { "connected", "moved", TRUE },
+    { "busy", "unreachable", FALSE },
 };
 
 typedef struct {
@@ -138,7 +139,7 @@ static char *fault_text(const char *fault, GVariant *row)
 
     if (g_str_equal(fault, "tunnel"))
         return g_strdup_printf("%s: its tunnel to %s leads nowhere: %s", who, address, reason);
-    if (g_str_equal(fault, "unreachable"))
+    if (g_str_equal(fault, "unreachable") && is(row, "kind", "server"))
         return g_strdup_printf("%s: it listens on %s, and cannot be reached: %s", who, address,
                                reason);
     if (g_str_has_prefix(reason, who)) /* as a refusal does, which virsh prints */

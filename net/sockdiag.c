@@ -14,6 +14,8 @@
 #include <string.h>
 #include "common/scope.h"
 
+#define OPEN_STATES (1u << TCP_ESTABLISHED | 1u << TCP_SYN_RECV | 1u << TCP_CLOSE_WAIT)
+
 /* An address and port; family is AF_INET also for a mapped one. Network byte order. */
 struct place {
     int family;
@@ -176,14 +178,13 @@ static int on_exact(const struct inet_diag_msg *socket, size_t len, void *userda
 {
     struct exact *exact = userdata;
     struct tuple have = tuple_of(socket);
-    uint32_t open = 1u << TCP_ESTABLISHED | 1u << TCP_SYN_RECV | 1u << TCP_CLOSE_WAIT;
 
     /* Where there is no such connection the kernel answers with a listener, if there is one. */
     if (!place_equal(&have.local, &exact->want.local) ||
         !place_equal(&have.remote, &exact->want.remote))
         return 0;
     /* Closed by its owner, and only not yet forgotten by the kernel. */
-    if (socket->idiag_inode == 0 && !(1u << socket->idiag_state & open))
+    if (socket->idiag_inode == 0 && !(1u << socket->idiag_state & OPEN_STATES))
         return 0;
     *exact->ret = owner_of(socket);
     exact->found = true;
@@ -285,4 +286,55 @@ int sockdiag_bound(int protocol, const struct sockaddr *local, struct sockdiag_o
             return r;
     }
     return bound.found ? 0 : -ENOENT;
+}
+
+struct connections {
+    sockdiag_connection_fn fn;
+    void *userdata;
+};
+
+static struct sockaddr_storage address_of(const struct place *place)
+{
+    struct sockaddr_storage address = { .ss_family = (sa_family_t)place->family };
+    struct sockaddr_in *in4 = (struct sockaddr_in *)&address;
+    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&address;
+
+    if (place->family == AF_INET) {
+        in4->sin_port = place->port;
+        memcpy(&in4->sin_addr, place->addr, sizeof(in4->sin_addr));
+    } else {
+        in6->sin6_port = place->port;
+        memcpy(&in6->sin6_addr, place->addr, sizeof(in6->sin6_addr));
+    }
+    return address;
+}
+
+static int on_open(const struct inet_diag_msg *socket, size_t len, void *userdata)
+{
+    const struct connections *connections = userdata;
+    struct tuple tuple = tuple_of(socket);
+    const struct sockdiag_connection connection = {
+        .local = address_of(&tuple.local),
+        .remote = address_of(&tuple.remote),
+        .inode = socket->idiag_inode,
+        .made = socket->idiag_state != TCP_SYN_SENT,
+    };
+
+    return connections->fn(&connection, connections->userdata);
+}
+
+int sockdiag_connections(sockdiag_connection_fn fn, void *userdata)
+{
+    static const int families[] = { AF_INET, AF_INET6 };
+    struct connections connections = { .fn = fn, .userdata = userdata };
+
+    for (int i = 0; i < 2; i++) {
+        struct request request =
+            request_new(families[i], IPPROTO_TCP, OPEN_STATES | 1u << TCP_SYN_SENT, NLM_F_DUMP);
+        int r = diag_ask(&request, on_open, &connections);
+
+        if (r < 0 && r != -ENOENT) /* a kernel without IPv6 */
+            return r;
+    }
+    return 0;
 }

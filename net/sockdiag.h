@@ -23,6 +23,16 @@ int sockdiag_tcp(const struct sockaddr *local, const struct sockaddr *remote,
  * protocol is IPPROTO_TCP or IPPROTO_UDP. */
 int sockdiag_bound(int protocol, const struct sockaddr *local, struct sockdiag_owner *ret);
 
+/* A TCP connection as one of its ends on this host has it. */
+struct sockdiag_connection {
+    struct sockaddr_storage local, remote;
+    uint64_t inode; /* 0: nobody has it open (waiting in a backlog) */
+    bool made;      /* else it is still being dialled */
+};
+typedef int (*sockdiag_connection_fn)(const struct sockdiag_connection *connection, void *userdata);
+/* Each one; a negative errno of fn ends it. */
+int sockdiag_connections(sockdiag_connection_fn fn, void *userdata);
+
 /* The UNIX socket that was bound to this path, in this very text. -ENOENT where there is none. */
 int sockdiag_unix(const char *path, uint64_t *ret_inode);
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A guest that dials and one that listens at its address, started while the other one starts."""
 
+import json
 import os
 import re
 import signal
@@ -20,7 +21,7 @@ from lab import mac
 from process import run
 from wait import eventually, never
 
-HOOK_DEADLINE = 10                  # seconds: netrelayctl's own, while it hears of no partner
+WHILE = 5                           # seconds that a QEMU takes; tests/long/partners.py has more
 
 
 def established(port):
@@ -85,8 +86,8 @@ class TestPartners:
         return started
 
     @tap.timeout(120)
-    def test_slower_than_the_hooks_deadline(self):
-        """Either one may take longer than a hook waits for anything else: the pair is linked"""
+    def test_slow_one_first(self):
+        """Either one may come first, and take its time: the pair is linked"""
         one, two = Pair(self.host, 1, 23001), Pair(self.host, 3, 23002)
         first = [self.held(one.server), self.held(two.client)]
         second = [self.begin(one.client), self.begin(two.server)]
@@ -94,7 +95,7 @@ class TestPartners:
         self.expect_waiting(two.server, two.client)
         # libvirt lists a guest as active from before its hook on: that is not up.
         self.host.netrelayctl("reload")
-        never(lambda: [start for start in first + second if start.done()], HOOK_DEADLINE + 1,
+        never(lambda: [start for start in first + second if start.done()], WHILE,
               "somebody was let through")
         for guest in (one.server, two.client):
             slow.let_go(guest)
@@ -113,6 +114,38 @@ class TestPartners:
         assert first.result().rc != 0 and second.result().rc == 0, (first, second)
         lab.expect_row(self.host, 20, guest=pair.client.name, state="connected")
         pair.end()
+
+    def test_deaf_and_revived(self):
+        """No manager while they start: the client is not called direct, but found deaf, with a cure
+        that helps; and whoever dials the server then is told that it serves somebody else"""
+        pair = Pair(self.host, 9, 23005)
+        first = self.held(pair.server)
+        second = self.begin(pair.client)
+        self.expect_waiting(pair.client, pair.server)
+        self.manager.kill()
+        assert second.result().rc == 0, second.result()
+        slow.let_go(pair.server)
+        assert first.result().rc == 0, first.result()
+        self.manager.start()
+        for guest in (pair.client, pair.server):
+            lab.expect_row(self.host, 20, guest=guest.name, state="waiting")
+        assert "revive" in self.expect_found("deaf", pair.client)["cure"]
+        self.host.netrelayctl("revive", pair.client.name, deadline=60)
+        pair.expect_linked()
+        third = lab.numbered(self.host, 11, client_nic(pair.port, mac(11)))
+        third.start()
+        lab.expect_row(self.host, 20, guest=third.name, state="busy")
+        self.expect_found("unreachable", third)
+        third.destroy()
+        pair.end()
+
+    def expect_found(self, kind, guest):
+        """The doctor's one finding about the guest is of this kind; returns it."""
+        def look():
+            found = json.loads(self.host.netrelayctl("doctor", "--json", check=False).stdout)
+            about = [one for one in found["findings"] if one["about"] == guest.name]
+            return about if [one["kind"] for one in about] == [kind] else None
+        return eventually(look, 20, f"{guest.name} is found: {kind}")[0]
 
     def test_killed_while_it_waits(self):
         """A hook that is killed while it waits has asked for nothing"""

@@ -42,6 +42,8 @@ static void test_rows(void)
         { "[{" VM1 ", 'state': <'connected'>, 'port': <uint32 1>}]", "" },
         { "[{" VM1 ", 'state': <'connected'>, 'reason': <'its network is x; move it'>}]",
           "moved vm1" },
+        { "[{" VM1 ", 'state': <'busy'>, 'reason': <'it serves others; see whom'>}]",
+          "unreachable vm1" },
         { "[{" VM1 ", 'state': <'waiting'>, 'guest_state': <'announced'>}]", "" },
         { "[{" VM1 ", 'state': <'waiting'>, 'guest_state': <'running'>}]", "deaf vm1" },
         /* the guest's connection may be the one that is not yet known */

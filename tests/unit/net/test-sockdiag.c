@@ -200,6 +200,91 @@ static void check_in_the_way(int type, const char *have, bool v6only, const char
     g_assert_cmpuint(holder(protocol, want, 5555), ==, 0);
 }
 
+struct wanted {
+    uint16_t dialler, listener;
+    unsigned near, far; /* how often each end has come */
+    bool open, made;    /* the far one is in somebody's hands; the near one was answered */
+};
+
+static uint16_t l4_port_of(const struct sockaddr_storage *address)
+{
+    return ((const struct sockaddr_in *)address)->sin_port; /* at one place in both families */
+}
+
+static int on_connection(const struct sockdiag_connection *connection, void *userdata)
+{
+    struct wanted *wanted = userdata;
+    uint16_t local = l4_port_of(&connection->local), remote = l4_port_of(&connection->remote);
+
+    if (local == wanted->dialler && remote == wanted->listener) {
+        wanted->near++;
+        wanted->made = connection->made;
+        g_assert_cmpuint(connection->inode, !=, 0);
+    } else if (local == wanted->listener && remote == wanted->dialler) {
+        wanted->far++;
+        wanted->open = connection->inode != 0;
+        g_assert_true(connection->made);
+    }
+    return 0;
+}
+
+static int on_any(const struct sockdiag_connection *connection, void *userdata)
+{
+    return -ECANCELED;
+}
+
+static void check_connections(const char *host)
+{
+    int listener = listening(host, 0, false), dialler, accepted;
+    struct wanted wanted = { .listener = name_of(listener).in4.sin_port }, again;
+
+    dialler = dialled(host, ntohs(wanted.listener));
+    wanted.dialler = name_of(dialler).in4.sin_port;
+    again = wanted;
+    g_assert_cmpint(sockdiag_connections(on_connection, &wanted), ==, 0);
+    g_assert_cmpuint(wanted.near, ==, 1); /* not the listener itself */
+    g_assert_cmpuint(wanted.far, ==, 1);
+    g_assert_true(wanted.made);
+    g_assert_false(wanted.open);
+
+    accepted = accept(listener, NULL, NULL);
+    g_assert_cmpint(sockdiag_connections(on_connection, &again), ==, 0);
+    g_assert_cmpuint(again.far, ==, 1);
+    g_assert_true(again.open);
+    g_assert_cmpint(sockdiag_connections(on_any, NULL), ==, -ECANCELED);
+    close(accepted);
+    close(dialler);
+    close(listener);
+}
+
+/* A listener whose backlog is full answers nobody. */
+static void check_dialling(void)
+{
+    int listener = bound(SOCK_STREAM, "127.0.0.1", 0, false), first, second;
+    struct wanted wanted = { .listener = name_of(listener).in4.sin_port };
+    struct address a = address_of("127.0.0.1", ntohs(wanted.listener));
+
+    g_assert_no_errno(listen(listener, 0));
+    first = dialled("127.0.0.1", ntohs(wanted.listener));
+    second = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    g_assert_cmpint(connect(second, &a.any, a.len), ==, -1);
+    wanted.dialler = name_of(second).in4.sin_port;
+    g_assert_cmpint(sockdiag_connections(on_connection, &wanted), ==, 0);
+    g_assert_cmpuint(wanted.near, ==, 1);
+    g_assert_cmpuint(wanted.far, ==, 0);
+    g_assert_false(wanted.made);
+    close(second);
+    close(first);
+    close(listener);
+}
+
+static void test_connections(void)
+{
+    check_connections("127.0.0.1");
+    check_connections("::1");
+    check_dialling();
+}
+
 static void test_bound(void)
 {
     static const struct {
@@ -355,6 +440,7 @@ int main(int argc, char **argv)
     g_test_add_func("/sockdiag/tcp-ipv6", test_tcp_ipv6);
     g_test_add_func("/sockdiag/tcp-mapped", test_tcp_mapped);
     g_test_add_func("/sockdiag/tcp-none", test_tcp_none);
+    g_test_add_func("/sockdiag/connections", test_connections);
     g_test_add_func("/sockdiag/bound", test_bound);
     g_test_add_func("/sockdiag/bound-prefers-exact", test_bound_prefers_exact);
     g_test_add_func("/sockdiag/bound-connected", test_bound_connected);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <string.h>
+#include "daemon/meetings.h"
 #include "daemon/status.h"
 #include "model-fixture.h"
 
@@ -20,7 +21,7 @@ static char *shown(const NrDesired *desired, const NrActual *actual, const NrAtt
                    gboolean hooked)
 {
     g_autoptr(GVariant) rows =
-        g_variant_ref_sink(nr_status_rows(desired, actual, attempts, hooked));
+        g_variant_ref_sink(nr_status_rows(desired, actual, attempts, hooked, NULL));
     GString *text = g_string_new(NULL);
 
     for (gsize i = 0; i < g_variant_n_children(rows); i++) {
@@ -149,8 +150,8 @@ static void test_moving(void)
         }
         if (cases[i].failed)
             nr_attempts_failed(world.attempts, &spawn, -ENOENT, "it did not start", 0);
-        rows =
-            g_variant_ref_sink(nr_status_rows(world.desired, world.actual, world.attempts, TRUE));
+        rows = g_variant_ref_sink(
+            nr_status_rows(world.desired, world.actual, world.attempts, TRUE, NULL));
         row = g_variant_get_child_value(rows, 0);
         g_assert_cmpstr(text_of(row, "state"), ==, "connected");
         g_assert_cmpstr(text_of(row, "network"), ==, NET);
@@ -244,7 +245,8 @@ static void test_peer_missing(void)
     endpoint->detail = g_strdup("no");
     endpoint->since = 1000000000;
     g_ptr_array_add(world.network->endpoints, endpoint);
-    rows = g_variant_ref_sink(nr_status_rows(world.desired, world.actual, world.attempts, TRUE));
+    rows =
+        g_variant_ref_sink(nr_status_rows(world.desired, world.actual, world.attempts, TRUE, NULL));
     row = g_variant_get_child_value(rows, 0);
     g_assert_cmpstr(text_of(row, "reason"), ==, "no");
     g_assert_true(g_variant_lookup(row, "since", "t", &since));
@@ -264,6 +266,44 @@ static void test_direct(void)
                  "udp db 127.0.0.1:5602 web direct\n");
 }
 
+/* That they may meet says an address; whether they have, the kernel. */
+static void test_meetings(void)
+{
+    static const struct {
+        NrMeeting dialler, listener;
+        const char *expected;
+    } cases[] = {
+        { NR_MEETING_MADE, NR_MEETING_MADE, "direct; direct; " },
+        { NR_MEETING_NONE, NR_MEETING_NONE, "waiting; waiting; " },
+        { NR_MEETING_WAITS, NR_MEETING_MADE, "busy; direct; " },
+    };
+    World world = world_of("running 2 web: client 127.0.0.1:7\nrunning 1 db: server :7\n", NULL);
+    g_autoptr(GHashTable) meetings = g_hash_table_new(NULL, NULL);
+
+    g_ptr_array_set_size(world.actual->networks, 0);
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        const NrMeeting found[] = { cases[i].dialler, cases[i].listener };
+        g_autoptr(GString) states = g_string_new(NULL);
+        g_autoptr(GVariant) rows = NULL;
+
+        for (guint k = 0; k < 2; k++)
+            g_hash_table_insert(meetings, world.desired->bindings->pdata[k],
+                                GINT_TO_POINTER(found[k]));
+        rows = g_variant_ref_sink(
+            nr_status_rows(world.desired, world.actual, world.attempts, TRUE, meetings));
+        for (guint k = 0; k < 2; k++) {
+            g_autoptr(GVariant) row = g_variant_get_child_value(rows, k);
+
+            g_string_append_printf(states, "%s; ", text_of(row, "state"));
+            g_assert_nonnull(strstr(text_of(row, "reason"), k == 0 ? "db" : "web"));
+        }
+        g_assert_cmpstr(states->str, ==, cases[i].expected);
+    }
+    nr_desired_free(world.desired);
+    nr_actual_free(world.actual);
+    nr_attempts_free(world.attempts);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -279,5 +319,6 @@ int main(int argc, char **argv)
     g_test_add_func("/status/peer", test_peer);
     g_test_add_func("/status/peer-missing", test_peer_missing);
     g_test_add_func("/status/direct", test_direct);
+    g_test_add_func("/status/meetings", test_meetings);
     return g_test_run();
 }

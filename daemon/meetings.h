@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Guests that meet without us, one dialling the other: whether they have, by the connections that
+ * the kernel knows. What was decided says only that they may. */
+#ifndef NR_DAEMON_MEETINGS_H
+#define NR_DAEMON_MEETINGS_H
+
+#include "daemon/desired.h"
+
+typedef enum {
+    NR_MEETING_MADE,  /* or nobody may see that */
+    NR_MEETING_WAITS, /* its connection waits behind somebody else's: QEMU serves one */
+    NR_MEETING_NONE,
+} NrMeeting;
+
+/* NrBinding, borrowed -> NrMeeting, of running guests' NICs. resolved as in NrDesiredInput; system:
+ * root's libvirt, else this user's. */
+GHashTable *nr_meetings_look(const NrDesired *desired, GHashTable *resolved, gboolean system);
+
+#endif
