@@ -48,7 +48,7 @@ static void on_alarm(int signo)
 static VDECONN *open_in_time(char *url)
 {
     const struct sigaction interrupt = { .sa_handler = on_alarm };
-    struct vde_open_args args = { 0 };
+    struct vde_open_args args = { .mode = 0700 }; /* for its owner: the switch may be the user's */
     char description[] = "netrelay";
     VDECONN *connection;
     int error;

@@ -72,17 +72,19 @@ class Surroundings(kit.Surroundings):
 class VdeSwitch:
     """`vde_switch` in a folder of its own, for as long as it is needed."""
 
-    def __init__(self, *options, folder=None):
+    def __init__(self, *options, folder=None, **details):
         self.place = folder or tempfile.mkdtemp(prefix="vde-")
         self.folder = os.path.join(self.place, "switch")
         self.options = options
+        self.details = details      # of the process, such as its user
         self.process = None
         self.start()
 
     def start(self):
         """Its standard input stays open: it ends with it."""
         self.process = subprocess.Popen(["vde_switch", *self.options, "-sock", self.folder],
-                                        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+                                        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                                        **self.details)
         eventually(lambda: accepts(f"{self.folder}/ctl"), DEADLINE, "vde_switch is there")
 
     def stop(self, number=signal.SIGTERM):

@@ -11,8 +11,9 @@ import bare                         # noqa: E402
 import kit                          # noqa: E402
 import links                        # noqa: E402
 import tap                          # noqa: E402
-from bare import PLACE, BareGuest, boot_all, nic    # noqa: E402
+from bare import NOBODY, PLACE, BareGuest, boot_all, nic    # noqa: E402
 from companions import VdeSwitch    # noqa: E402
+from peers import dial, meet        # noqa: E402
 from relayproc import Relay         # noqa: E402
 
 
@@ -47,6 +48,20 @@ def test_C5_beside_a_vde_switch():
             Relay("-l", "127.0.0.1:12345", f"vde:{switch.folder}") as relay:
         relay.listening(12345)
         all_meet(*guests(f"vde,sock={switch.folder}", "socket,connect=127.0.0.1:12345"))
+
+
+def test_C5_of_an_ordinary_user():
+    """two relays at one switch, all of it nobody's: frames pass"""
+    bare.need_companion("vde")
+    place = f"{PLACE}/nobodys"
+    os.mkdir(place)
+    os.chown(place, NOBODY, NOBODY)
+    with VdeSwitch(folder=place, user=NOBODY, group=NOBODY, extra_groups=[]) as switch, \
+            Relay("-l", "127.0.0.1:12345", f"vde:{switch.folder}", user=NOBODY) as one, \
+            Relay("-l", "127.0.0.1:12346", f"vde:{switch.folder}", user=NOBODY) as two:
+        one.listening(12345)
+        two.listening(12346)
+        meet(dial(12345), dial(12346), deadline=15)
 
 
 @tap.timeout(150)
