@@ -12,6 +12,9 @@
 #include <unistd.h>
 
 #define XML        "<domain/>"
+#define PATIENT_MS 15000 /* where the time is not what is looked at */
+#define SILENT_MS  1000
+#define BOUND_MS   1500
 #define WAITING_MS 500
 
 typedef struct {
@@ -27,7 +30,8 @@ typedef struct {
     struct hook_request request; /* as it came */
     char xml[64];
     int seals;
-    int hold_ms; /* before it hangs up */
+    int hold_ms;                 /* before it hangs up */
+    int deadline_ms, waiting_ms; /* what its client is ready to wait; 0: long */
 } Manager;
 
 static Place place_new(gboolean listening)
@@ -55,7 +59,8 @@ static void place_done(Place *place)
     g_free(place->dir);
 }
 
-static NrHookOutcome ask(const Place *place, int first_sign_ms, int deadline_ms, char **sentence)
+static NrHookOutcome ask(const Place *place, int first_sign_ms, int deadline_ms, int waiting_ms,
+                         char **sentence)
 {
     const NrHookQuestion question = { .runtime_dir = place->dir,
                                       .op = HOOK_PREPARE,
@@ -64,7 +69,7 @@ static NrHookOutcome ask(const Place *place, int first_sign_ms, int deadline_ms,
                                       .xml_length = strlen(XML),
                                       .first_sign_ms = first_sign_ms,
                                       .deadline_ms = deadline_ms,
-                                      .waiting_ms = WAITING_MS };
+                                      .waiting_ms = waiting_ms };
 
     return nr_hook_ask(&question, sentence);
 }
@@ -118,7 +123,9 @@ static NrHookOutcome converse(Manager *manager, const char *const *answers, int 
     manager->answers = answers;
     manager->hold_ms = hold_ms;
     thread = g_thread_new("manager", manager_thread, manager);
-    outcome = ask(&place, 1000, 1500, sentence);
+    outcome = ask(&place, !*answers && hold_ms ? SILENT_MS : PATIENT_MS,
+                  manager->deadline_ms ? manager->deadline_ms : PATIENT_MS,
+                  manager->waiting_ms ? manager->waiting_ms : PATIENT_MS, sentence);
     g_thread_join(thread);
     place_done(&place);
     return outcome;
@@ -145,7 +152,7 @@ static void test_answers(void)
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
-        Manager manager = { 0 };
+        Manager manager = { .deadline_ms = rows[i].hold_ms ? BOUND_MS : 0 };
         g_autofree char *sentence = NULL;
 
         g_assert_cmpint(converse(&manager, rows[i].answers, rows[i].hold_ms, &sentence), ==,
@@ -171,10 +178,11 @@ static void test_request(void)
 }
 
 /* The outcome of so many answers, 20 ms apart, and a last one; and how long it took. */
-static NrHookOutcome repeated(const char *answer, guint count, const char *last, gint64 *ret_ms)
+static NrHookOutcome repeated(const char *answer, guint count, const char *last, int waiting_ms,
+                              gint64 *ret_ms)
 {
     g_autofree const char **answers = g_new0(const char *, count + 2);
-    Manager manager = { 0 };
+    Manager manager = { .deadline_ms = BOUND_MS, .waiting_ms = waiting_ms };
     g_autofree char *sentence = NULL;
     gint64 began = g_get_monotonic_time();
     NrHookOutcome outcome;
@@ -194,7 +202,7 @@ static void test_endless_progress(void)
 {
     gint64 ms;
 
-    g_assert_cmpint(repeated("P", 100, NULL, &ms), ==, NR_HOOK_MUTE);
+    g_assert_cmpint(repeated("P", 100, NULL, 0, &ms), ==, NR_HOOK_MUTE);
     g_assert_cmpint(ms, <, 10000);
 }
 
@@ -203,9 +211,9 @@ static void test_waiting_for_others(void)
 {
     gint64 ms;
 
-    g_assert_cmpint(repeated("W", 90, "O", &ms), ==, NR_HOOK_OK);
+    g_assert_cmpint(repeated("W", 90, "O", 0, &ms), ==, NR_HOOK_OK);
     g_assert_cmpint(ms, >=, 1700);
-    g_assert_cmpint(repeated("W", 150, NULL, &ms), ==, NR_HOOK_MUTE);
+    g_assert_cmpint(repeated("W", 150, NULL, WAITING_MS, &ms), ==, NR_HOOK_MUTE);
     g_assert_cmpint(ms, <, 15000);
 }
 
@@ -213,7 +221,7 @@ static void expect_absent(const Place *place)
 {
     g_autofree char *sentence = NULL;
 
-    g_assert_cmpint(ask(place, 300, 600, &sentence), ==, NR_HOOK_ABSENT);
+    g_assert_cmpint(ask(place, 300, 600, WAITING_MS, &sentence), ==, NR_HOOK_ABSENT);
     g_assert_cmpstr(sentence, ==, "netrelayd is not running");
 }
 
@@ -244,7 +252,7 @@ static void test_stopped_manager(void)
     for (guint i = 0; i < 4; i++) {
         g_autofree char *sentence = NULL;
 
-        g_assert_cmpint(ask(&place, 200, 5000, &sentence), ==, NR_HOOK_MUTE);
+        g_assert_cmpint(ask(&place, 200, 5000, WAITING_MS, &sentence), ==, NR_HOOK_MUTE);
         refused_by_backlog =
             refused_by_backlog || g_str_equal(sentence, "netrelayd does not answer");
     }
