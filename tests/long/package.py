@@ -144,6 +144,16 @@ class TestPackage:
         self.connected("vm1", "vm2")
         assert self.relays() == relays
 
+    @tap.timeout(120)
+    def test_over_quickstart(self):
+        """One of quickstart's, in a unit of that name: exchanged, and not taken for ours"""
+        relays, before = self.relays(), self.manager()
+        self.host.sh("/var/lib/dpkg/info/netrelay.postinst configure")
+        self.active()
+        assert self.manager() != before
+        self.connected("vm1", "vm2")
+        assert self.relays() == relays
+
     @tap.timeout(300)
     def test_removed_and_back(self):
         """Removed under guests, which are named and keep their network; installed again"""
@@ -198,6 +208,9 @@ class TestPackage:
         probe = (f"ip neigh flush dev br0; timeout 1 bash -c 'echo >/dev/tcp/{address}/9'; "
                  f"ip neigh show {address}")
         eventually(lambda: "lladdr" in self.host.sh(probe, check=False), 60, f"{address} answers")
+
+    def manager(self):
+        return self.host.sh("systemctl show -P MainPID netrelayd").strip()
 
     def relays(self):
         """The keepers' process ids, which an exchange of programs must not change."""

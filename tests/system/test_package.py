@@ -59,7 +59,9 @@ def listens(l4_port):
 
 def script(name, word):
     """Runs a script of the package as dpkg does, without what debhelper adds for systemd."""
-    return run(["sh", f"{TREE}/debian/netrelay.{name}", word]).stdout
+    done = run(["sh", f"{TREE}/debian/netrelay.{name}", word])
+    assert not done.stderr, done
+    return done.stdout
 
 
 def remove_package():
@@ -76,7 +78,7 @@ def remove_package():
 def install_package():
     for path in PROGRAMS:
         shutil.copy(f"{KEPT}/{os.path.basename(path)}", path)
-    script("postinst", "configure")
+    return script("postinst", "configure")
 
 
 @tap.timeout(60)
@@ -164,6 +166,23 @@ def test_removed_without_guests(host):
     assert not remove_package()
     host.expect_nothing_left(foreign=["lo"])
     assert not os.path.exists("/run/netrelay")
+
+
+@tap.timeout(60)
+def test_managers_that_nobody_restarts(host):
+    """One started by hand, and a user's: named when their program is exchanged, or taken away"""
+    mine = host.netrelayd()
+    session = host.session()
+    theirs = session.netrelayd()
+    assert not script("postinst", "configure")
+    shutil.copy(PROGRAMS[0], f"{PROGRAMS[0]}.dpkg-new")
+    os.rename(f"{PROGRAMS[0]}.dpkg-new", PROGRAMS[0])
+    said = script("postinst", "configure")
+    for daemon, user in ((mine, "root"), (theirs, session.user)):
+        assert f"  {user}, pid {daemon.pid}\n" in said, said
+    said = remove_package()
+    assert f"  {session.user}, pid {theirs.pid}\n" in said and f"pid {mine.pid}" not in said, said
+    assert not theirs.ended()
 
 
 if __name__ == "__main__":
