@@ -20,7 +20,6 @@
 #include "common/scope.h"
 
 #define CONTROL_FD 3 /* where the keeper finds its control socket */
-#define HIGH_FD    16
 
 /* Ports below 1024 stay possible after the change of user, and nothing else does. */
 static void keep_low_ports(void)
@@ -45,16 +44,23 @@ static int become_user(const NrRelaySettings *settings)
     return 0;
 }
 
-static int place_descriptors(int listener)
+/* What a relay is given goes to CONTROL_FD and on; first of all out of the way of these numbers. */
+static int place_descriptors(int *given, guint n, int *report)
 {
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC), first_free = CONTROL_FD + (int)n;
 
-    if (null < 0)
+    *report = fcntl(*report, F_DUPFD_CLOEXEC, first_free);
+    if (null < 0 || *report < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
         return -errno;
-    if (dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
-        dup2(listener, CONTROL_FD) < 0)
-        return -errno;
-    (void)syscall(SYS_close_range, CONTROL_FD + 1, ~0u, CLOSE_RANGE_CLOEXEC);
+    for (guint i = 0; i < n; i++) {
+        given[i] = fcntl(given[i], F_DUPFD_CLOEXEC, first_free);
+        if (given[i] < 0)
+            return -errno;
+    }
+    for (guint i = 0; i < n; i++)
+        if (dup2(given[i], CONTROL_FD + (int)i) < 0)
+            return -errno;
+    (void)syscall(SYS_close_range, first_free, ~0u, CLOSE_RANGE_CLOEXEC);
     return 0;
 }
 
@@ -69,14 +75,10 @@ static void reset_signals(void)
 }
 
 G_GNUC_NORETURN static void run_child(const NrRelaySettings *settings, char *const *argv,
-                                      char *const *envp, int listener, int report)
+                                      char *const *envp, int *given, guint n, int report)
 {
-    int r;
+    int r = place_descriptors(given, n, &report);
 
-    /* Out of the way of the numbers they are to have. */
-    listener = fcntl(listener, F_DUPFD_CLOEXEC, HIGH_FD);
-    report = fcntl(report, F_DUPFD_CLOEXEC, HIGH_FD);
-    r = listener < 0 || report < 0 ? -errno : place_descriptors(listener);
     if (r == 0) {
         reset_signals();
         (void)setsid();
@@ -93,15 +95,30 @@ G_GNUC_NORETURN static void run_child(const NrRelaySettings *settings, char *con
     _exit(127);
 }
 
-pid_t nr_child_spawn(const NrRelaySettings *settings, const char *network, int listener)
+static GArray *descriptors_new(int listener, const GArray *deposit)
 {
+    GArray *all = g_array_new(FALSE, FALSE, sizeof(int));
+
+    g_array_append_val(all, listener);
+    if (deposit)
+        g_array_append_vals(all, deposit->data, deposit->len);
+    return all;
+}
+
+pid_t nr_child_spawn(const NrRelaySettings *settings, const char *network, int listener,
+                     const GArray *deposit)
+{
+    g_autofree char *deposited = g_strdup_printf("%u", deposit ? deposit->len : 0);
     char *const argv[] = { (char *)"netrelay",
                            (char *)"--managed",
                            (char *)"--network",
                            (char *)network,
                            (char *)"--control-fd",
                            (char *)"3",
+                           (char *)(deposit ? "--deposited" : NULL),
+                           deposited,
                            NULL };
+    g_autoptr(GArray) given = descriptors_new(listener, deposit);
     g_auto(GStrv) envp = g_get_environ();
     _cleanup_(closep) int ours = -1;
     int ends[2], error = 0;
@@ -114,7 +131,7 @@ pid_t nr_child_spawn(const NrRelaySettings *settings, const char *network, int l
     envp = g_environ_unsetenv(g_environ_unsetenv(envp, "NOTIFY_SOCKET"), "LISTEN_FDS");
     pid = fork();
     if (pid == 0)
-        run_child(settings, argv, envp, listener, ends[1]);
+        run_child(settings, argv, envp, (int *)(void *)given->data, given->len, ends[1]);
     close(ends[1]);
     if (pid < 0)
         return -errno;

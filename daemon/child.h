@@ -6,8 +6,10 @@
 #include <sys/types.h>
 #include "daemon/relay-proc.h"
 
-/* listener, the bound control socket, stays the caller's. The child, to be reaped by the caller, or
+/* listener, the bound control socket, stays the caller's, as does what was deposited by the relay
+ * that it follows (NULL: nothing). The child, to be reaped by the caller, or
  * a negative errno. */
-pid_t nr_child_spawn(const NrRelaySettings *settings, const char *network, int listener);
+pid_t nr_child_spawn(const NrRelaySettings *settings, const char *network, int listener,
+                     const GArray *deposit);
 
 #endif

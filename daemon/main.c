@@ -54,6 +54,7 @@ typedef struct {
     GFileMonitor *monitor;
     NrRuntimeWatch *runtime_watch;
     int link_monitor;
+    int activated; /* the hook's socket that systemd made, or -1 */
     gboolean hook_socket_is_ours;
     guint reload_timer;
     char *libvirt_state;
@@ -314,7 +315,7 @@ static gboolean relay_user(Manager *manager, GError **error)
 
 static gboolean open_hooks(Manager *manager, GError **error)
 {
-    int sock = nr_service_hook_socket();
+    int sock = manager->activated;
 
     manager->hook_socket_is_ours = sock < 0;
     if (sock < 0)
@@ -476,6 +477,8 @@ static gboolean prepare(Manager *manager, GError **error)
     manager->settings.program = manager->relay_program;
     manager->settings.n_users =
         nr_admission_users(manager->world.policy->system, manager->settings.users);
+    manager->settings.store = nr_store_new();
+    manager->activated = nr_service_take_descriptors(nr_store_take_back, manager->settings.store);
     manager->world.relays = nr_relays_new(
         &manager->settings, manager->cleanup ? &cleanup_events : &relays_events, manager);
     manager->libvirt_state = g_strdup("connecting");
@@ -496,6 +499,7 @@ static void end(Manager *manager)
     nr_admission_free(manager->admission);
     nr_reconcile_free(manager->reconcile);
     nr_relays_free(manager->world.relays);
+    nr_store_free(manager->settings.store);
     nr_resolver_free(manager->world.resolver);
     nr_inventory_free(manager->world.inventory);
     nr_news_free(manager->world.news);

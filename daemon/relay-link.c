@@ -319,7 +319,31 @@ static int handle_forwarder(NrRelayLink *link, const struct ctl_msg *msg)
     return 0;
 }
 
-static int handle_message(NrRelayLink *link, const struct ctl_msg *msg)
+static int handle_deposit(NrRelayLink *link, const struct ctl_msg *msg, int *fd)
+{
+    uint32_t what, id = 0;
+
+    ctl_get_u32(msg, CTL_A_PORT_ID, &id);
+    if (!ctl_get_u32(msg, CTL_A_DEPOSIT, &what) || what > CTL_DEPOSIT_PORT || *fd < 0 ||
+        (what == CTL_DEPOSIT_PORT) != (id != 0))
+        return -EPROTO;
+    if (link->events)
+        link->events->deposited(what, id, steal_fd(fd), link->data);
+    return 0;
+}
+
+static int handle_port_gone(NrRelayLink *link, const struct ctl_msg *msg)
+{
+    int r = nr_relay_model_port_gone(link->model, msg);
+    uint32_t id;
+
+    if (r == 0 && link->events && ctl_get_u32(msg, CTL_A_PORT_ID, &id))
+        link->events->port_gone(id, link->data);
+    return r;
+}
+
+/* What is taken of fd is -1 afterwards. */
+static int handle_message(NrRelayLink *link, const struct ctl_msg *msg, int *fd)
 {
     int r = 0;
 
@@ -341,8 +365,10 @@ static int handle_message(NrRelayLink *link, const struct ctl_msg *msg)
         r = nr_relay_model_port(link->model, msg);
         break;
     case CTL_EVENT_PORT_GONE:
-        r = nr_relay_model_port_gone(link->model, msg);
+        r = handle_port_gone(link, msg);
         break;
+    case CTL_EVENT_DEPOSIT:
+        return handle_deposit(link, msg, fd);
     case CTL_EVENT_FORWARDER:
         return handle_forwarder(link, msg);
     default:
@@ -364,7 +390,7 @@ static void link_read(NrRelayLink *link)
         if (r == -EAGAIN)
             return;
         if (r == 0)
-            r = handle_message(link, &msg);
+            r = handle_message(link, &msg, &fd);
         if (r < 0)
             link_end(link, r);
     }
@@ -394,6 +420,7 @@ static void hello(NrRelayLink *link)
     ctl_msg_begin(&msg, CTL_HELLO, request->serial);
     ctl_put_u32(&msg, CTL_A_VERSION, CTL_VERSION);
     ctl_put_u32(&msg, CTL_A_JUDGES, 1);
+    ctl_put_u32(&msg, CTL_A_KEEPS, 1);
     link_send(link, &msg, -1);
 }
 

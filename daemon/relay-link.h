@@ -22,6 +22,9 @@ typedef struct {
     void (*ready)(gpointer data);                     /* greeted and dumped: the model is whole */
     void (*changed)(gpointer data);                   /* an endpoint or a port of a ready link */
     void (*replaced)(const char *how, gpointer data); /* its forwarder: how the last one ended */
+    /* It gives something to be kept (port_id: of a connection), which is the callee's. */
+    void (*deposited)(enum ctl_deposit what, guint32 port_id, int fd, gpointer data);
+    void (*port_gone)(guint32 port_id, gpointer data); /* also while the link is not ready */
     /* The last call of all; every open request has been answered before. */
     void (*ended)(int error, gpointer data);
 } NrRelayLinkEvents;

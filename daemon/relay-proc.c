@@ -81,6 +81,8 @@ static void relay_end(NrRelay *relay, const char *text)
 {
     timer_clear(&relay->connect_timer);
     timer_clear(&relay->deadline);
+    if (relay->state == NR_RELAY_STOPPING) /* else another one goes on */
+        nr_store_forget(relay->settings->store, relay->socket_name);
     if (!relay->end_text)
         relay->end_text = g_strdup(text);
     if (unlinkat(relay->settings->relays_fd, relay->socket_name, 0) < 0 && errno != ENOENT)
@@ -96,6 +98,8 @@ static void on_link_ready(gpointer data)
     NrRelay *relay = data;
 
     timer_clear(&relay->deadline);
+    nr_store_compare(relay->settings->store, relay->socket_name,
+                     nr_relay_link_network(relay->link));
     if (!relay->name)
         relay->name = g_strdup(nr_relay_link_network(relay->link)->name);
     if (relay->state != NR_RELAY_STOPPING)
@@ -135,6 +139,8 @@ static void on_link_ended(int error, gpointer data)
 {
     NrRelay *relay = data;
 
+    if (error != -EPIPE) /* it may live and use them */
+        nr_store_forget(relay->settings->store, relay->socket_name);
     if (error != -EPIPE || !is_there_again(relay))
         relay_end(relay, error == -EPIPE ? "it has ended" : "it speaks another protocol");
 }
@@ -146,10 +152,26 @@ static void on_link_replaced(const char *how, gpointer data)
     relay->events->replaced(relay, how, relay->data);
 }
 
+static void on_link_deposited(enum ctl_deposit what, guint32 port_id, int fd, gpointer data)
+{
+    const NrRelay *relay = data;
+
+    nr_store_keep(relay->settings->store, relay->socket_name, what, port_id, fd);
+}
+
+static void on_link_port_gone(guint32 port_id, gpointer data)
+{
+    const NrRelay *relay = data;
+
+    nr_store_let_go(relay->settings->store, relay->socket_name, port_id);
+}
+
 static const NrRelayLinkEvents link_events = {
     .ready = on_link_ready,
     .changed = on_link_changed,
     .replaced = on_link_replaced,
+    .deposited = on_link_deposited,
+    .port_gone = on_link_port_gone,
     .ended = on_link_ended,
 };
 
@@ -328,6 +350,7 @@ NrRelay *nr_relay_spawn(const NrRelaySettings *settings, const char *network,
 {
     _cleanup_(closep) int listener = -1;
     char socket_name[NR_ACTUAL_SOCKET_MAX];
+    g_autoptr(GArray) deposit = NULL;
     NrRelay *relay;
     pid_t pid;
 
@@ -341,7 +364,8 @@ NrRelay *nr_relay_spawn(const NrRelaySettings *settings, const char *network,
         *ret_text = g_strdup_printf("cannot make its control socket: %s", g_strerror(-listener));
         return NULL;
     }
-    pid = nr_child_spawn(settings, network, listener);
+    deposit = nr_store_descriptors(settings->store, socket_name);
+    pid = nr_child_spawn(settings, network, listener, deposit);
     if (pid < 0) {
         *ret_text =
             g_strdup_printf("cannot start %s: %s", settings->program, g_strerror((int)-pid));

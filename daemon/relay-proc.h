@@ -8,6 +8,7 @@
 #define NR_DAEMON_RELAY_PROC_H
 
 #include "daemon/relay-link.h"
+#include "daemon/store.h"
 
 #define NR_RELAY_START_MS 5000 /* for a new relay's greeting */
 #define NR_RELAY_STOP_MS  3000 /* for its end after STOP; then it is killed */
@@ -26,6 +27,7 @@ typedef struct NrRelay NrRelay;
 /* What every relay of this manager has in common; borrowed for as long as relays live. */
 typedef struct {
     int relays_fd;       /* the folder of their sockets */
+    NrStore *store;      /* what they have deposited */
     const char *program; /* absolute path of netrelay */
     gboolean switch_user;
     uid_t uid; /* with switch_user */
@@ -41,7 +43,8 @@ typedef struct {
 } NrRelayEvents;
 
 /*
- * Starts a process. NULL, with one sentence in *ret_text (the caller's), where that fails at once.
+ * Starts a process, which goes on with what the store has of its network. NULL, with one sentence
+ * in *ret_text (the caller's), where that fails at once.
  */
 NrRelay *nr_relay_spawn(const NrRelaySettings *settings, const char *network,
                         const NrRelayEvents *events, gpointer data, char **ret_text);

@@ -20,6 +20,7 @@
 
 #define ADOPT_MS 2000 /* for the greeting of relays that live */
 #define WAIT_MS  6000 /* longer than a relay's own deadlines: the net below them */
+#define YOUNG_MS 1000 /* one that lived no longer is not followed at once */
 
 typedef enum { WAIT_START, WAIT_END } WaitKind;
 
@@ -42,6 +43,7 @@ struct NrRelays {
     void (*adopted)(gpointer data);
     gpointer adopted_data;
     guint adopt_timer;
+    guint restore_timer;
 };
 
 /* Waiting */
@@ -99,6 +101,53 @@ static void finish_waiting(NrRelays *relays, const NrRelay *relay, WaitKind kind
         waiter_finish(waiter, error, text);
 }
 
+/* Going on where another relay has left a deposit */
+
+static NrRelay *relay_start(NrRelays *relays, const char *network, char **ret_text);
+static void restore_all(NrRelays *relays);
+static void restore_in(NrRelays *relays, guint delay_ms);
+
+static gboolean on_restore_due(gpointer data)
+{
+    NrRelays *relays = data;
+
+    relays->restore_timer = 0;
+    restore_all(relays);
+    return G_SOURCE_REMOVE;
+}
+
+/* Guests' connections have nobody: not even a pass is waited for. */
+static void restore(NrRelays *relays, const char *socket_name)
+{
+    g_autofree char *network = nr_store_network(relays->settings->store, socket_name);
+    g_autofree char *text = NULL;
+
+    if (!network) {
+        nr_store_forget(relays->settings->store, socket_name);
+        return;
+    }
+    nr_log(NR_LOG_INFO, "network %s: another relay goes on with its connections", network);
+    if (relay_start(relays, network, &text))
+        return;
+    nr_log(NR_LOG_WARNING, "network %s: %s", network, text);
+    restore_in(relays, YOUNG_MS);
+}
+
+static void restore_all(NrRelays *relays)
+{
+    g_autoptr(GPtrArray) deposits = nr_store_relays(relays->settings->store);
+
+    for (guint i = 0; i < deposits->len; i++)
+        if (!g_hash_table_contains(relays->by_socket, deposits->pdata[i]))
+            restore(relays, deposits->pdata[i]);
+}
+
+static void restore_in(NrRelays *relays, guint delay_ms)
+{
+    if (!relays->restore_timer)
+        relays->restore_timer = g_timeout_add(delay_ms, on_restore_due, relays);
+}
+
 /* Adoption */
 
 static gboolean adoption_goes_on(const NrRelays *relays)
@@ -151,6 +200,10 @@ static void relay_is_gone(NrRelays *relays, NrRelay *relay)
     finish_waiting(relays, relay, WAIT_START, -ECHILD, text);
     finish_waiting(relays, relay, WAIT_END, 0, NULL);
     nr_relay_free(relay);
+    if (age_ms < YOUNG_MS)
+        restore_in(relays, YOUNG_MS);
+    else
+        restore_all(relays);
     if (!expected && !starting && name)
         relays->events->died(name, age_ms, text, relays->data);
     relays->events->changed(relays->data);
@@ -199,6 +252,15 @@ static const NrRelayEvents relay_events = {
     .replaced = on_relay_replaced,
 };
 
+static NrRelay *relay_start(NrRelays *relays, const char *network, char **ret_text)
+{
+    NrRelay *relay = nr_relay_spawn(relays->settings, network, &relay_events, relays, ret_text);
+
+    if (relay)
+        g_hash_table_insert(relays->by_socket, (gpointer)nr_relay_socket(relay), relay);
+    return relay;
+}
+
 /* Life */
 
 NrRelays *nr_relays_new(const NrRelaySettings *settings, const NrRelaysEvents *events,
@@ -224,6 +286,8 @@ void nr_relays_free(NrRelays *relays)
         return;
     if (relays->adopt_timer)
         g_source_remove(relays->adopt_timer);
+    if (relays->restore_timer)
+        g_source_remove(relays->restore_timer);
     while (relays->waiting->len > 0) {
         Waiter *waiter = relays->waiting->pdata[0];
 
@@ -271,6 +335,7 @@ void nr_relays_adopt(NrRelays *relays, void (*done)(gpointer data), gpointer dat
             adopt_one(relays, entry->d_name);
     if (dir)
         closedir(dir);
+    restore_all(relays);
     relays->adopt_timer =
         g_timeout_add(adoption_goes_on(relays) ? ADOPT_MS : 0, on_adoption_late, relays);
 }
@@ -422,12 +487,11 @@ void nr_relays_spawn(NrRelays *relays, const char *network, NrReply reply, gpoin
         return;
     }
     if (!relay) {
-        relay = nr_relay_spawn(relays->settings, network, &relay_events, relays, &text);
+        relay = relay_start(relays, network, &text);
         if (!relay) {
             reply(-ECHILD, text, data);
             return;
         }
-        g_hash_table_insert(relays->by_socket, (gpointer)nr_relay_socket(relay), relay);
     }
     waiter_new(relays, relay, WAIT_START, reply, data);
 }

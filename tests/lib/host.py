@@ -133,17 +133,18 @@ class Connection:
     def hook_socket(self):
         return f"{self.state_directory}/hook.sock"
 
-    def start_daemon(self, name, argv, ready, user=None, env=None):
+    def start_daemon(self, name, argv, ready, user=None, env=None, pass_fds=()):
         log = f"{LOGS}/{name}-{user or self.user}.log"
-        daemon = Daemon(name, argv, log, ready, user or self.user, {**self.env, **(env or {})})
+        daemon = Daemon(name, argv, log, ready, user or self.user, {**self.env, **(env or {})},
+                        pass_fds)
         self.daemons.append(daemon)
         return daemon.start()
 
-    def netrelayd(self, *arguments, user=None, env=None, wrapper=()):
+    def netrelayd(self, *arguments, user=None, env=None, wrapper=(), pass_fds=()):
         """Starts the manager and waits until hooks are answered. `wrapper` goes before its path."""
         return self.start_daemon(
             "netrelayd", [*wrapper, "/usr/sbin/netrelayd", *arguments],
-            lambda: accepts(self.hook_socket, socket.SOCK_SEQPACKET), user, env)
+            lambda: accepts(self.hook_socket, socket.SOCK_SEQPACKET), user, env, pass_fds)
 
     def netrelayctl(self, *words, check=True, deadline=30, text_in=None):
         return run(["/usr/bin/netrelayctl", *words], user=self.user, env=self.env, check=check,

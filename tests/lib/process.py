@@ -44,13 +44,14 @@ def run(argv, user="root", env=None, deadline=60, check=True, text_in=None):
 class Daemon:
     """A program that stays up, its log in a file. `ready` says whether it answers."""
 
-    def __init__(self, name, argv, log, ready, user="root", env=None):
+    def __init__(self, name, argv, log, ready, user="root", env=None, pass_fds=()):
         self.name = name
         self.argv = argv
         self.log = log
         self.ready = ready
         self.user = user
         self.env = env
+        self.pass_fds = pass_fds
         self.process = None
 
     @property
@@ -62,6 +63,7 @@ class Daemon:
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 self.argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
+                pass_fds=self.pass_fds,
                 env=environment_of(self.user, self.env), **identity_of(self.user))
         return self
 

@@ -13,6 +13,7 @@ typedef struct {
     int relay; /* the relay's end */
     NrRelayLink *link;
     guint ready, changed, replies;
+    guint deposited;  /* bit by bit: register, memory, port 1, ... */
     int ended, error; /* ended: 1 while alive */
     char *text;
 } Fixture;
@@ -51,7 +52,19 @@ static void on_reply(int error, const char *text, gpointer data)
     fixture->text = g_strdup(text);
 }
 
-static const NrRelayLinkEvents events = { on_ready, on_changed, on_replaced, on_ended };
+static void on_deposited(enum ctl_deposit what, guint32 port_id, int fd, gpointer data)
+{
+    ((Fixture *)data)->deposited |= 1u << (what + port_id);
+    close(fd);
+}
+
+static void on_port_gone(guint32 port_id, gpointer data)
+{
+    ((Fixture *)data)->deposited &= ~(1u << (CTL_DEPOSIT_PORT + port_id));
+}
+
+static const NrRelayLinkEvents events = { on_ready,     on_changed,   on_replaced,
+                                          on_deposited, on_port_gone, on_ended };
 
 static gboolean on_deadline(gpointer data)
 {
@@ -175,6 +188,45 @@ static void test_another_forwarder(Fixture *fixture, gconstpointer data)
     g_assert_cmpuint(fixture->changed, ==, 0);
 }
 
+static void deposit(Fixture *fixture, guint32 what, guint32 port_id, int fd)
+{
+    struct ctl_msg msg;
+
+    ctl_msg_begin(&msg, CTL_EVENT_DEPOSIT, 0);
+    ctl_put_u32(&msg, CTL_A_DEPOSIT, what);
+    if (port_id)
+        ctl_put_u32(&msg, CTL_A_PORT_ID, port_id);
+    g_assert_cmpint(ctl_msg_end(&msg), ==, 0);
+    g_assert_cmpint(ctl_io_send(fixture->relay, &msg, fd), ==, 0);
+}
+
+static void test_deposits(Fixture *fixture, gconstpointer data)
+{
+    struct ctl_msg msg;
+    uint32_t keeps = 0;
+    guint32 serial = expect(fixture, CTL_HELLO, &msg, NULL);
+
+    g_assert_true(ctl_get_u32(&msg, CTL_A_KEEPS, &keeps) && keeps == 1);
+    g_assert_cmpuint(serial, !=, 0);
+    deposit(fixture, CTL_DEPOSIT_REGISTER, 0, STDERR_FILENO);
+    deposit(fixture, CTL_DEPOSIT_MEMORY, 0, STDERR_FILENO);
+    deposit(fixture, CTL_DEPOSIT_PORT, 1, STDERR_FILENO);
+    deposit(fixture, CTL_DEPOSIT_PORT, 2, STDERR_FILENO);
+    WAIT_FOR(fixture->deposited == 0x1b);
+    ctl_msg_begin(&msg, CTL_EVENT_PORT_GONE, 0);
+    ctl_put_u32(&msg, CTL_A_PORT_ID, 1);
+    say(fixture, &msg);
+    WAIT_FOR(fixture->deposited == 0x13);
+}
+
+static void test_deposit_of_no_port(Fixture *fixture, gconstpointer data)
+{
+    deposit(fixture, CTL_DEPOSIT_PORT, 0, STDERR_FILENO);
+    WAIT_FOR(fixture->ended != 1);
+    g_assert_cmpint(fixture->ended, ==, -EPROTO);
+    g_assert_cmpuint(fixture->deposited, ==, 0);
+}
+
 static void test_attach_with_descriptor(Fixture *fixture, gconstpointer data)
 {
     struct ctl_msg msg;
@@ -277,6 +329,8 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     ADD("greeting", test_greeting);
     ADD("another-forwarder", test_another_forwarder);
+    ADD("deposits", test_deposits);
+    ADD("deposit-of-no-port", test_deposit_of_no_port);
     ADD("attach-with-descriptor", test_attach_with_descriptor);
     ADD("refusal", test_refusal);
     ADD("death-with-open-requests", test_death_with_open_requests);
