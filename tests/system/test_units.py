@@ -92,6 +92,7 @@ def test_units_spare_the_relays(host):
     for kind in ("system", "user"):
         unit = settings(kind, "netrelayd.service")
         assert unit["Type"] == ["notify"] and unit["KillMode"] == ["process"], unit
+        assert unit["NotifyAccess"] == ["main"] and int(unit["FileDescriptorStoreMax"][0]) >= 4096
         assert unit["RuntimeDirectoryPreserve"] == ["yes"] and unit["OOMPolicy"] == ["continue"]
         after = " ".join(unit.get("After", []) + unit.get("Requires", []) + unit.get("Wants", []))
         assert "libvirt" not in after and "virtqemud" not in after, after
