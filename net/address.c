@@ -4,15 +4,18 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <ifaddrs.h>
+#include <linux/if_addr.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netlink/errno.h>
 #include <netlink/netlink.h>
 #include <netlink/route/addr.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "common/scope.h"
 #include "net/route-socket.h"
+#include "net/sysctl.h"
 
 /* False: not an IP address, or one of 127.0.0.0/8. */
 static bool to_text(const struct sockaddr *addr, char buf[INET6_ADDRSTRLEN])
@@ -127,12 +130,15 @@ static void rtnl_addr_putp(struct rtnl_addr **addr)
     rtnl_addr_put(*addr);
 }
 
-int address_add(int ifindex, const char *address)
+static void nl_cache_freep(struct nl_cache **cache)
 {
-    _cleanup_(nl_socket_freep) struct nl_sock *sock = NULL;
+    nl_cache_free(*cache);
+}
+
+static int entry_new(int ifindex, const char *address, struct rtnl_addr **ret)
+{
     _cleanup_(rtnl_addr_putp) struct rtnl_addr *entry = rtnl_addr_alloc();
     _cleanup_(nl_addr_putp) struct nl_addr *local = NULL;
-    int r;
 
     if (!entry)
         return -ENOMEM;
@@ -140,9 +146,124 @@ int address_add(int ifindex, const char *address)
         return -EINVAL;
     rtnl_addr_set_ifindex(entry, ifindex);
     rtnl_addr_set_local(entry, local); /* takes a reference of its own */
-    r = route_open(&sock);
+    *ret = steal_ptr(&entry);
+    return 0;
+}
+
+int address_add(int ifindex, const char *address)
+{
+    _cleanup_(nl_socket_freep) struct nl_sock *sock = NULL;
+    _cleanup_(rtnl_addr_putp) struct rtnl_addr *entry = NULL;
+    int r = entry_new(ifindex, address, &entry);
+
+    if (r == 0)
+        r = route_open(&sock);
     if (r < 0)
         return r;
     r = rtnl_addr_add(sock, entry, 0);
     return r < 0 ? route_errno(r) : 0;
+}
+
+static int cache_get(struct nl_cache **ret)
+{
+    _cleanup_(nl_socket_freep) struct nl_sock *sock = NULL;
+    int r = route_open(&sock);
+
+    if (r < 0)
+        return r;
+    r = rtnl_addr_alloc_cache(sock, ret);
+    return r < 0 ? route_errno(r) : 0;
+}
+
+/* The device's next one, or its first, that is like this address; NULL: there is none. */
+static struct rtnl_addr *find(struct nl_object *from, int ifindex, const struct nl_addr *like,
+                              int (*compare)(const struct nl_addr *a, const struct nl_addr *b))
+{
+    for (struct nl_object *o = from; o; o = nl_cache_get_next(o)) {
+        struct rtnl_addr *entry = (struct rtnl_addr *)o;
+        const struct nl_addr *local = rtnl_addr_get_local(entry);
+
+        if (rtnl_addr_get_ifindex(entry) == ifindex && local && compare(local, like) == 0)
+            return entry;
+    }
+    return NULL;
+}
+
+int address_is_set(int ifindex, const char *address, bool *ret)
+{
+    _cleanup_(nl_cache_freep) struct nl_cache *cache = NULL;
+    _cleanup_(nl_addr_putp) struct nl_addr *local = NULL;
+    int r = nl_addr_parse(address, AF_UNSPEC, &local) < 0 ? -EINVAL : cache_get(&cache);
+
+    if (r < 0)
+        return r;
+    /* It compares the prefix's length, too. */
+    *ret = find(nl_cache_get_first(cache), ifindex, local, nl_addr_cmp);
+    return 0;
+}
+
+/* IPv4 only: it is the first of a subnet, and there are others. */
+static int leads_others(int ifindex, const char *address, bool *ret)
+{
+    _cleanup_(nl_cache_freep) struct nl_cache *cache = NULL;
+    _cleanup_(nl_addr_putp) struct nl_addr *local = NULL;
+    int r = nl_addr_parse(address, AF_UNSPEC, &local) < 0 ? -EINVAL : cache_get(&cache);
+    struct rtnl_addr *entry, *other;
+
+    if (r < 0)
+        return r;
+    entry = find(nl_cache_get_first(cache), ifindex, local, nl_addr_cmp);
+    other = find(nl_cache_get_first(cache), ifindex, local, nl_addr_cmp_prefix);
+    if (other == entry && other)
+        other =
+            find(nl_cache_get_next((struct nl_object *)other), ifindex, local, nl_addr_cmp_prefix);
+    *ret = entry && other && rtnl_addr_get_family(entry) == AF_INET &&
+           !(rtnl_addr_get_flags(entry) & IFA_F_SECONDARY);
+    return 0;
+}
+
+static int delete_entry(int ifindex, const char *address)
+{
+    _cleanup_(nl_socket_freep) struct nl_sock *sock = NULL;
+    _cleanup_(rtnl_addr_putp) struct rtnl_addr *entry = NULL;
+    int r = entry_new(ifindex, address, &entry);
+
+    if (r == 0)
+        r = route_open(&sock);
+    if (r < 0)
+        return r;
+    r = rtnl_addr_delete(sock, entry, 0);
+    return r < 0 ? route_errno(r) : 0;
+}
+
+/*
+ * The first address of a subnet takes the others with it where they are not promoted. A SIGKILL in
+ * here leaves them to be promoted on this device, which is less than an address that is lost.
+ */
+static int delete_first(int ifindex, const char *address)
+{
+    char name[IF_NAMESIZE], path[64 + IF_NAMESIZE], before[16];
+    int r;
+
+    if (!if_indextoname((unsigned)ifindex, name))
+        return -errno;
+    snprintf(path, sizeof(path), "net/ipv4/conf/%s/promote_secondaries", name);
+    r = sysctl_read(path, before, sizeof(before));
+    if (r == 0)
+        r = sysctl_write(path, "1");
+    if (r < 0)
+        return r;
+    r = delete_entry(ifindex, address);
+    (void)sysctl_write(path, before);
+    return r;
+}
+
+int address_remove(int ifindex, const char *address)
+{
+    bool first;
+    int r = leads_others(ifindex, address, &first);
+
+    if (r < 0)
+        return r;
+    return first ? delete_first(ifindex, address) : delete_entry(ifindex, address);
 }

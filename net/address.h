@@ -18,5 +18,9 @@ int address_device(const struct sockaddr *address);
 
 /* Gives a device an address, "192.168.9.1/24". 0 or negative errno; -EEXIST: it has it. */
 int address_add(int ifindex, const char *address);
+/* The device has it, with just this prefix. */
+int address_is_set(int ifindex, const char *address, bool *ret);
+/* Takes just this one away: others of its subnet stay. */
+int address_remove(int ifindex, const char *address);
 
 #endif

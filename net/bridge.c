@@ -2,13 +2,13 @@
 #include "net/bridge.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include "common/scope.h"
 #include "net/link.h"
 #include "net/stable-mac.h"
+#include "net/sysctl.h"
 
 #define TAP_PATTERN "nrtap%d"
 #define FIRST_BYTE  0xfe /* above what other members have: a bridge prefers the lowest */
@@ -22,17 +22,15 @@ static int bridge_get(const char *name, struct link_state *ret)
     return ret->bridge ? 0 : -ENOTSUP;
 }
 
-/* Else the TAP would answer on the bridge with an address of its own. */
-static int disable_ipv6(const char *ifname)
+/* Of a device; where the kernel has no IPv6 there is nothing to set. */
+static int set_ipv6(const char *ifname, const char *setting, const char *value)
 {
-    _cleanup_(closep) int fd = -1;
     char path[64 + IFNAMSIZ];
+    int r;
 
-    snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/disable_ipv6", ifname);
-    fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0)
-        return errno == ENOENT ? 0 : -errno; /* no IPv6 in this kernel */
-    return write(fd, "1", 1) == 1 ? 0 : -errno;
+    snprintf(path, sizeof(path), "net/ipv6/conf/%s/%s", ifname, setting);
+    r = sysctl_write(path, value);
+    return r == -ENOENT ? 0 : r;
 }
 
 /*
@@ -66,7 +64,7 @@ static int enslave(const struct link_state *bridge, const char *name, const stru
             return r;
         before.mac = &mac;
     }
-    r = disable_ipv6(name);
+    r = set_ipv6(name, "disable_ipv6", "1"); /* else it would have an address of its own */
     if (r < 0)
         return r;
     r = link_set(tap->ifindex, &before);
@@ -128,4 +126,35 @@ int bridge_release(const char *bridge, const char *tap)
     if (r < 0)
         return r;
     return state.master == from.ifindex ? link_set(state.ifindex, &leave) : -ENOENT;
+}
+
+int bridge_create(const char *name, struct mac mac)
+{
+    struct link_change up = { .up = true };
+    struct link_state bridge;
+    int r = link_add_bridge(name, mac);
+
+    if (r < 0 && r != -EEXIST)
+        return r;
+    r = link_get(name, &bridge);
+    if (r == 0 && (!bridge.bridge || !mac_equal(bridge.mac, mac)))
+        return -EEXIST;
+    if (r == 0)
+        r = set_ipv6(name, "accept_ra", "0");
+    if (r == 0)
+        r = set_ipv6(name, "autoconf", "0");
+    return r < 0 ? r : link_set(bridge.ifindex, &up);
+}
+
+int bridge_remove(const char *name)
+{
+    struct link_state bridge;
+    bool members;
+    int r = bridge_get(name, &bridge);
+
+    if (r == 0)
+        r = link_has_members(bridge.ifindex, &members);
+    if (r == 0)
+        r = members ? -EBUSY : link_remove(bridge.ifindex);
+    return r == -ENODEV ? 0 : r;
 }

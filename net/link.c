@@ -110,6 +110,40 @@ int link_has_members(int ifindex, bool *ret)
     return 0;
 }
 
+int link_add_bridge(const char *ifname, struct mac mac)
+{
+    _cleanup_(nl_socket_freep) struct nl_sock *sock = NULL;
+    _cleanup_(rtnl_link_putp) struct rtnl_link *link = rtnl_link_alloc();
+    _cleanup_(nl_addr_putp) struct nl_addr *addr = nl_addr_build(AF_LLC, mac.b, MAC_LEN);
+    int r;
+
+    if (!link || !addr || rtnl_link_set_type(link, "bridge") < 0)
+        return -ENOMEM;
+    rtnl_link_set_name(link, ifname);
+    rtnl_link_set_addr(link, addr);
+    r = route_open(&sock);
+    if (r < 0)
+        return r;
+    r = rtnl_link_add(sock, link, NLM_F_CREATE | NLM_F_EXCL);
+    return r < 0 ? route_errno(r) : 0;
+}
+
+int link_remove(int ifindex)
+{
+    _cleanup_(nl_socket_freep) struct nl_sock *sock = NULL;
+    _cleanup_(rtnl_link_putp) struct rtnl_link *link = rtnl_link_alloc();
+    int r;
+
+    if (!link)
+        return -ENOMEM;
+    rtnl_link_set_ifindex(link, ifindex);
+    r = route_open(&sock);
+    if (r < 0)
+        return r;
+    r = rtnl_link_delete(sock, link);
+    return r < 0 ? route_errno(r) : 0;
+}
+
 int link_monitor_open(void)
 {
     _cleanup_(closep) int fd =

@@ -30,6 +30,10 @@ int link_set(int ifindex, const struct link_change *change);
 /* Is any device enslaved to this one? */
 int link_has_members(int ifindex, bool *ret);
 
+/* Makes a bridge, which is down. -EEXIST: the name is taken. */
+int link_add_bridge(const char *ifname, struct mac mac);
+int link_remove(int ifindex);
+
 /* An rtnetlink socket subscribed to link changes, non-blocking: readable means "look again". */
 int link_monitor_open(void);
 /* And to changes of the devices' addresses, as far as the kernel lets it. */

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One thing that a network needs of this host's kernel, and its one text form: "bridge virbr9",
+ * "address virbr9 192.168.9.1/24". What the manager decides by, what is done, and what is recorded
+ * are the same words.
+ */
+#ifndef NR_COMMON_HOST_CHANGE_H
+#define NR_COMMON_HOST_CHANGE_H
+
+#include <stdbool.h>
+
+#define HOST_DEVICE_MAX      16 /* IFNAMSIZ */
+#define HOST_VALUE_MAX       64
+#define HOST_CHANGE_TEXT_MAX (16 + HOST_DEVICE_MAX + HOST_VALUE_MAX)
+
+enum host_change_kind {
+    HOST_BRIDGE,  /* the device is a bridge */
+    HOST_ADDRESS, /* it has the address "192.168.9.1/24", or "fd99::1/64" */
+    HOST_CHANGE_KINDS,
+};
+
+struct host_change {
+    enum host_change_kind kind;
+    char device[HOST_DEVICE_MAX];
+    char value[HOST_VALUE_MAX]; /* "" where the kind has none */
+};
+
+/* False: text is none, and *ret is untouched. */
+bool host_change_parse(struct host_change *ret, const char *text);
+/* Returns ret. */
+char *host_change_format(const struct host_change *change, char ret[HOST_CHANGE_TEXT_MAX]);
+bool host_change_equal(const struct host_change *a, const struct host_change *b);
+
+#endif

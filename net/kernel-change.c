@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "net/kernel-change.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include "net/address.h"
+#include "net/bridge.h"
+#include "net/link.h"
+#include "net/stable-mac.h"
+
+#define FIRST_BYTE 0x52 /* locally administered, as other bridges of virtual machines have it */
+#define SET        "set"
+
+static void set_state(char ret[KERNEL_STATE_MAX], const char *state)
+{
+    snprintf(ret, KERNEL_STATE_MAX, "%s", state);
+}
+
+/* A bridge: its state is its address, by which one that somebody else has made meanwhile is told
+ * from ours. */
+
+static int bridge_look(const struct host_change *change, char ret[KERNEL_STATE_MAX])
+{
+    struct link_state link;
+    char mac[MAC_TEXT_MAX];
+    int r = link_get(change->device, &link);
+
+    if (r < 0 && r != -ENODEV)
+        return r;
+    if (r == 0 && !link.bridge)
+        return -ENOTSUP;
+    set_state(ret, r == 0 ? mac_format(link.mac, mac) : "");
+    return 0;
+}
+
+static int bridge_aim(const struct host_change *change, const char *before,
+                      char ret[KERNEL_STATE_MAX])
+{
+    char words[sizeof("bridge ") + HOST_DEVICE_MAX], text[MAC_TEXT_MAX];
+    struct mac mac;
+    int r = 0;
+
+    if (*before) {
+        set_state(ret, before);
+        return 0;
+    }
+    snprintf(words, sizeof(words), "bridge %s", change->device);
+    r = stable_mac(FIRST_BYTE, words, &mac);
+    if (r == 0)
+        set_state(ret, mac_format(mac, text));
+    return r;
+}
+
+static int bridge_put(const struct host_change *change, const char *state)
+{
+    struct mac mac;
+
+    if (!*state)
+        return bridge_remove(change->device);
+    return mac_parse(&mac, state) == 0 ? bridge_create(change->device, mac) : -EINVAL;
+}
+
+/* An address */
+
+static int address_look(const struct host_change *change, char ret[KERNEL_STATE_MAX])
+{
+    struct link_state link;
+    bool there = false;
+    int r = link_get(change->device, &link);
+
+    if (r == 0)
+        r = address_is_set(link.ifindex, change->value, &there);
+    if (r < 0 && r != -ENODEV)
+        return r;
+    set_state(ret, there ? SET : "");
+    return 0;
+}
+
+static int address_aim(const struct host_change *change, const char *before,
+                       char ret[KERNEL_STATE_MAX])
+{
+    set_state(ret, SET);
+    return 0;
+}
+
+static int address_put(const struct host_change *change, const char *state)
+{
+    struct link_state link;
+    bool there;
+    int r = link_get(change->device, &link);
+
+    if (r < 0)
+        return r;
+    r = address_is_set(link.ifindex, change->value, &there);
+    if (r < 0 || there == !!*state)
+        return r;
+    return *state ? address_add(link.ifindex, change->value)
+                  : address_remove(link.ifindex, change->value);
+}
+
+static const struct {
+    int (*look)(const struct host_change *change, char ret[KERNEL_STATE_MAX]);
+    int (*aim)(const struct host_change *change, const char *before, char ret[KERNEL_STATE_MAX]);
+    int (*put)(const struct host_change *change, const char *state);
+} kinds[HOST_CHANGE_KINDS] = {
+    [HOST_BRIDGE] = { bridge_look, bridge_aim, bridge_put },
+    [HOST_ADDRESS] = { address_look, address_aim, address_put },
+};
+
+int kernel_look(const struct host_change *change, char ret[KERNEL_STATE_MAX])
+{
+    return kinds[change->kind].look(change, ret);
+}
+
+int kernel_aim(const struct host_change *change, const char *before, char ret[KERNEL_STATE_MAX])
+{
+    return kinds[change->kind].aim(change, before, ret);
+}
+
+int kernel_put(const struct host_change *change, const char *state)
+{
+    return kinds[change->kind].put(change, state);
+}

@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Changes of the kernel, their journal, and what a SIGKILL at any moment leaves of both. */
+#include <errno.h>
+#include <fcntl.h>
+#include <glib.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <linux/ptrace.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "common/scope.h"
+#include "net/transaction.h"
+#include "netns.h"
+
+#define OWNER "lab"
+
+static int dir_fd = -1;
+
+/* The changes of a network with a bridge of its own, and of one whose bridge was there. */
+static const char *const own_bridge[] = { "bridge virbr9", "address virbr9 192.168.9.1/24",
+                                          "address virbr9 fd99:9999::1/64", NULL };
+static const char *const foreign_bridge[] = { "bridge br0", "address br0 10.0.0.2/24",
+                                              "address br0 10.1.0.1/16", "address br0 fd00::2/64",
+                                              NULL };
+
+static size_t parse_all(const char *const *texts, struct host_change *ret)
+{
+    size_t count = 0;
+
+    for (; texts[count]; count++)
+        g_assert_true(host_change_parse(&ret[count], texts[count]));
+    return count;
+}
+
+static struct journal *reopen(void)
+{
+    struct journal *journal = NULL;
+
+    g_assert_cmpint(journal_open(dir_fd, &journal), ==, 0);
+    return journal;
+}
+
+static int lay(struct journal *journal, const char *const *texts)
+{
+    struct host_change changes[16];
+    size_t failed;
+
+    return transaction_lay(journal, OWNER, changes, parse_all(texts, changes), &failed);
+}
+
+static void lift_all(struct journal *journal)
+{
+    while (journal->count > 0) {
+        struct host_change last = journal->records[journal->count - 1].change;
+
+        g_assert_cmpint(transaction_lift(journal, &last), ==, 0);
+    }
+}
+
+/* As a manager does that comes anew: by the file alone. */
+static void lay_anew(const char *const *texts)
+{
+    _cleanup_(freep) struct journal *journal = reopen();
+
+    g_assert_cmpint(lay(journal, texts), ==, 0);
+}
+
+static void lift_anew(void)
+{
+    _cleanup_(freep) struct journal *journal = reopen();
+
+    lift_all(journal);
+    g_assert_cmpint(faccessat(dir_fd, JOURNAL_FILE, F_OK, 0), ==, -1);
+}
+
+/* The kernel says so of an IPv6 address until it has looked whether others have it. */
+static void wait_for_addresses(void)
+{
+    for (int i = 0; i < 2000; i++) {
+        g_autofree char *tentative = NULL;
+
+        g_assert_true(g_spawn_command_line_sync("ip -6 -o addr show tentative", &tentative, NULL,
+                                                NULL, NULL));
+        if (!*tentative)
+            return;
+        g_usleep(5000);
+    }
+    g_assert_not_reached();
+}
+
+/* All that a change could have changed; the numbers of devices go up with each one made. */
+static char *host_text(void)
+{
+    static const char command[] =
+        "{ ip -d -o link; ip -o addr; ip route show table all; ip -6 route show table all;"
+        " grep -s . /proc/sys/net/ipv4/conf/*/* /proc/sys/net/ipv6/conf/*/*; } |"
+        " sed -e 's/^[0-9]*: //' -e 's/_timer *[0-9.]*//g'"
+        " -e '/stable_secret/d' | sort";
+    g_autofree char *errors = NULL;
+    char *text = NULL;
+    const char *argv[] = { "sh", "-c", command, NULL };
+
+    wait_for_addresses();
+    g_assert_true(g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &text,
+                               &errors, NULL, NULL));
+    g_assert_cmpstr(errors, ==, "");
+    return text;
+}
+
+/* Much faster: for the many rounds of the SIGKILL test. */
+static char *host_brief(void)
+{
+    g_autofree char *settings = NULL, *text = NULL, *named = NULL;
+    g_autoptr(GRegex) numbers = NULL;
+
+    g_assert_true(g_spawn_command_line_sync("ip -o -d addr", &text, NULL, NULL, NULL));
+    g_assert_true(g_file_get_contents("/proc/sys/net/ipv4/conf/br0/promote_secondaries", &settings,
+                                      NULL, NULL));
+    numbers = g_regex_new("^[0-9]+: | tentative", G_REGEX_MULTILINE, 0, NULL);
+    named = g_regex_replace_literal(numbers, text, -1, 0, "", 0, NULL);
+    return g_strconcat(named, settings, NULL);
+}
+
+/* The first line that differs tells more than two long texts. */
+static void assert_same(const char *a, const char *b)
+{
+    g_auto(GStrv) first = g_strsplit(a, "\n", -1), second = g_strsplit(b, "\n", -1);
+
+    for (size_t i = 0; first[i] && second[i]; i++)
+        g_assert_cmpstr(first[i], ==, second[i]);
+    g_assert_cmpuint(g_strv_length(first), ==, g_strv_length(second));
+}
+
+static void setup(void)
+{
+    netns_link_add("br0", "bridge");
+    netns_link_mac("br0", "02:00:00:00:00:01");
+    netns_address_add("br0", "10.0.0.1/24");
+    netns_address_add("br0", "fd00::1/64");
+}
+
+static void teardown(void)
+{
+    netns_link_del("br0");
+}
+
+/* --- the pure core */
+
+static void test_rules(void)
+{
+    static const struct {
+        const char *before, *ours, *now;
+        bool done;
+        enum transaction_step finish, undo;
+    } rows[] = {
+        { "", "a", "", false, TRANSACTION_PUT, TRANSACTION_LEAVE },     /* not made yet */
+        { "", "a", "a", false, TRANSACTION_PUT, TRANSACTION_PUT },      /* made, maybe half */
+        { "", "a", "b", false, TRANSACTION_LEAVE, TRANSACTION_LEAVE },  /* somebody was faster */
+        { "", "a", "a", true, TRANSACTION_LEAVE, TRANSACTION_PUT },     /* as it should be */
+        { "", "a", "", true, TRANSACTION_LEAVE, TRANSACTION_LEAVE },    /* somebody took it away */
+        { "", "a", "b", true, TRANSACTION_LEAVE, TRANSACTION_LEAVE },   /* ... and put his own */
+        { "a", "a", "a", false, TRANSACTION_LEAVE, TRANSACTION_LEAVE }, /* was there before us */
+        { "a", "a", "a", true, TRANSACTION_LEAVE, TRANSACTION_LEAVE },
+        { "0", "1", "1", true, TRANSACTION_LEAVE, TRANSACTION_PUT }, /* a setting */
+        { "0", "1", "0", true, TRANSACTION_LEAVE, TRANSACTION_LEAVE },
+        { "0", "1", "2", true, TRANSACTION_LEAVE, TRANSACTION_LEAVE },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        struct journal_record record = { .done = rows[i].done };
+
+        strcpy(record.before, rows[i].before);
+        strcpy(record.ours, rows[i].ours);
+        g_assert_cmpint(transaction_to_finish(&record, rows[i].now), ==, rows[i].finish);
+        g_assert_cmpint(transaction_to_undo(&record, rows[i].now), ==, rows[i].undo);
+    }
+}
+
+/* --- laying and lifting */
+
+static void check_round(const char *const *texts, const char *device)
+{
+    g_autofree char *before = host_text(), *between = NULL, *after = NULL;
+
+    lay_anew(texts);
+    lay_anew(texts); /* once more is no fault */
+    between = host_text();
+    g_assert_cmpstr(between, !=, before);
+    g_assert_true(netns_link(device).up);
+    for (size_t i = 1; texts[i]; i++) {
+        g_autofree char *needle = g_strdup_printf(" %s ", strrchr(texts[i], ' ') + 1);
+
+        g_assert_nonnull(strstr(between, needle));
+    }
+    lift_anew();
+    after = host_text();
+    assert_same(after, before);
+}
+
+static void test_round(void)
+{
+    setup();
+    check_round(own_bridge, "virbr9");
+    check_round(foreign_bridge, "br0");
+    teardown();
+}
+
+static void test_bridge_is_safe(void)
+{
+    struct mac mac;
+
+    lay_anew(own_bridge);
+    mac = netns_link("virbr9").mac;
+    g_assert_cmphex(mac.b[0], ==, 0x52);
+    g_assert_cmpint(system("test $(cat /proc/sys/net/ipv6/conf/virbr9/accept_ra) = 0"), ==, 0);
+    g_assert_cmpint(system("test $(cat /proc/sys/net/ipv6/conf/virbr9/autoconf) = 0"), ==, 0);
+    lift_anew();
+    lay_anew(own_bridge); /* guests that know it find it again */
+    g_assert_true(mac_equal(netns_link("virbr9").mac, mac));
+    lift_anew();
+}
+
+/* --- failures */
+
+static void test_rolled_back(void)
+{
+    static const char *const texts[] = { "bridge virbr9", "address virbr9 192.168.9.1/24",
+                                         "address virbr9 fd00::7/64", NULL };
+    _cleanup_(freep) struct journal *journal = NULL;
+    g_autofree char *before = NULL, *after = NULL;
+
+    setup();
+    before = host_text();
+    journal = reopen();
+    /* A bridge of our own without IPv6 cannot have such an address. */
+    g_assert_cmpint(system("echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6"), ==, 0);
+    g_assert_cmpint(lay(journal, texts), <, 0);
+    g_assert_cmpint(system("echo 0 > /proc/sys/net/ipv6/conf/default/disable_ipv6"), ==, 0);
+    g_assert_cmpuint(journal->count, ==, 0);
+    after = host_text();
+    assert_same(after, before);
+    g_assert_cmpint(lay(journal, texts), ==, 0);
+    lift_all(journal);
+    teardown();
+}
+
+static void test_not_a_bridge(void)
+{
+    static const char *const texts[] = { "bridge v0", "address v0 10.9.0.1/24", NULL };
+    _cleanup_(freep) struct journal *journal = reopen();
+
+    netns_link_add("v0", "veth");
+    g_assert_cmpint(lay(journal, texts), ==, -ENOTSUP);
+    g_assert_cmpuint(journal->count, ==, 0);
+    netns_link_del("v0");
+}
+
+/* A journal that cannot be written changes nothing. */
+static void test_no_journal(void)
+{
+    _cleanup_(freep) struct journal *journal = reopen();
+    _cleanup_(closep) int nowhere = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    journal->dir_fd = nowhere;
+    g_assert_cmpint(lay(journal, own_bridge), <, 0);
+    g_assert_cmpuint(journal->count, ==, 0);
+    g_assert_false(netns_link_exists("virbr9"));
+}
+
+/* --- others */
+
+static void test_others_changes_stay(void)
+{
+    g_autofree char *mine = NULL, *after = NULL;
+
+    setup();
+    mine = host_text();
+    lay_anew(foreign_bridge);
+    netns_address_add("br0", "10.1.0.9/16"); /* secondary to one of ours */
+    g_assert_cmpint(system("ip addr del fd00::2/64 dev br0"), ==, 0);
+    lay_anew(foreign_bridge); /* what somebody has taken away stays away */
+    g_assert_cmpint(system("ip -o addr show br0 | grep -q fd00::2/"), !=, 0);
+    lift_anew();
+    g_assert_cmpint(system("ip -o addr show br0 | grep -q 10.1.0.9/16"), ==, 0);
+    g_assert_cmpint(system("ip addr del 10.1.0.9/16 dev br0"), ==, 0);
+    after = host_text();
+    assert_same(after, mine);
+    teardown();
+}
+
+static void test_bridge_of_others(void)
+{
+    static const char *const bridge[] = { "bridge virbr9", NULL };
+
+    lay_anew(bridge);
+    netns_link_del("virbr9");
+    netns_link_add("virbr9", "bridge"); /* another one, with an address of its own */
+    lift_anew();
+    g_assert_true(netns_link_exists("virbr9"));
+    netns_link_del("virbr9");
+}
+
+static void test_bridge_in_use(void)
+{
+    struct host_change bridge = { .kind = HOST_BRIDGE, .device = "virbr9" };
+    _cleanup_(freep) struct journal *journal = reopen();
+
+    g_assert_cmpint(lay(journal, own_bridge), ==, 0);
+    netns_link_add("v0", "veth");
+    netns_enslave("v0", "virbr9");
+    g_assert_cmpint(transaction_lift(journal, &bridge), ==, -EBUSY);
+    g_assert_nonnull(journal_find(journal, &bridge));
+    netns_link_del("v0");
+    lift_all(journal);
+    g_assert_false(netns_link_exists("virbr9"));
+}
+
+/* --- the file */
+
+static void write_journal(const char *text)
+{
+    _cleanup_(closep) int fd =
+        openat(dir_fd, JOURNAL_FILE, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+    g_assert_cmpint(write(fd, text, strlen(text)), ==, (ssize_t)strlen(text));
+}
+
+static void test_file_is_read(void)
+{
+    _cleanup_(freep) struct journal *one = reopen(), *two = NULL;
+
+    g_assert_cmpint(lay(one, own_bridge), ==, 0);
+    two = reopen();
+    g_assert_cmpmem(one->records, one->count * sizeof(one->records[0]), two->records,
+                    two->count * sizeof(two->records[0]));
+    g_assert_cmpuint(two->count, ==, 3);
+    g_assert_cmpstr(two->records[0].owner, ==, OWNER);
+    lift_all(two);
+}
+
+static void test_file_of_another_boot(void)
+{
+    _cleanup_(freep) struct journal *journal = NULL;
+
+    write_journal("netrelay-kernel-changes 1\n00000000-0000-0000-0000-000000000000\n"
+                  "done\tlab\t\tset\taddress lo 127.0.0.1/8\n");
+    journal = reopen();
+    g_assert_cmpuint(journal->count, ==, 0);
+    g_assert_cmpint(unlinkat(dir_fd, JOURNAL_FILE, 0), ==, 0);
+}
+
+static void test_file_is_bad(void)
+{
+    g_autofree char *boot = NULL;
+    static const char *const lines[] = {
+        "done\tlab\t\t\n",        "maybe\tlab\t\t\tbridge br0\n",   "done\tlab\t\t\tbridge br0",
+        "done\tlab\t\t\tx br0\n", "done\tlab\t\t\tbridge br0\tx\n", "\n"
+    };
+
+    g_assert_true(g_file_get_contents("/proc/sys/kernel/random/boot_id", &boot, NULL, NULL));
+    for (size_t i = 0; i < G_N_ELEMENTS(lines) + 2; i++) {
+        g_autofree char *text =
+            i < G_N_ELEMENTS(lines)
+                ? g_strdup_printf("netrelay-kernel-changes 1\n%s%s", boot, lines[i])
+                : g_strdup(i % 2 ? "" : "netrelay-kernel-changes 2\nboot\n");
+        _cleanup_(freep) struct journal *journal = NULL;
+
+        write_journal(text);
+        g_assert_cmpint(journal_open(dir_fd, &journal), ==, -EBADMSG);
+        g_assert_cmpuint(journal->count, ==, 0);
+        g_assert_cmpint(unlinkat(dir_fd, JOURNAL_FILE ".bad", 0), ==, 0);
+    }
+}
+
+static void test_file_is_bounded(void)
+{
+    _cleanup_(freep) struct journal *journal = reopen();
+    struct journal_record record = { .change = { .kind = HOST_BRIDGE, .device = "none" } };
+
+    while (journal->count < JOURNAL_MAX)
+        g_assert_nonnull(journal_add(journal, &record));
+    g_assert_null(journal_add(journal, &record));
+    g_assert_cmpint(lay(journal, own_bridge), ==, -ENOSPC);
+    g_assert_false(netns_link_exists("virbr9"));
+    g_assert_cmpint(journal_write(journal), ==, 0);
+    free(journal);
+    journal = reopen();
+    g_assert_cmpuint(journal->count, ==, JOURNAL_MAX);
+    journal->count = 0;
+    g_assert_cmpint(journal_write(journal), ==, 0);
+}
+
+/* --- SIGKILL */
+
+/* A child that works in the same namespace, and stops at each of its system calls. */
+static pid_t begin_child(const char *const *texts)
+{
+    pid_t pid = fork();
+
+    g_assert_cmpint(pid, >=, 0);
+    if (pid > 0)
+        return pid;
+    ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+    raise(SIGSTOP);
+    if (texts)
+        lay_anew(texts);
+    else
+        lift_anew();
+    _exit(0);
+}
+
+/* After which somebody could find something else than before. */
+static bool is_witnessed(pid_t pid)
+{
+    static const long calls[] = { SYS_sendmsg, SYS_sendto,   SYS_write,
+                                  SYS_openat,  SYS_renameat, SYS_unlinkat };
+    struct ptrace_syscall_info info = { 0 };
+
+    g_assert_no_errno((int)ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info));
+    for (size_t i = 0; i < G_N_ELEMENTS(calls); i++)
+        if (info.op == PTRACE_SYSCALL_INFO_ENTRY && (long)info.entry.nr == calls[i])
+            return true;
+    return false;
+}
+
+/* To the child's next stop. False: it came to its end. */
+static bool next_stop(pid_t pid)
+{
+    int status;
+
+    g_assert_no_errno((int)ptrace(PTRACE_SYSCALL, pid, NULL, NULL));
+    g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
+    if (WIFSTOPPED(status))
+        return true;
+    g_assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    return false;
+}
+
+/* Lays the texts, or lifts all, and is killed after the k-th such call. False: there are fewer. */
+static bool kill_after(const char *const *texts, unsigned k)
+{
+    pid_t pid = begin_child(texts);
+    int status;
+
+    g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
+    /* Else stops at system calls cannot be told from others. */
+    g_assert_no_errno((int)ptrace(PTRACE_SETOPTIONS, pid, NULL, PTRACE_O_TRACESYSGOOD));
+    for (bool witnessed = false; k > 0; k -= witnessed) {
+        if (!next_stop(pid))
+            return false;
+        witnessed = is_witnessed(pid);
+        if (witnessed && !next_stop(pid)) /* the call's end */
+            return false;
+    }
+    kill(pid, SIGKILL);
+    g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
+    return true;
+}
+
+static void check_kills(const char *const *texts)
+{
+    g_autofree char *before = host_brief(), *whole = NULL;
+    bool more = true;
+    unsigned kills;
+
+    lay_anew(texts);
+    whole = host_brief();
+    lift_anew();
+    for (kills = 1; more; kills++) {
+        g_autofree char *now = NULL;
+
+        more = kill_after(texts, kills);
+        if (kills % 2) { /* its successor undoes ... */
+            lift_anew();
+            now = host_brief();
+            assert_same(now, before);
+            continue;
+        }
+        lay_anew(texts); /* ... or finishes */
+        now = host_brief();
+        assert_same(now, whole);
+        lift_anew();
+    }
+    g_assert_cmpuint(kills, >, 30); /* else it has not been looked at closely */
+}
+
+/* One that takes all back is killed, and the next one does what is left. */
+static void check_kills_of_undo(const char *const *texts)
+{
+    g_autofree char *before = host_brief();
+    bool more = true;
+    unsigned kills;
+
+    for (kills = 1; more; kills++) {
+        g_autofree char *now = NULL;
+
+        lay_anew(texts);
+        more = kill_after(NULL, kills);
+        lift_anew();
+        now = host_brief();
+        assert_same(now, before);
+    }
+    g_assert_cmpuint(kills, >, 15);
+}
+
+/* ptrace may be forbidden in a container. */
+static bool may_trace(void)
+{
+    pid_t pid = fork();
+    int status;
+
+    if (pid == 0)
+        _exit(ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0 ? 0 : 1);
+    g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static void test_kills(void)
+{
+    if (!may_trace()) {
+        g_test_skip("ptrace is not allowed here");
+        return;
+    }
+    setup();
+    check_kills(own_bridge);
+    check_kills_of_undo(own_bridge);
+    check_kills(foreign_bridge);
+    check_kills_of_undo(foreign_bridge);
+    teardown();
+}
+
+int main(int argc, char **argv)
+{
+    g_autofree char *dir = NULL;
+    int status;
+
+    g_test_init(&argc, &argv, NULL);
+    netns_enter();
+    /* Else it looks for a second or more. */
+    g_assert_cmpint(system("echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad"), ==, 0);
+    dir = g_dir_make_tmp("netrelay-journal-XXXXXX", NULL);
+    dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    g_test_add_func("/transaction/rules", test_rules);
+    g_test_add_func("/transaction/round", test_round);
+    g_test_add_func("/transaction/bridge-is-safe", test_bridge_is_safe);
+    g_test_add_func("/transaction/rolled-back", test_rolled_back);
+    g_test_add_func("/transaction/not-a-bridge", test_not_a_bridge);
+    g_test_add_func("/transaction/no-journal", test_no_journal);
+    g_test_add_func("/transaction/others-changes-stay", test_others_changes_stay);
+    g_test_add_func("/transaction/bridge-of-others", test_bridge_of_others);
+    g_test_add_func("/transaction/bridge-in-use", test_bridge_in_use);
+    g_test_add_func("/journal/is-read", test_file_is_read);
+    g_test_add_func("/journal/of-another-boot", test_file_of_another_boot);
+    g_test_add_func("/journal/is-bad", test_file_is_bad);
+    g_test_add_func("/journal/is-bounded", test_file_is_bounded);
+    g_test_add_func("/transaction/kills", test_kills);
+    status = g_test_run();
+    rmdir(dir);
+    return status;
+}
