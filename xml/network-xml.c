@@ -7,10 +7,12 @@
 
 #include "common/prefix.h"
 #include "xml/domain-xml.h"
+#include "xml/ip-value.h"
 #include "xml/value.h"
 #include "xml/xml-reader.h"
 
 #define ADMIT_MAX 32 /* as many as a relay takes */
+#define IPS_MAX   32
 
 static const NrXmlBounds bounds = {
     .bytes = NR_NETWORK_XML_MAX,
@@ -85,6 +87,27 @@ static gboolean read_bridge(Reading *reading)
     if (!nr_value_is_bridge_name(name))
         return refuse(reading, "name %s: " NR_BRIDGE_NAME_EXPECTED " was expected", quoted);
     reading->network->bridge = g_steal_pointer(&name);
+    return TRUE;
+}
+
+static gboolean read_ip(Reading *reading)
+{
+    g_autofree char *address = nr_xml_attribute(reading->node, "address");
+    g_autofree char *prefix = nr_xml_attribute(reading->node, "prefix");
+    g_autofree char *netmask = nr_xml_attribute(reading->node, "netmask");
+    g_autofree char *family = nr_xml_attribute(reading->node, "family");
+    const NrIpAttributes ip = { address, prefix, netmask, family };
+    GPtrArray *ips = reading->network->ips;
+    g_autofree char *text = NULL;
+    g_autofree char *fault = nr_ip_value(&ip, &text);
+
+    if (fault)
+        return refuse(reading, "%s", fault);
+    if (ips->len == IPS_MAX)
+        return refuse(reading, "too many; at most %d were expected", IPS_MAX);
+    if (g_ptr_array_find_with_equal_func(ips, text, g_str_equal, NULL))
+        return refuse(reading, "%s is given twice", text);
+    g_ptr_array_add(ips, g_steal_pointer(&text));
     return TRUE;
 }
 
@@ -330,6 +353,7 @@ static const char *const no_attributes[] = { NULL };
 static const char *const address_attributes[] = { "address", "port", NULL };
 static const char *const listen_attributes[] = { "address", "port", "admit", NULL };
 static const char *const bridge_attributes[] = { "name", NULL };
+static const char *const ip_attributes[] = { "address", "prefix", "netmask", "family", NULL };
 static const char *const multicast_attributes[] = { "address", "port", "dev", NULL };
 static const char *const match_attributes[] = { "domain", "type", "address", "port", "pin", NULL };
 static const char *const root_attributes[] = { "pin", NULL };
@@ -343,6 +367,7 @@ static const Element elements[] = {
     { "listen", { listen_attributes, "address, port and admit are" }, read_listen },
     { "udp", { address_attributes, "address and port are" }, read_udp },
     { "bridge", { bridge_attributes, "name is" }, read_bridge },
+    { "ip", { ip_attributes, "address, prefix, netmask and family are" }, read_ip },
     { "peer", { address_attributes, "address and port are" }, read_peer },
     { "multicast", { multicast_attributes, "address, port and dev are" }, read_multicast },
     { "match", { match_attributes, "domain, type, address, port and pin are" }, read_match },
@@ -358,7 +383,7 @@ static gboolean read_element(Reading *reading)
     }
     return refuse(
         reading,
-        "not known here; name, listen, udp, bridge, peer, multicast or match was expected");
+        "not known here; name, listen, udp, bridge, ip, peer, multicast or match was expected");
 }
 
 static gboolean read_network(Reading *reading, const xmlNode *root)
@@ -374,7 +399,11 @@ static gboolean read_network(Reading *reading, const xmlNode *root)
             return FALSE;
     }
     reading->node = root;
-    return reading->network->name || refuse(reading, "no <name>; one was expected");
+    if (!reading->network->name)
+        return refuse(reading, "no <name>; one was expected");
+    return reading->network->bridge || reading->network->ips->len == 0 ||
+           refuse(reading, "<ip> without a <bridge>; <bridge name='...'/> was expected: the device "
+                           "that gets the address");
 }
 
 NrNetwork *nr_network_xml_parse(const char *text, gsize length, const char *file, GError **error)

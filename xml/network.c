@@ -34,6 +34,7 @@ NrNetwork *nr_network_new(void)
 
     network->listens = g_ptr_array_new_with_free_func(address_free);
     network->udps = g_ptr_array_new_with_free_func(address_free);
+    network->ips = g_ptr_array_new_with_free_func(g_free);
     network->peers = g_ptr_array_new_with_free_func(address_free);
     network->groups = g_ptr_array_new_with_free_func(group_free);
     network->matches = g_ptr_array_new_with_free_func(match_free);
@@ -49,6 +50,7 @@ void nr_network_free(NrNetwork *network)
     g_free(network->bridge);
     g_ptr_array_unref(network->listens);
     g_ptr_array_unref(network->udps);
+    g_ptr_array_unref(network->ips);
     g_ptr_array_unref(network->peers);
     g_ptr_array_unref(network->groups);
     g_ptr_array_unref(network->matches);

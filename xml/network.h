@@ -26,7 +26,8 @@ typedef struct {
     char *file;         /* where it was read, or NULL */
     GPtrArray *listens; /* NrAddress, heap */
     GPtrArray *udps;    /* NrAddress, heap: <udp>: our side of udp NICs */
-    char *bridge;       /* existing kernel bridge, or NULL */
+    char *bridge;       /* kernel bridge, or NULL; one with addresses is made if it is not there */
+    GPtrArray *ips;     /* char *: <ip>: the host's addresses on it, "192.168.9.1/24" */
     GPtrArray *peers;   /* NrAddress, heap: <peer>: relays of other hosts, to be dialled */
     GPtrArray *groups;  /* NrGroup: <multicast> */
     GPtrArray *matches; /* NrMatch */

@@ -234,6 +234,8 @@ char *fixture_dump_network(const NrNetwork *network)
     }
     if (network->bridge)
         g_string_append_printf(out, "  bridge '%s'\n", network->bridge);
+    for (guint i = 0; i < network->ips->len; i++)
+        g_string_append_printf(out, "  ip %s\n", (char *)g_ptr_array_index(network->ips, i));
     for (guint i = 0; i < network->peers->len; i++) {
         dump_address(out, "  peer", g_ptr_array_index(network->peers, i));
         g_string_append_c(out, '\n');

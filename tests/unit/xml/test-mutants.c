@@ -17,15 +17,16 @@ static const char *const values[] = {
     "300.1.1.1", "127.1",   "0.0.0.0",     "::1",         "1::2::3",     "host.example",
     "-x",        "a b",     " br0",        "br0",         "web-*",       "*",
     "230.0.0.1", "yes",     "no",          "client",      "server",      "mcast",
-    "any",       "none",    "10.0.0.0/8",  "lo",          "eth1",        "0123456789abcdef",
+    "any",       "ipv4",    "10.0.0.0/8",  "lo",          "eth1",        "0123456789abcdef",
     "ua-wan",    "net0",    "52:54:00:12", "..",          "fe80::/10",   "52:54:00:00:00:01",
     "h:1",       "h:65535", "h:65536",     "10.0.0.1:",   "0:7",         "[::1]:9",
     "[::]:9",    "::1:9",   "[h]:9",       "[ff02::1]:9", "a..b:9",      "10.0.0.1:9",
 };
 
-static const char *const names[] = { "name",  "listen",    "udp",       "bridge", "match",
-                                     "peer",  "multicast", "interface", "domain", "mac",
-                                     "admit", "address",   "port" };
+static const char *const names[] = { "name",   "listen", "udp",       "bridge",
+                                     "match",  "peer",   "multicast", "interface",
+                                     "domain", "mac",    "admit",     "address",
+                                     "port",   "prefix", "netmask",   "ip" };
 
 static void add_text(xmlNode *node)
 {
@@ -150,6 +151,9 @@ static const char *const network_beyond[] = { "an IP address or a host name was 
                                               "address 0.0.0.0: ",
                                               "one with a prefix length such as",
                                               "an address or name of another host",
+                                              "an address of this host on the bridge",
+                                              "one such as 255.255.255.0 was expected",
+                                              "<ip> without a <bridge>",
                                               NULL };
 static const char *const metadata_beyond[] = {
     "interfaces of this guest have",       "no interface of this guest has",
