@@ -145,7 +145,8 @@ static void add_end(NrGraph *graph, GVariant *row)
 
     if (g_str_equal(nr_row_text(row, "kind"), "tap"))
         edge_add(graph, network, node_get(graph, NODE_BRIDGE, peer), address, row);
-    else if (g_str_equal(nr_row_text(row, "state"), "listening") ||
+    else if (g_str_equal(nr_row_text(row, "kind"), "host") ||
+             g_str_equal(nr_row_text(row, "state"), "listening") ||
              g_str_equal(nr_row_text(row, "state"), "stopped"))
         return; /* for whoever comes; nothing is there */
     else if (g_str_equal(nr_row_text(row, "kind"), "peer"))

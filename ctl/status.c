@@ -40,6 +40,7 @@ static const struct {
     { "faulty", NR_TONE_BAD },        { "blocked", NR_TONE_BAD },
     { "stopped", NR_TONE_QUIET },     { "held", NR_TONE_PENDING },
     { "joined", NR_TONE_GOOD },       { "busy", NR_TONE_BAD },
+    { "set", NR_TONE_GOOD },
 };
 
 static NrTone tone_of(const char *state)
@@ -57,7 +58,8 @@ static void add_number(NrTable *table, gboolean there, char *text)
     g_free(text);
 }
 
-/* Of a TAP a person wants to know the bridge, and of another host's connection that host. */
+/* Of a TAP or an address a person wants to know where it is, of another host's connection that
+ * host. */
 static void add_address(NrTable *table, GVariant *row)
 {
     const char *address = nr_row_text(row, "address"), *peer = nr_row_text(row, "peer");
@@ -65,6 +67,8 @@ static void add_address(NrTable *table, GVariant *row)
 
     if (g_str_equal(nr_row_text(row, "kind"), "tap"))
         both = g_strdup_printf("%s in %s", *address ? address : "(no TAP)", peer);
+    else if (g_str_equal(nr_row_text(row, "kind"), "host"))
+        both = g_strdup_printf("%s on %s", address, peer);
     else if (nr_row_is_from_elsewhere(row))
         both = g_strdup_printf("%s from %s", address, peer);
     nr_table_cell(table, both ? both : address);

@@ -2,6 +2,7 @@
 #include "daemon/action.h"
 
 #include "common/endpoint.h"
+#include "common/host-change.h"
 #include "xml/guest.h"
 
 NrAction *nr_action_new(NrActionKind kind, const char *network)
@@ -23,11 +24,51 @@ void nr_action_free(gpointer data)
     g_free(action->label);
     g_free(action->admit);
     g_free(action->detail);
+    g_clear_pointer(&action->ground, g_ptr_array_unref);
     g_clear_pointer(&action->after, g_ptr_array_unref);
     g_free(action);
 }
 
+gboolean nr_action_takes(const NrAction *action)
+{
+    return action->kind == NR_ACTION_DETACH || action->kind == NR_ACTION_STOP ||
+           action->kind == NR_ACTION_LIFT;
+}
+
 /* For people */
+
+static void append_change(GString *all, const struct host_change *change, gboolean lift)
+{
+    switch (change->kind) {
+    case HOST_BRIDGE:
+        g_string_append_printf(all, "%s the bridge %s", lift ? "let go of" : "make sure of",
+                               change->device);
+        break;
+    case HOST_ADDRESS:
+        g_string_append_printf(all, lift ? "take %s from %s" : "give %s to %s", change->value,
+                               change->device);
+        break;
+    default:
+        break;
+    }
+}
+
+/* "make sure of the bridge virbr9, give 192.168.9.1/24 to virbr9". New string. */
+static char *format_ground(const NrAction *action)
+{
+    GString *all = g_string_new(NULL);
+
+    for (guint i = 0; i < action->ground->len; i++) {
+        struct host_change change;
+
+        if (!host_change_parse(&change, g_ptr_array_index(action->ground, i)))
+            continue;
+        if (all->len > 0)
+            g_string_append(all, ", ");
+        append_change(all, &change, action->kind == NR_ACTION_LIFT);
+    }
+    return g_string_free(all, FALSE);
+}
 
 static char *format_attach(const struct endpoint *endpoint, const char *local, const char *remote)
 {
@@ -75,6 +116,12 @@ static char *format_endpoint(const NrAction *action)
         text = attach ? format_attach(&endpoint, local, remote)
                       : format_detach(&endpoint, local, remote);
     }
+    if (text && action->ground) {
+        g_autofree char *ground = format_ground(action);
+        g_autofree char *endpoint_text = text;
+
+        return g_strdup_printf("%s, %s", ground, endpoint_text);
+    }
     return text ? text : g_strdup_printf("%s %s", attach ? "attach" : "detach", action->endpoint);
 }
 
@@ -96,6 +143,10 @@ char *nr_action_format(const NrAction *action)
     case NR_ACTION_SET_OPTIONS:
         what = g_strdup_printf("limit port %u (%s): %s", action->port_id, action->endpoint,
                                *action->detail ? action->detail + 1 : "nothing");
+        break;
+    case NR_ACTION_LAY:
+    case NR_ACTION_LIFT:
+        what = format_ground(action);
         break;
     case NR_ACTION_ENSLAVE:
         what = g_strdup_printf("put the TAP %s back into its place, %s", action->detail,

@@ -12,7 +12,9 @@ typedef enum {
     NR_ACTION_ENSLAVE,     /* the TAP `detail` of endpoint (a bridge) back into its bridge */
     NR_ACTION_SET_OPTIONS, /* `detail` to the port of a guest */
     NR_ACTION_MOVE,        /* the port of a guest to the network `detail` */
+    NR_ACTION_LAY,         /* `ground`, which endpoint lacks */
     NR_ACTION_STOP,        /* the network's relay */
+    NR_ACTION_LIFT,        /* `ground`, which nobody needs any more */
 } NrActionKind;
 
 typedef struct {
@@ -27,11 +29,14 @@ typedef struct {
     gboolean named;      /* ATTACH, SPAWN: of NrDesiredEndpoint */
     int newest_id;       /* ATTACH */
     gboolean first;      /* DETACH, STOP: of an address that something new needs */
+    GPtrArray *ground;   /* ATTACH: to be laid first, or NULL; LAY, LIFT: char * of host-change.h */
     GPtrArray *after;    /* ATTACH: names of networks that let go of an address first, or NULL */
 } NrAction;
 
 NrAction *nr_action_new(NrActionKind kind, const char *network);
 void nr_action_free(gpointer action); /* not NULL */
+/* It takes away, and makes nothing. */
+gboolean nr_action_takes(const NrAction *action);
 /* One line for a person: "lab: listen on 127.0.0.1:12345". New string. */
 char *nr_action_format(const NrAction *action);
 

@@ -18,11 +18,30 @@ static void port_free(gpointer port)
     nr_actual_port_free(port);
 }
 
+static void change_free(gpointer data)
+{
+    NrActualChange *change = data;
+
+    g_free(change->change);
+    g_free(change->network);
+    g_free(change);
+}
+
+NrActualChange *nr_actual_change_new(const char *text, const char *network)
+{
+    NrActualChange *change = g_new0(NrActualChange, 1);
+
+    change->change = g_strdup(text);
+    change->network = g_strdup(network);
+    return change;
+}
+
 NrActual *nr_actual_new(void)
 {
     NrActual *actual = g_new0(NrActual, 1);
 
     actual->networks = g_ptr_array_new_with_free_func(network_free);
+    actual->changes = g_ptr_array_new_with_free_func(change_free);
     return actual;
 }
 
@@ -31,6 +50,7 @@ void nr_actual_free(NrActual *actual)
     if (!actual)
         return;
     g_ptr_array_unref(actual->networks);
+    g_ptr_array_unref(actual->changes);
     g_free(actual);
 }
 

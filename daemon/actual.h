@@ -18,6 +18,7 @@ typedef struct {
     guint64 since;   /* of the state, in seconds since the epoch */
     guint64 refused; /* a listener's: connections of hosts that it does not admit */
     gboolean astray; /* a TAP of ours that is not in its bridge, or not up */
+    gboolean groundless; /* not all that it is to stand on has been made, see ground-rules.h */
 } NrActualEndpoint;
 
 typedef struct {
@@ -39,8 +40,17 @@ typedef struct {
     GPtrArray *ports;     /* NrActualPort */
 } NrActualNetwork;
 
+/* What was changed in the host's kernel, and is to be taken back once nobody needs it. */
+typedef struct {
+    char *change;  /* as host-change.h has it */
+    char *network; /* for which it was made first */
+    gboolean done; /* else its making was interrupted */
+    gboolean kept; /* others use it, so it cannot be taken back yet */
+} NrActualChange;
+
 typedef struct {
     GPtrArray *networks; /* NrActualNetwork */
+    GPtrArray *changes;  /* NrActualChange, in the order in which they were made */
 } NrActual;
 
 NrActual *nr_actual_new(void);
@@ -53,6 +63,7 @@ NrActualEndpoint *nr_actual_endpoint_new(guint32 id, const char *text);
 void nr_actual_endpoint_free(NrActualEndpoint *endpoint);
 NrActualPort *nr_actual_port_new(guint32 id, guint32 endpoint);
 void nr_actual_port_free(NrActualPort *port);
+NrActualChange *nr_actual_change_new(const char *change, const char *network);
 /* The name of a relay's control socket follows from its network's by a checksum: names are data. */
 void nr_actual_socket_name(const char *network, char ret[NR_ACTUAL_SOCKET_MAX]);
 NrActualNetwork *nr_actual_find(const NrActual *actual, const char *name); /* borrowed, or NULL */

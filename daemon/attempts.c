@@ -123,7 +123,7 @@ gboolean nr_attempts_allow(const NrAttempts *attempts, const NrAction *action, g
 {
     const NrAttempt *attempt;
 
-    if (action->kind == NR_ACTION_DETACH || action->kind == NR_ACTION_STOP)
+    if (nr_action_takes(action))
         return TRUE;
     attempt = nr_attempts_find(attempts, action->network, action->endpoint);
     if (!attempt)
@@ -194,7 +194,7 @@ void nr_attempts_settle(NrAttempts *attempts, const NrActual *actual)
             const NrActualEndpoint *endpoint = network->endpoints->pdata[j];
             g_autofree char *key = key_new(network->name, endpoint->text);
 
-            if (!endpoint->astray && endpoint->state != CTL_ENDPOINT_ENDED)
+            if (!endpoint->astray && !endpoint->groundless && endpoint->state != CTL_ENDPOINT_ENDED)
                 g_hash_table_remove(attempts->by_key, key);
         }
     }

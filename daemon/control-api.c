@@ -103,7 +103,7 @@ static void answer_status(Pending *pending)
 {
     NrControlApi *api = pending->api;
     const NrDesired *desired = nr_reconcile_desired(api->parts->reconcile);
-    g_autoptr(NrActual) actual = nr_relays_snapshot(api->parts->world->relays);
+    g_autoptr(NrActual) actual = nr_world_actual(api->parts->world, desired);
 
     nr_reconcile_look_at_foreign(api->parts->reconcile);
     nr_dbus_manager1_complete_status(api->manager, g_steal_pointer(&pending->invocation),
@@ -355,7 +355,7 @@ static NrView *look(const NrView *before, gpointer data)
 {
     const NrControlApi *api = data;
     const NrDesired *desired = nr_reconcile_desired(api->parts->reconcile);
-    g_autoptr(NrActual) actual = nr_relays_snapshot(api->parts->world->relays);
+    g_autoptr(NrActual) actual = nr_world_actual(api->parts->world, desired);
     g_autoptr(GVariant) rows = NULL;
     g_autoptr(GVariant) findings = NULL;
     g_autoptr(GVariant) faults = NULL;

@@ -214,6 +214,15 @@ static void want_peers_of_file(NrDecision *d, NrSegment *segment)
     }
 }
 
+static void want_bridge_of_file(NrSegment *segment)
+{
+    g_autofree char *text = g_strconcat("bridge:", segment->file->bridge, NULL);
+    NrDesiredEndpoint *endpoint = want(segment, text, TRUE, NULL);
+
+    if (!endpoint->ground)
+        endpoint->ground = nr_ground_of_file(segment->file);
+}
+
 static void want_of_files(NrDecision *d)
 {
     for (guint i = 0; i < d->input->networks->len; i++) {
@@ -229,11 +238,8 @@ static void want_of_files(NrDecision *d)
 
             want(segment, text, TRUE, NULL);
         }
-        if (file->bridge) {
-            g_autofree char *text = g_strconcat("bridge:", file->bridge, NULL);
-
-            want(segment, text, TRUE, NULL);
-        }
+        if (file->bridge)
+            want_bridge_of_file(segment);
     }
 }
 

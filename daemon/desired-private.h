@@ -2,7 +2,8 @@
 /*
  * The parts of one decision, for desired*.c only. desired.c collects the NICs as cases;
  * desired-claims.c knows which network a person named for a case; desired-rules.c decides each
- * case; desired-options.c says what its port may; desired-endpoints.c makes networks of all.
+ * case; desired-options.c says what its port may; desired-endpoints.c makes networks of all,
+ * and desired-ground.c says what they need of the host.
  */
 #ifndef NR_DAEMON_DESIRED_PRIVATE_H
 #define NR_DAEMON_DESIRED_PRIVATE_H
@@ -96,6 +97,10 @@ void nr_rules_decide(NrDecision *decision);
 
 /* --- desired-options.c */
 void nr_options_decide(NrDecision *decision);
+
+/* --- desired-ground.c */
+/* What the file's bridge stands on. NULL: it is there, and stays as it is. */
+GPtrArray *nr_ground_of_file(const NrNetwork *file);
 
 /* --- desired-endpoints.c */
 /* The networks that are wanted become desired's; after all cases are decided. */

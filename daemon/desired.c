@@ -16,6 +16,7 @@ static void endpoint_free(gpointer data)
     g_free(endpoint->text);
     g_free(endpoint->label);
     g_free(endpoint->admit);
+    g_clear_pointer(&endpoint->ground, g_ptr_array_unref);
     g_free(endpoint);
 }
 

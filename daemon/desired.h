@@ -60,11 +60,13 @@ typedef struct {
 } NrBinding;
 
 typedef struct {
-    char *text;     /* canonical endpoint text: the key within its network */
-    gboolean named; /* else implicit: an address in use is a foreign process's, left alone */
-    char *admit;    /* LISTEN: other hosts, a blank between; NULL is none */
-    char *label;    /* "UUID/MAC" where exactly one NIC is behind it, else NULL */
-    int newest_id;  /* highest domain id of the active guests behind it, -1 none: a foreign
+    char *text;        /* canonical endpoint text: the key within its network */
+    gboolean named;    /* else implicit: an address in use is a foreign process's, left alone */
+    char *admit;       /* LISTEN: other hosts, a blank between; NULL is none */
+    GPtrArray *ground; /* char *, as host-change.h has them: what the host's kernel is to have for
+                          it, in this order; or NULL */
+    char *label;       /* "UUID/MAC" where exactly one NIC is behind it, else NULL */
+    int newest_id;     /* highest domain id of the active guests behind it, -1 none: a foreign
                        address is tried again only when this grows */
 } NrDesiredEndpoint;
 

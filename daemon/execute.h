@@ -8,6 +8,7 @@
 #define NR_DAEMON_EXECUTE_H
 
 #include "daemon/action.h"
+#include "daemon/ground.h"
 #include "daemon/relays.h"
 
 typedef struct NrExecutor NrExecutor;
@@ -18,7 +19,8 @@ typedef struct {
     void (*done)(gpointer data); /* the work on some network has come to its end */
 } NrExecuteEvents;
 
-NrExecutor *nr_executor_new(NrRelays *relays, const NrExecuteEvents *events, gpointer data);
+NrExecutor *nr_executor_new(NrRelays *relays, NrGround *ground, const NrExecuteEvents *events,
+                            gpointer data);
 /* Answers that are still to come are heard by nobody. */
 void nr_executor_free(NrExecutor *executor);
 

@@ -19,6 +19,7 @@
 #include "common/scope.h"
 #include "daemon/admission.h"
 #include "daemon/callers.h"
+#include "daemon/cleanup.h"
 #include "daemon/config.h"
 #include "daemon/control-api.h"
 #include "daemon/guest-source.h"
@@ -53,6 +54,7 @@ typedef struct {
     NrControlApi *control;
     GFileMonitor *monitor;
     NrRuntimeWatch *runtime_watch;
+    NrCleanup cleanup_parts;
     int link_monitor;
     int activated; /* the hook's socket that systemd made, or -1 */
     gboolean hook_socket_is_ours;
@@ -108,7 +110,8 @@ static void on_passed(gpointer data)
 
     nr_admission_look(manager->admission, FALSE);
     nr_control_api_passed(manager->control);
-    if (manager->retire && nr_relays_count(manager->world.relays) == 0) {
+    if (manager->retire && nr_relays_count(manager->world.relays) == 0 &&
+        nr_ground_is_lifted(manager->world.ground)) {
         nr_log(NR_LOG_INFO, "the last guest has gone; ending");
         nr_runtime_dir_remove(manager->runtime);
         g_main_loop_quit(manager->loop);
@@ -357,6 +360,7 @@ static void on_runtime_renewed(gpointer data)
     if (manager->control)
         admit_callers(manager);
     nr_stopped_apply(manager->stopped, manager->world.networks); /* notes it there again */
+    nr_ground_note(manager->world.ground);
 }
 
 static void watch_runtime(Manager *manager)
@@ -422,44 +426,21 @@ static gboolean start(Manager *manager, GError **error)
 
 /* --cleanup */
 
-static void on_all_stopped(gpointer data)
+static void on_cleaned_up(gboolean whole, gpointer data)
 {
     Manager *manager = data;
 
-    if (nr_relays_count(manager->world.relays) > 0) {
-        manager->status = EXIT_FAILURE;
-    } else {
-        nr_runtime_dir_remove(manager->runtime);
-    }
+    manager->status = whole ? EXIT_SUCCESS : EXIT_FAILURE;
     g_main_loop_quit(manager->loop);
 }
 
-static void on_cleanup_adopted(gpointer data)
-{
-    Manager *manager = data;
-
-    nr_relays_stop_all(manager->world.relays, on_all_stopped, manager);
-}
-
-static void nobody_changed(gpointer data)
-{
-}
-
-static void nobody_died(const char *network, gint64 age_ms, const char *text, gpointer data)
-{
-}
-
-static void nothing_replaced(const char *network, const char *how, gpointer data)
-{
-}
-
-static const NrRelaysEvents cleanup_events = { .changed = nobody_changed,
-                                               .died = nobody_died,
-                                               .replaced = nothing_replaced };
-
 static void cleanup(Manager *manager)
 {
-    nr_relays_adopt(manager->world.relays, on_cleanup_adopted, manager);
+    manager->cleanup_parts = (NrCleanup){ .world = &manager->world,
+                                          .runtime = manager->runtime,
+                                          .done = on_cleaned_up,
+                                          .data = manager };
+    nr_cleanup(&manager->cleanup_parts);
 }
 
 /* The program */
@@ -480,7 +461,8 @@ static gboolean prepare(Manager *manager, GError **error)
     manager->settings.store = nr_store_new();
     manager->activated = nr_service_take_descriptors(nr_store_take_back, manager->settings.store);
     manager->world.relays = nr_relays_new(
-        &manager->settings, manager->cleanup ? &cleanup_events : &relays_events, manager);
+        &manager->settings, manager->cleanup ? &nr_cleanup_events : &relays_events, manager);
+    manager->world.ground = nr_ground_new(manager->runtime->fd);
     manager->libvirt_state = g_strdup("connecting");
     manager->world.retiring = manager->retire;
     return TRUE;
@@ -499,6 +481,7 @@ static void end(Manager *manager)
     nr_admission_free(manager->admission);
     nr_reconcile_free(manager->reconcile);
     nr_relays_free(manager->world.relays);
+    nr_ground_free(manager->world.ground);
     nr_store_free(manager->settings.store);
     nr_resolver_free(manager->world.resolver);
     nr_inventory_free(manager->world.inventory);

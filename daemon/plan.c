@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "daemon/ground-rules.h"
 #include "daemon/place.h"
 
 /* An endpoint that exists and is wanted no more, or not as it is. */
@@ -340,10 +341,49 @@ static void attach_missing(Plan *plan)
             action->endpoint = g_strdup(endpoint->text);
             action->label = g_strdup(endpoint->label);
             action->admit = g_strdup(endpoint->admit);
+            action->ground = nr_ground_missing(endpoint, plan->actual);
             action->named = endpoint->named;
             action->newest_id = endpoint->newest_id;
             action->after = after ? g_ptr_array_ref(after) : NULL;
         }
+    }
+}
+
+/* Under what is there: its file asks for more than it did, or its making was interrupted. */
+static void lay_missing(Plan *plan, const NrDesiredNetwork *want)
+{
+    const NrActualNetwork *present = g_hash_table_lookup(plan->present, want->name);
+    g_autoptr(GHashTable) have = present ? index_endpoints(present) : NULL;
+
+    for (guint i = 0; i < want->endpoints->len; i++) {
+        const NrDesiredEndpoint *endpoint = g_ptr_array_index(want->endpoints, i);
+        g_autoptr(GPtrArray) missing = nr_ground_missing(endpoint, plan->actual);
+        NrAction *action;
+
+        if (!missing || is_missing(plan, want, endpoint, have))
+            continue;
+        action = add_action(plan, NR_ACTION_LAY, want->name);
+        action->endpoint = g_strdup(endpoint->text);
+        action->ground = g_steal_pointer(&missing);
+    }
+}
+
+/* One action for each network that it was made for. */
+static void lift_unwanted(Plan *plan)
+{
+    g_autoptr(GPtrArray) unwanted = nr_ground_unwanted(plan->desired, plan->actual);
+    g_autoptr(GHashTable) lifts = g_hash_table_new(g_str_hash, g_str_equal);
+
+    for (guint i = 0; i < unwanted->len; i++) {
+        const NrActualChange *change = g_ptr_array_index(unwanted, i);
+        NrAction *action = g_hash_table_lookup(lifts, change->network);
+
+        if (!action) {
+            action = add_action(plan, NR_ACTION_LIFT, change->network);
+            action->ground = g_ptr_array_new_with_free_func(g_free);
+            g_hash_table_insert(lifts, action->network, action);
+        }
+        g_ptr_array_add(action->ground, g_strdup(change->change));
     }
 }
 
@@ -495,6 +535,8 @@ GPtrArray *nr_plan_new(const NrDesired *desired, const NrActual *actual)
     free_addresses(&plan, stopped);
     spawn_missing(&plan);
     attach_missing(&plan);
+    for (guint i = 0; i < desired->networks->len; i++)
+        lay_missing(&plan, g_ptr_array_index(desired->networks, i));
     enslave_astray(&plan);
     for (guint i = 0; i < actual->networks->len; i++)
         set_options(&plan, g_ptr_array_index(actual->networks, i));
@@ -502,5 +544,6 @@ GPtrArray *nr_plan_new(const NrDesired *desired, const NrActual *actual)
         move_ports(&plan, g_ptr_array_index(actual->networks, i));
     detach_stale(&plan);
     stop_unused(&plan, stopped);
+    lift_unwanted(&plan);
     return plan_done(&plan);
 }

@@ -9,10 +9,10 @@
 
 /*
  * Order: detach what holds an address that another network needs (the whole relay is stopped where
- * nothing else is left in it), spawn, attach, enslave, set options, move ports, detach stale, stop.
- * Two networks never hold one address. Within one network that order holds; between two it does
- * where an attachment says so (`after`). A second plan after a whole pass is empty, but for ports
- * that go to a relay which is new, and for what they leave behind.
+ * nothing else is left in it), spawn, attach, lay ground, enslave, set options, move ports, detach
+ * stale, stop, lift ground. Two networks never hold one address. Within one network that order
+ * holds; between two it does where an attachment says so (`after`). A second plan after a whole
+ * pass is empty, but for ports that go to a relay which is new, and for what they leave behind.
  */
 GPtrArray *nr_plan_new(const NrDesired *desired, const NrActual *actual); /* NrAction */
 

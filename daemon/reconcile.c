@@ -97,6 +97,7 @@ static gboolean on_links_settled(gpointer data)
 
     reconcile->links = 0;
     nr_attempts_retry_devices(reconcile->attempts);
+    nr_ground_look_again(reconcile->world->ground);
     nr_reconcile_request(reconcile);
     return G_SOURCE_REMOVE;
 }
@@ -310,9 +311,8 @@ static void hold_back(const NrReconcile *reconcile, GPtrArray *actions)
 
     for (guint i = 0; i < actions->len;) {
         const NrAction *action = actions->pdata[i];
-        gboolean takes = action->kind == NR_ACTION_DETACH || action->kind == NR_ACTION_STOP;
 
-        if ((takes && !may_take(reconcile, actions, action)) ||
+        if ((nr_action_takes(action) && !may_take(reconcile, actions, action)) ||
             !nr_attempts_allow(reconcile->attempts, action, now))
             g_ptr_array_remove_index(actions, i);
         else
@@ -350,7 +350,7 @@ static GPtrArray *compute_plan(const NrReconcile *reconcile, const NrDesired *de
 GPtrArray *nr_reconcile_plan(NrReconcile *reconcile)
 {
     g_autoptr(NrDesired) desired = nr_world_desired(reconcile->world);
-    g_autoptr(NrActual) actual = nr_relays_snapshot(reconcile->world->relays);
+    g_autoptr(NrActual) actual = nr_world_actual(reconcile->world, desired);
 
     return compute_plan(reconcile, desired, actual);
 }
@@ -368,7 +368,7 @@ static void on_result(const NrAction *action, int error, const char *text, gpoin
         nr_attempts_worked(reconcile->attempts, action);
         return;
     }
-    if (action->kind == NR_ACTION_DETACH || action->kind == NR_ACTION_STOP) {
+    if (nr_action_takes(action)) {
         nr_log(NR_LOG_WARNING, "%s: %s", what, text);
         return;
     }
@@ -448,7 +448,7 @@ static GPtrArray *next_plan(NrReconcile *reconcile)
     nr_inventory_expire(reconcile->world->inventory, now_ms());
     nr_desired_free(reconcile->desired);
     reconcile->desired = nr_world_desired(reconcile->world);
-    actual = nr_relays_snapshot(reconcile->world->relays);
+    actual = nr_world_actual(reconcile->world, reconcile->desired);
     if (reconcile->world->retiring)
         nr_retire_desired(reconcile->desired, actual);
     complain(reconcile);
@@ -481,7 +481,7 @@ NrReconcile *nr_reconcile_new(const NrWorld *world, void (*passed)(gpointer data
     reconcile->world = world;
     reconcile->passed = passed;
     reconcile->data = data;
-    reconcile->executor = nr_executor_new(world->relays, &execute_events, reconcile);
+    reconcile->executor = nr_executor_new(world->relays, world->ground, &execute_events, reconcile);
     reconcile->attempts = nr_attempts_new();
     reconcile->retry = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     reconcile->complaints = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);

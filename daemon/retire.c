@@ -85,7 +85,7 @@ void nr_retire_plan(GPtrArray *actions)
     for (guint i = actions->len; i-- > 0;) {
         const NrAction *action = actions->pdata[i];
 
-        if (action->kind != NR_ACTION_DETACH && action->kind != NR_ACTION_STOP)
+        if (!nr_action_takes(action))
             g_ptr_array_remove_index(actions, i);
     }
 }

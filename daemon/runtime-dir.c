@@ -16,6 +16,7 @@
 #include "common/paths.h"
 #include "common/scope.h"
 #include "daemon/stopped-note.h"
+#include "net/journal.h"
 
 #define LOCK_TRIES    50
 #define LOCK_PAUSE_US 20000
@@ -175,6 +176,7 @@ void nr_runtime_dir_remove(const NrRuntimeDir *dir)
     (void)unlinkat(dir->fd, HOOK_SOCKET_NAME, 0);
     (void)unlinkat(dir->fd, PATHS_CONTROL_SOCKET, 0);
     (void)unlinkat(dir->fd, NR_STOPPED_FILE, 0);
+    (void)unlinkat(dir->fd, JOURNAL_FILE ".bad", 0);
     (void)unlinkat(dir->fd, PATHS_RELAYS, AT_REMOVEDIR);
     (void)rmdir(dir->path);
 }

@@ -2,7 +2,9 @@
 #include "daemon/status.h"
 
 #include <string.h>
+#include "common/host-change.h"
 #include "daemon/barrier.h"
+#include "daemon/ground-rules.h"
 #include "daemon/meetings.h"
 #include "daemon/moving.h"
 
@@ -385,6 +387,32 @@ static void add_endpoint(Status *status, const NrDesiredNetwork *network,
     row_add(status, &row);
 }
 
+/* What the network has of this host beside its bridge, which the TAP's row shows. */
+static void add_ground(Status *status, const NrDesiredNetwork *network,
+                       const NrDesiredEndpoint *endpoint)
+{
+    g_autoptr(GPtrArray) missing = nr_ground_missing(endpoint, status->actual);
+    const NrAttempt *failed = nr_attempts_find(status->attempts, network->name, endpoint->text);
+
+    for (guint i = 0; endpoint->ground && i < endpoint->ground->len; i++) {
+        const char *text = endpoint->ground->pdata[i];
+        gboolean lacks =
+            missing && g_ptr_array_find_with_equal_func(missing, text, g_str_equal, NULL);
+        struct host_change change;
+        Row row = { .network = network->name, .kind = "host", .state = lacks ? "waiting" : "set" };
+
+        if (!host_change_parse(&change, text) || change.kind == HOST_BRIDGE)
+            continue;
+        row.address = change.value;
+        row.peer = change.device;
+        if (lacks && failed) {
+            row.state = "failed";
+            row.reason = failed->text;
+        }
+        row_add(status, &row);
+    }
+}
+
 static void add_stopped(Status *status, const char *name)
 {
     g_autofree char *reason =
@@ -410,8 +438,10 @@ static void add_rows(Status *status)
     for (guint i = 0; i < status->desired->networks->len; i++) {
         const NrDesiredNetwork *network = status->desired->networks->pdata[i];
 
-        for (guint j = 0; j < network->endpoints->len; j++)
+        for (guint j = 0; j < network->endpoints->len; j++) {
             add_endpoint(status, network, network->endpoints->pdata[j]);
+            add_ground(status, network, network->endpoints->pdata[j]);
+        }
     }
 }
 

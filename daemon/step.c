@@ -66,13 +66,35 @@ static gboolean bridge_of(const NrAction *action, struct endpoint *ret)
            ret->kind == ENDPOINT_BRIDGE;
 }
 
-static void attach(NrRelays *relays, const NrAction *action, NrReply reply, gpointer data)
+/* What it cannot be for is said of the bridge where the bridge itself is the reason. */
+static int lay(NrGround *ground, const NrAction *action, char **ret_text)
+{
+    struct endpoint endpoint;
+    int r = nr_ground_lay(ground, action->network, action->ground, ret_text);
+
+    if (r < 0 && !*ret_text)
+        *ret_text = bridge_of(action, &endpoint) ? bridge_sentence(endpoint.ifname, r)
+                                                 : g_strdup(g_strerror(-r));
+    return r;
+}
+
+static void attach(NrRelays *relays, NrGround *ground, const NrAction *action, NrReply reply,
+                   gpointer data)
 {
     g_auto(GStrv) hosts = action->admit ? g_strsplit(action->admit, " ", -1) : NULL;
     _cleanup_(closep) int tap = -1;
     struct endpoint endpoint;
     char name[TAP_NAME_MAX];
 
+    if (action->ground) {
+        g_autofree char *text = NULL;
+        int r = lay(ground, action, &text);
+
+        if (r < 0) {
+            reply(r, text, data);
+            return;
+        }
+    }
     if (bridge_of(action, &endpoint)) {
         tap = bridge_tap_create(endpoint.ifname, name);
         if (tap < 0) {
@@ -101,7 +123,17 @@ static void enslave(const NrAction *action, NrReply reply, gpointer data)
     reply(r, text, data);
 }
 
-void nr_step(NrRelays *relays, const NrAction *action, NrReply reply, gpointer data)
+static void change_ground(NrGround *ground, const NrAction *action, NrReply reply, gpointer data)
+{
+    g_autofree char *text = NULL;
+    int r = action->kind == NR_ACTION_LAY ? lay(ground, action, &text)
+                                          : nr_ground_lift(ground, action->ground, &text);
+
+    reply(r, text, data);
+}
+
+void nr_step(NrRelays *relays, NrGround *ground, const NrAction *action, NrReply reply,
+             gpointer data)
 {
     switch (action->kind) {
     case NR_ACTION_DETACH:
@@ -111,7 +143,11 @@ void nr_step(NrRelays *relays, const NrAction *action, NrReply reply, gpointer d
         nr_relays_spawn(relays, action->network, reply, data);
         break;
     case NR_ACTION_ATTACH:
-        attach(relays, action, reply, data);
+        attach(relays, ground, action, reply, data);
+        break;
+    case NR_ACTION_LAY:
+    case NR_ACTION_LIFT:
+        change_ground(ground, action, reply, data);
         break;
     case NR_ACTION_ENSLAVE:
         enslave(action, reply, data);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/world.h"
 
+#include "daemon/ground-rules.h"
 #include "daemon/log.h"
 #include "net/address.h"
 
@@ -42,6 +43,16 @@ NrDesired *nr_world_desired(const NrWorld *world)
 
     nr_resolver_want(world->resolver, names);
     return decide(world, guests);
+}
+
+NrActual *nr_world_actual(const NrWorld *world, const NrDesired *desired)
+{
+    NrActual *actual = nr_relays_snapshot(world->relays);
+
+    nr_ground_show(world->ground, actual);
+    if (desired)
+        nr_ground_mark(desired, actual);
+    return actual;
 }
 
 NrDesired *nr_world_imagine(const NrWorld *world, NrGuest *guest)

@@ -4,6 +4,7 @@
 #define NR_DAEMON_WORLD_H
 
 #include "daemon/desired.h"
+#include "daemon/ground.h"
 #include "daemon/inventory.h"
 #include "daemon/networks.h"
 #include "daemon/news.h"
@@ -14,6 +15,7 @@
 typedef struct {
     NrInventory *inventory;
     NrRelays *relays;
+    NrGround *ground;
     NrResolver *resolver;
     NrPolicy *policy;
     NrNetworks *networks;
@@ -24,6 +26,8 @@ typedef struct {
 
 /* What should exist. Has host names looked up that are wanted for it. */
 NrDesired *nr_world_desired(const NrWorld *world);
+/* What exists; where something is lacking of what is wanted (NULL: unknown) is marked. */
+NrActual *nr_world_actual(const NrWorld *world, const NrDesired *desired);
 /* What would be decided if the guest were this one. Changes nothing. */
 NrDesired *nr_world_imagine(const NrWorld *world, NrGuest *guest);
 

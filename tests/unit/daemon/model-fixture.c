@@ -349,11 +349,35 @@ static void apply_move(NrActualNetwork *from, NrActualNetwork *to, guint32 port_
     g_assert_not_reached();
 }
 
+static void apply_lay(NrActual *actual, const NrAction *action)
+{
+    for (guint i = 0; action->ground && i < action->ground->len; i++) {
+        NrActualChange *change = nr_actual_change_new(action->ground->pdata[i], action->network);
+
+        change->done = TRUE;
+        g_ptr_array_add(actual->changes, change);
+    }
+}
+
+static void apply_lift(NrActual *actual, const NrAction *action)
+{
+    for (guint i = 0; i < action->ground->len; i++) {
+        NrActualChange *last = actual->changes->pdata[actual->changes->len - 1];
+
+        g_assert_cmpstr(last->change, ==, action->ground->pdata[i]); /* in reverse */
+        g_ptr_array_set_size(actual->changes, (int)actual->changes->len - 1);
+    }
+}
+
 static void apply_action(NrActual *actual, const NrAction *action)
 {
     NrActualNetwork *network = nr_actual_find(actual, action->network);
     guint place = 0;
 
+    if (action->kind == NR_ACTION_LIFT) {
+        apply_lift(actual, action);
+        return;
+    }
     if (action->kind == NR_ACTION_SPAWN) {
         g_assert_null(network);
         g_ptr_array_add(actual->networks, nr_actual_network_new(action->network, 1));
@@ -366,7 +390,11 @@ static void apply_action(NrActual *actual, const NrAction *action)
         g_ptr_array_remove_index(network->endpoints, place);
         break;
     case NR_ACTION_ATTACH:
+        apply_lay(actual, action);
         apply_attach(network, action);
+        break;
+    case NR_ACTION_LAY:
+        apply_lay(actual, action);
         break;
     case NR_ACTION_ENSLAVE:
         find_endpoint(network, action->endpoint_id, &place)->astray = FALSE;

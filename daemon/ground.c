@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/ground.h"
+
+#include <errno.h>
+#include "common/scope.h"
+#include "daemon/log.h"
+#include "net/link.h"
+#include "net/transaction.h"
+
+#define LAY_MAX 128 /* texts of one endpoint */
+
+struct NrGround {
+    struct journal *journal; /* NULL: it could not be read, so nothing is changed */
+    GHashTable *kept;        /* set of texts that could not be taken back yet */
+};
+
+NrGround *nr_ground_new(int dir_fd)
+{
+    NrGround *ground = g_new0(NrGround, 1);
+    int r = journal_open(dir_fd, &ground->journal);
+
+    ground->kept = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    if (r == -EBADMSG)
+        nr_log(NR_LOG_WARNING,
+               "the file " JOURNAL_FILE " cannot be understood; it is put aside as " JOURNAL_FILE
+               ".bad, and what it says was changed in the kernel stays as it is");
+    else if (r < 0)
+        nr_log(NR_LOG_WARNING, "the file " JOURNAL_FILE " cannot be read: %s", g_strerror(-r));
+    return ground;
+}
+
+void nr_ground_free(NrGround *ground)
+{
+    if (!ground)
+        return;
+    free(ground->journal);
+    g_hash_table_unref(ground->kept);
+    g_free(ground);
+}
+
+void nr_ground_show(const NrGround *ground, NrActual *actual)
+{
+    for (size_t i = 0; ground->journal && i < ground->journal->count; i++) {
+        const struct journal_record *record = &ground->journal->records[i];
+        char text[HOST_CHANGE_TEXT_MAX];
+        NrActualChange *change =
+            nr_actual_change_new(host_change_format(&record->change, text), record->owner);
+
+        change->done = record->done;
+        change->kept = g_hash_table_contains(ground->kept, text);
+        g_ptr_array_add(actual->changes, change);
+    }
+}
+
+/* NULL: the errno says it. New string. */
+static char *lay_sentence(const struct host_change *change, int error)
+{
+    if (change->kind == HOST_BRIDGE && error == -EEXIST)
+        return g_strdup_printf("%s was made by somebody else just now", change->device);
+    if (change->kind != HOST_ADDRESS || error == -EPERM)
+        return NULL;
+    if (error == -EACCES)
+        return g_strdup_printf("%s cannot have the address %s: IPv6 is switched off there",
+                               change->device, change->value);
+    return g_strdup_printf("%s cannot have the address %s: %s", change->device, change->value,
+                           error == -EEXIST ? "it has it with another prefix" : g_strerror(-error));
+}
+
+int nr_ground_lay(NrGround *ground, const char *network, const GPtrArray *texts, char **ret_text)
+{
+    struct host_change changes[LAY_MAX];
+    size_t failed = 0;
+    int r;
+
+    if (!ground->journal || texts->len > LAY_MAX)
+        return ground->journal ? -E2BIG : -EIO;
+    for (guint i = 0; i < texts->len; i++)
+        if (!host_change_parse(&changes[i], g_ptr_array_index(texts, i)))
+            return -EINVAL;
+    r = transaction_lay(ground->journal, network, changes, texts->len, &failed);
+    if (r < 0)
+        *ret_text = lay_sentence(&changes[failed], r);
+    return r;
+}
+
+static char *lift_sentence(const struct host_change *change, int error)
+{
+    if (change->kind == HOST_BRIDGE && error == -EBUSY)
+        return g_strdup_printf(
+            "other devices are in the bridge %s; it is removed once they are not", change->device);
+    return g_strdup_printf("%s: %s", change->device, g_strerror(-error));
+}
+
+static int lift(NrGround *ground, const struct host_change *change, char **ret_text)
+{
+    char text[HOST_CHANGE_TEXT_MAX];
+    int r = transaction_lift(ground->journal, change);
+
+    if (r == 0)
+        return 0;
+    g_hash_table_add(ground->kept, g_strdup(host_change_format(change, text)));
+    if (!*ret_text)
+        *ret_text = lift_sentence(change, r);
+    return r;
+}
+
+int nr_ground_lift(NrGround *ground, const GPtrArray *texts, char **ret_text)
+{
+    struct host_change change;
+    int worst = 0;
+
+    for (guint i = 0; ground->journal && i < texts->len; i++) {
+        int r = host_change_parse(&change, g_ptr_array_index(texts, i))
+                    ? lift(ground, &change, ret_text)
+                    : -EINVAL;
+
+        worst = worst ? worst : r;
+    }
+    return worst;
+}
+
+int nr_ground_lift_all(NrGround *ground, char **ret_text)
+{
+    int worst = 0;
+
+    for (size_t i = ground->journal ? ground->journal->count : 0; i-- > 0;) {
+        struct host_change change = ground->journal->records[i].change;
+        int r = lift(ground, &change, ret_text);
+
+        worst = worst ? worst : r;
+    }
+    return worst;
+}
+
+gboolean nr_ground_is_lifted(const NrGround *ground)
+{
+    return !ground->journal || ground->journal->count <= g_hash_table_size(ground->kept);
+}
+
+static gboolean is_free(gpointer text, gpointer value, gpointer data)
+{
+    struct host_change change;
+    struct link_state link;
+    bool members = false;
+
+    return !host_change_parse(&change, text) || change.kind != HOST_BRIDGE ||
+           link_get(change.device, &link) < 0 || link_has_members(link.ifindex, &members) < 0 ||
+           !members;
+}
+
+void nr_ground_look_again(NrGround *ground)
+{
+    g_hash_table_foreach_remove(ground->kept, is_free, NULL);
+}
+
+void nr_ground_note(const NrGround *ground)
+{
+    int r = ground->journal ? journal_write(ground->journal) : 0;
+
+    if (r < 0)
+        nr_log(NR_LOG_WARNING, "the file " JOURNAL_FILE " cannot be written: %s", g_strerror(-r));
+}
