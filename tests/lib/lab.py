@@ -34,7 +34,9 @@ def numbered(connection, number, nic, **details):
 
 
 def all_meet(guests, deadline=15):
-    """Every guest of {number: guest} pings every other one."""
+    """Every guest of {number: guest} pings every other one, once all are up."""
+    for guest in guests.values():
+        guest.wait_up()
     for guest in guests.values():
         for other in guests:
             if guests[other] is not guest:
