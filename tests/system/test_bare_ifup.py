@@ -4,6 +4,7 @@
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 
@@ -15,7 +16,7 @@ import kit                          # noqa: E402
 import links                        # noqa: E402
 import namespaces as ns             # noqa: E402
 import tap                          # noqa: E402
-from bare import PLACE, BareGuest, boot_all, device    # noqa: E402
+from bare import NOBODY, PLACE, BareGuest, boot_all, device    # noqa: E402
 from wait import eventually         # noqa: E402
 
 SCRIPTS = f"{install.TREE}/contrib"
@@ -37,7 +38,9 @@ def scripts_of(bridge):
 def prepare():
     """netrelayctl where scripts find it, and two bridges with the host's addresses."""
     kit.need_tun()
-    os.environ["PATH"] = f"{kit.built('ctl')}:{os.environ['PATH']}"
+    os.makedirs(f"{PLACE}/bin", exist_ok=True)
+    shutil.copy(kit.built("ctl/netrelayctl"), f"{PLACE}/bin")    # where nobody may run it, too
+    os.environ["PATH"] = f"{PLACE}/bin:{os.environ['PATH']}"
     for name, address in BRIDGES.items():
         links.add_bridge(name, [address])
 
@@ -143,11 +146,17 @@ def test_E2_what_is_refused():
             (f"script={SCRIPTS}/qemu-ifup,downscript=no", "NETRELAY_BRIDGE=BRIDGE qemu-ifup TAP")):
         code, stderr = qemu("-netdev", f"tap,id=n0,{scripts}")
         assert code == 1 and said in stderr, (code, stderr)
-    for words, said in ((("d0", "br9"), "d0 is not a TAP"), (("t9", "br9"), "no device t9")):
-        ended = subprocess.run(["netrelayctl", "tap-join", *words], capture_output=True, text=True,
-                               check=False)
+    links.ip("tuntap", "add", "tap5", "mode", "tap", "user", str(NOBODY))
+    for words, user, said in (
+            (("tap-join", "d0", "br9"), 0, "d0 is not a TAP"),
+            (("tap-join", "t9", "br9"), 0, "there is no device t9"),
+            (("tap-leave", "tap5", "br9"), 0, "tap5 is not in bridge br9"),
+            (("tap-join", "tap5", "br9"), NOBODY, "tap5 into bridge br9 needs CAP_NET_ADMIN")):
+        ended = subprocess.run(["netrelayctl", *words], capture_output=True, text=True,
+                               check=False, user=user, group=user, extra_groups=[])
         assert ended.returncode == 1 and said in ended.stderr, ended
         assert ended.stderr.count("\n") == 1, ended
+    links.ip("link", "del", "tap5")
     assert links.snapshot() == before
 
 

@@ -12,6 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import bare                         # noqa: E402
 import kit                          # noqa: E402
 import links                        # noqa: E402
+import tap                          # noqa: E402
 from bare import NOBODY, BareGuest, boot_all, nic, with_net_admin    # noqa: E402
 from outside import BULK_SIZE, THERE, WEB, Outside, own_etc    # noqa: E402
 from process import run             # noqa: E402
@@ -60,6 +61,7 @@ class TestSegment:
             for address in addresses:
                 guest.reaches(address)
 
+    @tap.timeout(120)
     def test_B1_every_guest_pings_every_other_one(self):
         """on the second NIC; all of it is an ordinary user's, and no device was made"""
         self.all_meet(f"10.66.0.1{number}" for number in NUMBERS)

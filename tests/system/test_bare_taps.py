@@ -86,6 +86,7 @@ class TestTaps:
         relay.listening(12000 + number)
         return relay
 
+    @tap.timeout(120)
     def test_D4_C4_each_guest_reaches_the_host_and_the_others(self):
         """by routes alone, from both sides; nobody has a privilege"""
         for guest in self.guests:
