@@ -441,7 +441,7 @@ NrRelayLink *nr_relay_link_new(int sock, const NrRelayLinkEvents *events, gpoint
 
 gboolean nr_relay_link_is_ready(const NrRelayLink *link)
 {
-    return link->ready && link->sock >= 0;
+    return link->ready;
 }
 
 const NrActualNetwork *nr_relay_link_network(const NrRelayLink *link)

@@ -2,9 +2,9 @@
 /*
  * Life of a relay: spawned (its socket is bound here and listened on by the keeper, so that the
  * peer credentials of a connection to it are the keeper's) or adopted -> connected -> greeted ->
- * stopped or dead. The end of the connection is the end of the relay, unless it still listens: one
- * that has cut us off is greeted anew. Its process is only ever signalled through a descriptor made
- * from those credentials while the connection was alive.
+ * stopped or dead. The end of the connection is the end of the relay, unless somebody still has its
+ * socket: one that has cut us off is greeted anew, once it takes a connection. Its process is only
+ * ever signalled through a descriptor made from those credentials while the connection was alive.
  */
 #include "daemon/relay-proc.h"
 
@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,9 +23,11 @@
 #include "daemon/child.h"
 #include "daemon/log.h"
 #include "daemon/runtime-dir.h"
+#include "net/sockdiag.h"
 
 #define CONNECT_FIRST_MS 2 /* doubled up to the last: a keeper listens within milliseconds */
 #define CONNECT_LAST_MS  64
+#define CONNECT_MUTE_MS  500 /* to one that takes nobody */
 
 struct NrRelay {
     const NrRelaySettings *settings;
@@ -115,33 +118,71 @@ static void on_link_changed(gpointer data)
 
 /* It thought that we do not read, as when we were stopped for a while. One that is just dying
  * listens for a moment longer than it talks: then this connection ends, too, and the next fails. */
-static gboolean is_there_again(NrRelay *relay)
+static void ask_anew(NrRelay *relay, int sock)
 {
-    int sock = nr_relay_connect(relay);
-
-    if (sock < 0)
-        return FALSE;
-    nr_relay_link_free(relay->link);
+    if (relay->link && relay->state != NR_RELAY_STOPPING)
+        nr_log(NR_LOG_INFO, "network %s: its relay has cut us off; it is asked anew",
+               shown_name(relay));
+    g_clear_pointer(&relay->link, nr_relay_link_free);
     closep(&relay->pidfd);
     relay->pidfd = -1;
     if (relay->state != NR_RELAY_STOPPING) {
-        nr_log(NR_LOG_INFO, "network %s: its relay has cut us off; it is asked anew",
-               shown_name(relay));
         timer_clear(&relay->deadline);
         relay->deadline = g_timeout_add(NR_RELAY_START_MS, on_greeting_late, relay);
         relay_set_state(relay, NR_RELAY_STARTING);
     }
     relay_connected(relay, sock);
-    return TRUE;
+}
+
+/* Somebody has its socket and takes no connection: its backlog is full, or it has not read yet that
+ * the socket is its own. */
+static gboolean is_held(const NrRelaySettings *settings, const char *socket_name, int error)
+{
+    struct stat file;
+
+    return error == -EAGAIN ||
+           (error == -ECONNREFUSED &&
+            fstatat(settings->relays_fd, socket_name, &file, AT_SYMLINK_NOFOLLOW) == 0 &&
+            sockdiag_unix_file(&file) == 0);
+}
+
+char *nr_relay_silence(const NrRelay *relay)
+{
+    return relay->pid > 0 ? g_strdup_printf("its relay (pid %d) does not answer", (int)relay->pid)
+                          : g_strdup("its relay does not answer");
+}
+
+static void warn_of_silence(const NrRelay *relay)
+{
+    g_autofree char *text = nr_relay_silence(relay);
+
+    nr_log(NR_LOG_WARNING, "network %s: %s; it is left as it is", shown_name(relay), text);
+}
+
+/* What it was last known to have is shown meanwhile, and nobody gets a second relay. */
+static void wait_for_it(NrRelay *relay)
+{
+    relay->connect_delay_ms = CONNECT_MUTE_MS;
+    connect_later(relay);
+    if (relay->state == NR_RELAY_STOPPING)
+        return;
+    timer_clear(&relay->deadline);
+    warn_of_silence(relay);
+    relay_set_state(relay, NR_RELAY_MUTE);
 }
 
 static void on_link_ended(int error, gpointer data)
 {
     NrRelay *relay = data;
+    int sock = error == -EPIPE ? nr_relay_connect(relay) : -EPROTO;
 
     if (error != -EPIPE) /* it may live and use them */
         nr_store_forget(relay->settings->store, relay->socket_name);
-    if (error != -EPIPE || !is_there_again(relay))
+    if (sock >= 0)
+        ask_anew(relay, sock);
+    else if (is_held(relay->settings, relay->socket_name, sock))
+        wait_for_it(relay);
+    else
         relay_end(relay, error == -EPIPE ? "it has ended" : "it speaks another protocol");
 }
 
@@ -237,8 +278,7 @@ void nr_relay_mark_mute(NrRelay *relay)
 {
     if (relay->state != NR_RELAY_READY)
         return;
-    nr_log(NR_LOG_WARNING, "network %s: its relay (pid %d) does not answer; it is left as it is",
-           shown_name(relay), (int)relay->pid);
+    warn_of_silence(relay);
     nr_relay_link_probe(relay->link, on_probed, relay);
     relay_set_state(relay, NR_RELAY_MUTE);
 }
@@ -253,9 +293,7 @@ static gboolean on_greeting_late(gpointer data)
         kill(relay->child, SIGKILL);
         relay_end(relay, "it did not open its control socket");
     } else {
-        nr_log(NR_LOG_WARNING,
-               "network %s: its relay (pid %d) does not answer; it is left as it is",
-               shown_name(relay), (int)relay->pid);
+        warn_of_silence(relay);
         relay_set_state(relay, NR_RELAY_MUTE);
     }
     return G_SOURCE_REMOVE;
@@ -287,17 +325,23 @@ static gboolean on_connect_again(gpointer data)
     int sock = nr_runtime_connect(relay->settings->relays_fd, relay->socket_name);
 
     relay->connect_timer = 0;
-    if (sock >= 0)
+    if (sock >= 0 && relay->state == NR_RELAY_STARTING)
         relay_connected(relay, sock);
-    else
+    else if (sock >= 0)
+        ask_anew(relay, sock);
+    else if (relay->state == NR_RELAY_STARTING ||
+             is_held(relay->settings, relay->socket_name, sock))
         connect_later(relay);
+    else
+        relay_end(relay, "it has ended");
     return G_SOURCE_REMOVE;
 }
 
 static void connect_later(NrRelay *relay)
 {
     relay->connect_timer = g_timeout_add(relay->connect_delay_ms, on_connect_again, relay);
-    relay->connect_delay_ms = MIN(relay->connect_delay_ms * 2, CONNECT_LAST_MS);
+    if (relay->connect_delay_ms < CONNECT_LAST_MS)
+        relay->connect_delay_ms *= 2;
 }
 
 /* The process */
@@ -342,7 +386,7 @@ static gboolean socket_is_live(const NrRelaySettings *settings, const char *sock
 {
     _cleanup_(closep) int sock = nr_runtime_connect(settings->relays_fd, socket_name);
 
-    return sock >= 0 || sock == -EAGAIN;
+    return sock >= 0 || is_held(settings, socket_name, sock);
 }
 
 NrRelay *nr_relay_spawn(const NrRelaySettings *settings, const char *network,
@@ -387,12 +431,17 @@ NrRelay *nr_relay_adopt(const NrRelaySettings *settings, const char *socket_name
     NrRelay *relay;
     int sock = nr_runtime_connect(settings->relays_fd, socket_name);
 
-    if (sock < 0) {
+    if (sock < 0 && !is_held(settings, socket_name, sock)) {
         *ret_error = sock;
         return NULL;
     }
     relay = relay_new(settings, socket_name, events, data);
-    relay_connected(relay, sock);
+    if (sock >= 0) {
+        relay_connected(relay, sock);
+        return relay;
+    }
+    relay->state = NR_RELAY_MUTE; /* from the beginning: it is in no table that could be told */
+    wait_for_it(relay);
     return relay;
 }
 

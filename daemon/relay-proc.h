@@ -60,6 +60,8 @@ nr_relay_name(const NrRelay *relay); /* the network, NULL before an adopted one'
 const char *nr_relay_socket(const NrRelay *relay);
 NrRelayLink *nr_relay_link(NrRelay *relay); /* borrowed; NULL before it is connected */
 pid_t nr_relay_pid(const NrRelay *relay);
+/* "its relay does not answer", and its pid where it is known. */
+char *nr_relay_silence(const NrRelay *relay);
 gint64 nr_relay_age_ms(const NrRelay *relay);
 const char *nr_relay_end_text(const NrRelay *relay); /* ENDED: how, one sentence */
 /* Another connection to its control socket, or negative errno. */

@@ -36,9 +36,7 @@ static NrRelayLink *link_to_ask(NrRelays *relays, const char *network, NrReply r
     g_autofree char *text = NULL;
 
     if (!relay || nr_relay_state(relay) != NR_RELAY_READY) {
-        text = relay
-                   ? g_strdup_printf("its relay (pid %d) does not answer", (int)nr_relay_pid(relay))
-                   : g_strdup("its relay is not running");
+        text = relay ? nr_relay_silence(relay) : g_strdup("its relay is not running");
         if (reply)
             reply(-ENOTCONN, text, data);
         return NULL;

@@ -482,7 +482,7 @@ void nr_relays_spawn(NrRelays *relays, const char *network, NrReply reply, gpoin
         return;
     }
     if (relay && nr_relay_state(relay) != NR_RELAY_STARTING) {
-        text = g_strdup_printf("its relay (pid %d) does not answer", (int)nr_relay_pid(relay));
+        text = nr_relay_silence(relay);
         reply(-EBUSY, text, data);
         return;
     }

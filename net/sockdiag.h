@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #define SOCKDIAG_HOLDER_MAX 64
@@ -35,6 +36,9 @@ int sockdiag_connections(sockdiag_connection_fn fn, void *userdata);
 
 /* The UNIX socket that was bound to this path, in this very text. -ENOENT where there is none. */
 int sockdiag_unix(const char *path, uint64_t *ret_inode);
+/* Is there a UNIX socket that was bound to this very file, if only on its way between two
+ * processes? 0, -ENOENT where there is none, or negative errno. */
+int sockdiag_unix_file(const struct stat *file);
 
 /*
  * The process that has the socket open: every /proc/PID/fd we may read is looked through, so only

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include "net/sockdiag.h"
 #include "netns.h"
@@ -432,6 +433,33 @@ static void test_process_sockets_errors(void)
     g_test_trap_assert_passed();
 }
 
+/* Of two sockets that had the same name one after the other only the later one's file is there. */
+static void test_unix_file(void)
+{
+    g_autofree char *directory = g_dir_make_tmp("sockdiag-XXXXXX", NULL);
+    g_autofree char *path = g_build_filename(directory, "s", NULL);
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    struct stat file;
+    int sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    int other = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+    g_strlcpy(address.sun_path, path, sizeof(address.sun_path));
+    g_assert_cmpint(bind(sock, (struct sockaddr *)&address, sizeof(address)), ==, 0);
+    g_assert_cmpint(lstat(path, &file), ==, 0);
+    g_assert_cmpint(sockdiag_unix_file(&file), ==, 0);
+    close(sock);
+    g_assert_cmpint(sockdiag_unix_file(&file), ==, -ENOENT);
+    g_assert_cmpint(unlink(path), ==, 0);
+    g_assert_cmpint(bind(other, (struct sockaddr *)&address, sizeof(address)), ==, 0);
+    g_assert_cmpint(lstat(path, &file), ==, 0);
+    g_assert_cmpint(sockdiag_unix_file(&file), ==, 0);
+    file.st_dev++;
+    g_assert_cmpint(sockdiag_unix_file(&file), ==, -ENOENT);
+    close(other);
+    g_assert_cmpint(unlink(path), ==, 0);
+    g_assert_cmpint(rmdir(directory), ==, 0);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -448,5 +476,6 @@ int main(int argc, char **argv)
     g_test_add_func("/sockdiag/process", test_process);
     g_test_add_func("/sockdiag/process-sockets", test_process_sockets);
     g_test_add_func("/sockdiag/process-sockets-errors", test_process_sockets_errors);
+    g_test_add_func("/sockdiag/unix-file", test_unix_file);
     return g_test_run();
 }
