@@ -573,7 +573,5 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     nr_service_raise_descriptor_limit();
     status = run(&manager);
-    /* Not exit(): the worker may be inside a call into a libvirt that hangs. */
-    fflush(NULL);
-    _exit(status);
+    nr_service_exit(status);
 }

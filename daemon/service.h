@@ -20,5 +20,7 @@ void nr_service_unstore(const char *name);
  * `stored`, whose it is then. */
 int nr_service_take_descriptors(void (*stored)(const char *name, int fd, gpointer data),
                                 gpointer data);
+/* Not exit(): libvirt's worker may be inside a call that hangs. */
+G_GNUC_NORETURN void nr_service_exit(int status);
 
 #endif

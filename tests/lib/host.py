@@ -24,6 +24,7 @@ import install
 import links
 import namespaces as ns
 import rootfs
+import sanitizer
 from guest import Guest
 from process import Daemon, accepts, ours, run, tail
 from tap import Skip, Surroundings
@@ -70,6 +71,11 @@ class PrivateHost(Surroundings):
         links.loopback_up()
         self.host = Host()
         return {"host": self.host}
+
+    def check(self):
+        for name in sorted(os.listdir(LOGS)):
+            with open(f"{LOGS}/{name}", errors="replace") as log:
+                sanitizer.expect_silence(log.read(), name)
 
     def diagnostics(self):
         return self.host.diagnostics() if self.host else []

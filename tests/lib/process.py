@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 
+import sanitizer
 from wait import eventually
 
 OURS = ("netrelay", "netrelayd", "netrelayctl", "netrelay-user", "netrelay-vde")
@@ -16,7 +17,7 @@ def environment_of(user, extra=None):
     """What a login shell of that user would have, and nothing of the test's own."""
     entry = pwd.getpwnam(user)
     env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "HOME": entry.pw_dir,
-           "USER": user, "LOGNAME": user, "SHELL": "/bin/sh"}
+           "USER": user, "LOGNAME": user, "SHELL": "/bin/sh", **sanitizer.environment()}
     env.update(extra or {})
     return env
 

@@ -45,6 +45,9 @@ class Surroundings:
         """In the process of one test: returns what the test's parameters are filled from."""
         return {}
 
+    def check(self):
+        """After the body of each test: raises where something is wrong all the same."""
+
     def diagnostics(self):
         """After a failure, still in the test's process: lines worth showing."""
         return []
@@ -165,6 +168,7 @@ class TestProcess:
         signal.alarm(test.seconds)
         try:
             body()
+            self.surroundings.check()
         except Skip as reason:
             result = {"ok": True, "skip": str(reason) or "no reason given"}
         except TimedOut:

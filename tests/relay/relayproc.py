@@ -10,6 +10,7 @@ import tempfile
 import time
 
 import kit
+import sanitizer
 from wait import eventually
 
 DEADLINE = 5
@@ -43,6 +44,8 @@ class Relay:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGCONT)
             self.kill()             # the next one may want its addresses
+        if not kind:
+            sanitizer.expect_silence(self.text(), f"netrelay {' '.join(self.arguments)}")
 
     def text(self):
         """All that it wrote to standard error."""
