@@ -20,17 +20,22 @@ static void set_up(World *world, gconstpointer data)
     world->networks = NULL;
 }
 
-static void tear_down(World *world, gconstpointer data)
+static void remove_files(const char *directory)
 {
-    g_autoptr(GDir) dir = g_dir_open(world->directory, 0, NULL);
+    g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
     const char *name;
 
     while (dir && (name = g_dir_read_name(dir))) {
-        g_autofree char *path = g_build_filename(world->directory, name, NULL);
+        g_autofree char *path = g_build_filename(directory, name, NULL);
 
         g_remove(path);
     }
-    g_rmdir(world->directory);
+    g_rmdir(directory);
+}
+
+static void tear_down(World *world, gconstpointer data)
+{
+    remove_files(world->directory);
     g_free(world->directory);
     nr_networks_free(world->networks);
 }
@@ -304,6 +309,54 @@ static void test_stamp(World *world, gconstpointer data)
     g_assert_cmpstr(world->networks->stamp, !=, before);
 }
 
+/* An editor may write into the same file, and change not even its size. The kernel's time, which
+ * tells of it, goes in steps. */
+static void test_stamp_of_one_file(World *world, gconstpointer data)
+{
+    gint64 end = g_get_monotonic_time() + 10 * G_TIME_SPAN_SECOND;
+    g_autofree char *path = path_of(world, "a.xml");
+    g_autofree char *before = NULL;
+
+    write_network(world, "a.xml", "alpha", "");
+    expect(world, "alpha", "");
+    before = g_strdup(world->networks->stamp);
+    do {
+        FILE *file = g_fopen(path, "r+");
+
+        g_assert_nonnull(file);
+        g_assert_cmpint(fputs("<network><name>omega", file), >=, 0);
+        fclose(file);
+        expect(world, "omega", "");
+    } while (g_str_equal(world->networks->stamp, before) && g_get_monotonic_time() < end);
+    g_assert_cmpstr(world->networks->stamp, !=, before);
+}
+
+/* A folder that cannot be read says nothing of the networks that were in it. */
+static void test_no_folder(World *world, gconstpointer data)
+{
+    write_network(world, "a.xml", "alpha", "");
+    expect(world, "alpha", "");
+    remove_files(world->directory);
+    g_assert_true(g_file_set_contents(world->directory, "", -1, NULL));
+    expect(world, "alpha", "directory");
+    g_assert_cmpint(g_remove(world->directory), ==, 0);
+}
+
+/* Names only: they are written one a line. */
+static void test_manual(World *world, gconstpointer data)
+{
+    g_autofree char *folder = path_of(world, NR_NETWORKS_MANUAL);
+    g_autoptr(GHashTable) names = NULL;
+
+    g_assert_cmpint(g_mkdir(folder, 0755), ==, 0);
+    write_file(world, NR_NETWORKS_MANUAL "/alpha", "");
+    write_file(world, NR_NETWORKS_MANUAL "/be\nta", "");
+    names = nr_networks_manual(world->directory);
+    g_assert_cmpuint(g_hash_table_size(names), ==, 1);
+    g_assert_true(g_hash_table_contains(names, "alpha"));
+    remove_files(folder);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -321,5 +374,8 @@ int main(int argc, char **argv)
     ADD("a strange file name", test_strange_file_name);
     ADD("one that is to come", test_check);
     ADD("whether a file has changed", test_stamp);
+    ADD("whether something in a file has changed", test_stamp_of_one_file);
+    ADD("a folder that is none", test_no_folder);
+    ADD("what does not autostart", test_manual);
     return g_test_run();
 }

@@ -86,11 +86,25 @@ static void test_nobody(void)
     retire(actual, "announced 2 b: client 127.0.0.1:1\n", "");
 }
 
+/* Whatever is planned: nothing comes, nothing changes. */
+static void test_only_what_ends(void)
+{
+    g_autoptr(GPtrArray) plan = g_ptr_array_new_with_free_func(nr_action_free);
+
+    for (NrActionKind kind = NR_ACTION_DETACH; kind <= NR_ACTION_STOP; kind++)
+        g_ptr_array_add(plan, nr_action_new(kind, "lab"));
+    nr_retire_plan(plan);
+    g_assert_cmpuint(plan->len, ==, 2);
+    g_assert_cmpint(((NrAction *)plan->pdata[0])->kind, ==, NR_ACTION_DETACH);
+    g_assert_cmpint(((NrAction *)plan->pdata[1])->kind, ==, NR_ACTION_STOP);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/retire/guest that dialled", test_guest_that_dialled);
     g_test_add_func("/retire/guests without connection", test_guests_without_connection);
     g_test_add_func("/retire/nobody", test_nobody);
+    g_test_add_func("/retire/only what ends", test_only_what_ends);
     return g_test_run();
 }
