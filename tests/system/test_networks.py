@@ -10,6 +10,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 
 import lab
+import links
 import tap
 from guest import client_nic
 from host import PrivateHost
@@ -220,9 +221,12 @@ def test_list_without_manager(host):
 
 
 def test_destroy_without_libvirt(host):
-    """What a person stops goes, also while libvirt's list of guests has not come"""
+    """What a person stops goes, also while libvirt's list of guests has not come; what we connect
+    to is no reason to refuse it"""
+    links.add_bridge("br0")
     host.netrelayd()
-    define(host, network())
+    define(host, network(rest="<bridge name='br0'/>"))
+    lab.expect_row(host, network="lab", kind="tap", state="connected")
     host.netrelayctl("net-destroy", "lab")
     lab.no_relays(deadline=3)
     host.netrelayctl("net-start", "lab")
@@ -271,7 +275,17 @@ def test_destroy_beside_guests(host):
     for guest in guests.values():
         guest.boot()
     lab.all_meet(guests)
+    host.guest("vm3", [client_nic(PORT, mac(n)) for n in (3, 4)]).start()
+    for number in (3, 4):
+        lab.expect_row(host, mac=mac(number), state="connected")
+    for port, rest in ((PORT, ""), (PORT + 1, "<match type='client'/>")):
+        define(host, network(port=port, rest=rest))     # the listener goes that they came through
+        answer = host.netrelayctl("net-destroy", "lab", check=False)
+        refused(answer, "vm1", "vm2", "--force")
+        assert answer.stderr.count("vm3") == 1, answer
+    lab.expect_row(host, network="lab", state="listening", address=f"127.0.0.1:{PORT + 1}")
     refused(host.netrelayctl("net-destroy", "lab", check=False), "vm1", "vm2", "--force")
+    define(host, network())
     lab.all_meet(guests)
     cut_off = host.netrelayctl("net-destroy", "lab", "--force").stderr
     assert "revive vm1" in cut_off and "revive vm2" in cut_off, cut_off
