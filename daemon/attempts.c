@@ -83,6 +83,7 @@ gboolean nr_attempts_failed(NrAttempts *attempts, const NrAction *action, int er
     NrAttempt *attempt = obtain(attempts, action->network, action->endpoint);
 
     attempt->foreign = action->kind == NR_ACTION_ATTACH && !action->named && error == -EADDRINUSE;
+    attempt->laying = action->ground != NULL;
     attempt->newest_id = action->newest_id;
     return attempt_set(attempt, error, text, now_ms);
 }
@@ -233,6 +234,8 @@ void nr_attempts_retry_devices(NrAttempts *attempts)
     while (g_hash_table_iter_next(&iter, NULL, &p)) {
         NrAttempt *attempt = p;
 
+        if (attempt->laying)
+            continue;
         if (attempt->error == -EADDRNOTAVAIL || g_str_has_prefix(attempt->endpoint, "bridge:") ||
             g_str_has_prefix(attempt->endpoint, "mcast:"))
             attempt->next_ms = 0;

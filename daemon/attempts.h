@@ -20,6 +20,7 @@ typedef struct {
     int error;        /* negative errno; 0: it worked, and only the back-off is remembered */
     char *text;       /* one sentence without full stop */
     gboolean foreign; /* held by a process of others */
+    gboolean laying;  /* of ground: it changes devices itself, so their changes are no reason */
     int newest_id;    /* of NrDesiredEndpoint, when it failed */
     guint delay_ms;
     gint64 next_ms;

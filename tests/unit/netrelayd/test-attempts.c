@@ -159,6 +159,24 @@ static void test_settle_relay(void)
     g_assert_cmpint(nr_attempts_next(attempts), ==, 2 * NR_ATTEMPT_FIRST_MS);
 }
 
+/* A bridge that is made and taken back: changes of devices that are no reason to try again. */
+static void test_own_devices(void)
+{
+    g_autoptr(NrAttempts) attempts = nr_attempts_new();
+    g_autoptr(GPtrArray) ground = g_ptr_array_new();
+    NrAction action = attach(TRUE, 1);
+
+    action.endpoint = (char *)"bridge:virbr9";
+    action.ground = ground;
+    nr_attempts_failed(attempts, &action, -EADDRINUSE, "failed", 1000);
+    nr_attempts_retry_devices(attempts);
+    g_assert_false(nr_attempts_allow(attempts, &action, 1000));
+    action.ground = NULL; /* it is laid, and something else fails */
+    nr_attempts_failed(attempts, &action, -ENODEV, "failed", 1000);
+    nr_attempts_retry_devices(attempts);
+    g_assert_true(nr_attempts_allow(attempts, &action, 1000));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -166,6 +184,7 @@ int main(int argc, char **argv)
     g_test_add_func("/attempts/foreign", test_foreign);
     g_test_add_func("/attempts/deaths", test_deaths);
     g_test_add_func("/attempts/retry-devices", test_retry_devices);
+    g_test_add_func("/attempts/own-devices", test_own_devices);
     g_test_add_func("/attempts/keep-and-settle", test_keep_and_settle);
     g_test_add_func("/attempts/settle-relay", test_settle_relay);
     return g_test_run();
