@@ -59,6 +59,10 @@ static char *lay_sentence(const struct host_change *change, int error)
         return g_strdup_printf("%s was made by somebody else just now", change->device);
     if (change->kind != HOST_ADDRESS || error == -EPERM)
         return NULL;
+    if (error == -EADDRINUSE)
+        return g_strdup_printf("%s cannot have the address %s: another device of this host has one "
+                               "of that subnet; take another subnet",
+                               change->device, change->value);
     if (error == -EACCES)
         return g_strdup_printf("%s cannot have the address %s: IPv6 is switched off there",
                                change->device, change->value);

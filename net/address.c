@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <ifaddrs.h>
 #include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netlink/errno.h>
@@ -173,6 +174,26 @@ static int cache_get(struct nl_cache **ret)
         return r;
     r = rtnl_addr_alloc_cache(sock, ret);
     return r < 0 ? route_errno(r) : 0;
+}
+
+int address_is_elsewhere(int ifindex, const char *address, bool *ret)
+{
+    _cleanup_(nl_cache_freep) struct nl_cache *cache = NULL;
+    _cleanup_(nl_addr_putp) struct nl_addr *subnet = NULL;
+    int r = nl_addr_parse(address, AF_UNSPEC, &subnet) < 0 ? -EINVAL : cache_get(&cache);
+
+    *ret = false;
+    if (r < 0)
+        return r;
+    for (struct nl_object *o = nl_cache_get_first(cache); o && !*ret; o = nl_cache_get_next(o)) {
+        struct rtnl_addr *entry = (struct rtnl_addr *)o;
+        const struct nl_addr *local = rtnl_addr_get_local(entry);
+
+        *ret = rtnl_addr_get_ifindex(entry) != ifindex && local &&
+               rtnl_addr_get_scope(entry) != RT_SCOPE_LINK &&
+               nl_addr_cmp_prefix(local, subnet) == 0;
+    }
+    return 0;
 }
 
 /* The device's next one, or its first, that is like this address; NULL: there is none. */

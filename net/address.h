@@ -20,6 +20,9 @@ int address_device(const struct sockaddr *address);
 int address_add(int ifindex, const char *address);
 /* The device has it, with just this prefix. */
 int address_is_set(int ifindex, const char *address, bool *ret);
+/* Another device has addresses of its subnet: hosts there are reached by one of the two only. Of
+ * link-local addresses all devices have some. */
+int address_is_elsewhere(int ifindex, const char *address, bool *ret);
 /* Takes just this one away: others of its subnet stay. */
 int address_remove(int ifindex, const char *address);
 

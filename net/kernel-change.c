@@ -87,7 +87,7 @@ static int address_aim(const struct host_change *change, const char *before,
 static int address_put(const struct host_change *change, const char *state)
 {
     struct link_state link;
-    bool there;
+    bool there, elsewhere = false;
     int r = link_get(change->device, &link);
 
     if (r < 0)
@@ -95,6 +95,10 @@ static int address_put(const struct host_change *change, const char *state)
     r = address_is_set(link.ifindex, change->value, &there);
     if (r < 0 || there == !!*state)
         return r;
+    if (*state)
+        r = address_is_elsewhere(link.ifindex, change->value, &elsewhere);
+    if (r < 0 || elsewhere)
+        return r < 0 ? r : -EADDRINUSE;
     return *state ? address_add(link.ifindex, change->value)
                   : address_remove(link.ifindex, change->value);
 }

@@ -15,8 +15,8 @@
 int kernel_look(const struct host_change *change, char ret[KERNEL_STATE_MAX]);
 /* The state to bring about; what is there already, and will do, is left as it is. */
 int kernel_aim(const struct host_change *change, const char *before, char ret[KERNEL_STATE_MAX]);
-/* Brings it about; once more is no fault. -EEXIST: something else is in the way; -EBUSY: others
- * use what is to go. */
+/* Brings it about; once more is no fault. -EEXIST: something else is in the way; -EADDRINUSE:
+ * another device is in the address's subnet; -EBUSY: others use what is to go. */
 int kernel_put(const struct host_change *change, const char *state);
 
 #endif

@@ -117,6 +117,8 @@ int link_add_bridge(const char *ifname, struct mac mac)
     _cleanup_(nl_addr_putp) struct nl_addr *addr = nl_addr_build(AF_LLC, mac.b, MAC_LEN);
     int r;
 
+    if (strchr(ifname, '%')) /* a pattern: the kernel would choose another name */
+        return -EINVAL;
     if (!link || !addr || rtnl_link_set_type(link, "bridge") < 0)
         return -ENOMEM;
     rtnl_link_set_name(link, ifname);

@@ -30,7 +30,7 @@ int link_set(int ifindex, const struct link_change *change);
 /* Is any device enslaved to this one? */
 int link_has_members(int ifindex, bool *ret);
 
-/* Makes a bridge, which is down. -EEXIST: the name is taken. */
+/* Makes a bridge, which is down. -EEXIST: the name is taken; -EINVAL: it cannot be one. */
 int link_add_bridge(const char *ifname, struct mac mac);
 int link_remove(int ifindex);
 

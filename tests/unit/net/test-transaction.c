@@ -229,7 +229,7 @@ static void test_bridge_is_safe(void)
 static void test_rolled_back(void)
 {
     static const char *const texts[] = { "bridge virbr9", "address virbr9 192.168.9.1/24",
-                                         "address virbr9 fd00::7/64", NULL };
+                                         "address virbr9 fd01::7/64", NULL };
     _cleanup_(freep) struct journal *journal = NULL;
     g_autofree char *before = NULL, *after = NULL;
 
@@ -257,6 +257,37 @@ static void test_not_a_bridge(void)
     g_assert_cmpint(lay(journal, texts), ==, -ENOTSUP);
     g_assert_cmpuint(journal->count, ==, 0);
     netns_link_del("v0");
+}
+
+static void test_bad_name(void)
+{
+    static const char *const texts[] = { "bridge br%d", NULL };
+    _cleanup_(freep) struct journal *journal = reopen();
+    unsigned count = netns_link_count();
+
+    g_assert_cmpint(lay(journal, texts), ==, -EINVAL);
+    g_assert_cmpuint(netns_link_count(), ==, count);
+}
+
+/* Its subnet, whatever the address. */
+static void test_subnet_elsewhere(void)
+{
+    static const char *const taken[] = { "bridge virbr9", "address virbr9 10.0.0.77/24", NULL };
+    static const char *const taken6[] = { "bridge virbr9", "address virbr9 fd00::77/64", NULL };
+    static const char *const wider[] = { "bridge virbr9", "address virbr9 10.0.7.1/8", NULL };
+    static const char *const free4[] = { "bridge virbr9", "address virbr9 10.0.1.1/24", NULL };
+    static const char *const own[] = { "bridge virbr9", "address virbr9 fe80::1/64", NULL };
+    _cleanup_(freep) struct journal *journal = reopen();
+
+    setup();
+    g_assert_cmpint(lay(journal, taken), ==, -EADDRINUSE);
+    g_assert_cmpint(lay(journal, taken6), ==, -EADDRINUSE);
+    g_assert_cmpint(lay(journal, wider), ==, -EADDRINUSE);
+    g_assert_cmpuint(journal->count, ==, 0);
+    g_assert_cmpint(lay(journal, free4), ==, 0);
+    g_assert_cmpint(lay(journal, own), ==, 0);
+    lift_all(journal);
+    teardown();
 }
 
 /* A journal that cannot be written changes nothing. */
@@ -549,6 +580,8 @@ int main(int argc, char **argv)
     g_test_add_func("/transaction/bridge-is-safe", test_bridge_is_safe);
     g_test_add_func("/transaction/rolled-back", test_rolled_back);
     g_test_add_func("/transaction/not-a-bridge", test_not_a_bridge);
+    g_test_add_func("/transaction/bad-name", test_bad_name);
+    g_test_add_func("/transaction/subnet-elsewhere", test_subnet_elsewhere);
     g_test_add_func("/transaction/no-journal", test_no_journal);
     g_test_add_func("/transaction/others-changes-stay", test_others_changes_stay);
     g_test_add_func("/transaction/bridge-of-others", test_bridge_of_others);
