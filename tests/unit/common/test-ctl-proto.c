@@ -255,6 +255,31 @@ static void test_several_of_one_attribute(void)
     g_assert_false(ctl_get_u32_at(&msg, CTL_A_ENDPOINT_ID, 1, &got));
 }
 
+/* The register's pages: a message, zeros, lengths that cannot be. */
+static void test_page(void)
+{
+    struct ctl_msg page = { 0 };
+    uint32_t length, id = 0;
+
+    g_assert_cmpint(ctl_msg_check_page(&page), <, 0);
+    ctl_msg_begin(&page, CTL_EVENT_DEPOSIT, 0);
+    ctl_put_u32(&page, CTL_A_PORT_ID, 7);
+    g_assert_cmpint(ctl_msg_end(&page), ==, 0);
+    length = (uint32_t)page.len;
+    page.len = 0;
+    g_assert_cmpint(ctl_msg_check_page(&page), ==, 0);
+    g_assert_cmpuint(page.len, ==, length);
+    g_assert_true(ctl_get_u32(&page, CTL_A_PORT_ID, &id) && id == 7);
+    for (length = 0; length <= CTL_MSG_MAX + 1; length++) {
+        memcpy(page.buf + 8, &length, sizeof(length));
+        if (ctl_msg_check_page(&page) == 0)
+            g_assert_cmpuint(page.len, ==, length);
+    }
+    length = UINT32_MAX;
+    memcpy(page.buf + 8, &length, sizeof(length));
+    g_assert_cmpint(ctl_msg_check_page(&page), ==, -EPROTO);
+}
+
 static void test_names(void)
 {
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
@@ -295,6 +320,7 @@ int main(int argc, char **argv)
     g_test_add_func("/ctl-proto/noise", test_noise);
     g_test_add_func("/ctl-proto/impossible-length", test_impossible_length);
     g_test_add_func("/ctl-proto/several-of-one-attribute", test_several_of_one_attribute);
+    g_test_add_func("/ctl-proto/page", test_page);
     g_test_add_func("/ctl-proto/names", test_names);
     return g_test_run();
 }
