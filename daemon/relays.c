@@ -467,7 +467,13 @@ int nr_relays_look(const NrRelays *relays, const char *network)
 
 guint nr_relays_count(const NrRelays *relays)
 {
-    return g_hash_table_size(relays->by_socket);
+    g_autoptr(GPtrArray) deposits = nr_store_relays(relays->settings->store);
+    guint count = g_hash_table_size(relays->by_socket);
+
+    for (guint i = 0; i < deposits->len; i++)
+        if (!g_hash_table_contains(relays->by_socket, deposits->pdata[i]))
+            count++;
+    return count;
 }
 
 /* Requests */

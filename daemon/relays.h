@@ -39,6 +39,7 @@ NrActual *nr_relays_snapshot(const NrRelays *relays);
 const NrActualNetwork *nr_relays_network(const NrRelays *relays, const char *network);
 /* See nr_relay_look(); -ENOENT where there is none. */
 int nr_relays_look(const NrRelays *relays, const char *network);
+/* Also those that are gone and that others are to go on for. */
 guint nr_relays_count(const NrRelays *relays);
 
 void nr_relays_spawn(NrRelays *relays, const char *network, NrReply reply, gpointer data);

@@ -121,18 +121,36 @@ void nr_service_notify(const char *state)
 }
 
 /* Without systemd's own watch on it: what it took away by itself nobody would tell us of. */
+static char *store_text(const char *name)
+{
+    return g_strdup_printf("FDSTORE=1\nFDPOLL=0\nFDNAME=%s", name);
+}
+
 void nr_service_store(const char *name, int fd)
 {
-    g_autofree char *text = g_strdup_printf("FDSTORE=1\nFDPOLL=0\nFDNAME=%s", name);
+    g_autofree char *text = store_text(name);
 
     notify(text, fd);
 }
 
+static gint compare_text(gconstpointer notice, gconstpointer text)
+{
+    return strcmp(((const Notice *)notice)->text, text);
+}
+
+/* What is still on its way is not sent at all: so as little waits as there is to be held. */
 void nr_service_unstore(const char *name)
 {
+    g_autofree char *store = store_text(name);
     g_autofree char *text = g_strdup_printf("FDSTOREREMOVE=1\nFDNAME=%s", name);
+    GList *waiting = g_queue_find_custom(&notifier.waiting, store, compare_text);
 
-    notify(text, -1);
+    if (waiting) {
+        notice_free(waiting->data);
+        g_queue_delete_link(&notifier.waiting, waiting);
+    } else {
+        notify(text, -1);
+    }
 }
 
 void nr_service_raise_descriptor_limit(void)

@@ -14,7 +14,7 @@ import tempfile
 
 import kit
 import tap
-from ctlproto import DEADLINE, UP, Control, decode
+from ctlproto import DEADLINE, UP, Control, decode, encode
 from frames import BROADCAST, FRAME_MAX, enclose, frame, mac
 from peers import Server, StreamPeer, dial, exchange, meet, talk
 from relayproc import Relay, forwarder_of
@@ -148,7 +148,7 @@ def test_kept_and_let_go():
 
 
 def test_an_end_is_heard_while_somebody_holds_on():
-    """F: a manager that is slow to let go does not keep a far end from hearing of it"""
+    """A manager that is slow to let go does not keep a far end from hearing of it"""
     with a_lab() as lab:
         one, other = guests_of(lab, 2)
         held = [os.dup(fd) for fd in lab.manager.kept.values()]
@@ -164,7 +164,7 @@ def test_an_end_is_heard_while_somebody_holds_on():
 
 
 def test_killed_together():
-    """A: guests meet again, their names, limits and ids are what they were"""
+    """Guests meet again; their names, limits and ids are what they were"""
     with a_lab() as lab:
         guests = guests_of(lab, 3)
         meet(*guests)
@@ -292,6 +292,29 @@ def test_unix_streams():
             lab.killed()
             talk(*guests)
             lab.begin(f"unix-listen:{path}")
+
+
+def test_one_that_is_being_moved():
+    """Offered to another relay, it is not gone on with: never have two of them one connection"""
+    with a_lab() as lab:
+        one, other = meet(*guests_of(lab, 2))
+        number = next(n for n, port in lab.manager.ports().items()
+                      if port["peer"] == "%s:%d" % one.sock.getsockname())
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with ours, theirs:
+            ours.settimeout(DEADLINE)
+            lab.manager.must("MOVE_PORT", fd=theirs.fileno(), port_id=number)
+            assert decode(ours.recv(4096))[0] == "HELLO"
+            ours.send(encode("WELCOME", 0))
+            _, fds, _, _ = socket.recv_fds(ours, 4096, 1)
+            lab.killed()
+            assert number not in lab.manager.ports(), "both relays have it"
+            other.silent()
+            os.close(lab.manager.kept.pop(number))
+            taken = StreamPeer(socket.socket(fileno=fds[0]))
+            word = frame(BROADCAST, mac(1), b"elsewhere")
+            taken.send(word)
+            one.expect(word)
 
 
 def test_the_old_forwarder_lives_on_for_a_while():

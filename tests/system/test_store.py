@@ -4,26 +4,29 @@
 
 import os
 import signal
+import socket
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 
 import lab
+import links
 import tap
 from fdstore import Systemd
 from guest import client_nic, server_nic
 from host import PrivateHost
 from lab import PORT, address, mac
-from process import kill_all, ours
+from process import ours
 from wait import eventually
 
 SERVER = 12400
 NETWORK = f"""<network><name>lab</name><listen address='127.0.0.1' port='{PORT}'/>
-<match type='server' port='{SERVER}'/></network>"""
+<bridge name='br0'/><match type='server' port='{SERVER}'/></network>"""
 
 
 def three_guests(host):
     """Two that dial us, and one that we dial."""
+    links.add_bridge("br0", [f"{address(100)}/24"])
     host.write_network("lab", NETWORK)
     guests = {n: lab.numbered(host, n, client_nic(PORT, mac(n))) for n in (1, 2)}
     guests[3] = lab.numbered(host, 3, server_nic(SERVER, mac(3)))
@@ -41,8 +44,7 @@ def connected(host, guests):
         lab.expect_row(host, guest=f"vm{number}", state="connected")
 
 
-def killed(*names):
-    """SIGKILL of all of these at once."""
+def kill_at_once(*names):
     for pid in ours(*names):
         os.kill(pid, signal.SIGKILL)
 
@@ -53,50 +55,53 @@ def nothing_lost(flows):
         assert sent >= 20 and sent == received, f"{received} of {sent} pings answered"
 
 
-@tap.timeout(150)
-def test_store_relay_killed(host):
-    """Keeper and forwarder killed together, again and again: no ping is lost"""
-    host.libvirtd()
-    daemon = host.netrelayd()
-    guests = three_guests(host)
-    flows = [guests[1].start_pings(address(2)), guests[2].start_pings(address(3))]
-    for _ in range(3):
-        was = ours("netrelay")
-        killed("netrelay")
-        for flow in flows:
-            flow.wait_replies(10)
-        eventually(lambda was=was: not set(was) & set(ours("netrelay")), 10, "others are there")
-        connected(host, guests)
-    nothing_lost(flows)
+@tap.timeout(60)
+def test_store_comings_and_goings(host):
+    """Connections come and go: neither the manager nor systemd holds one longer"""
+    systemd = Systemd()
+    host.write_network("lab", f"<network><name>lab</name><listen address='127.0.0.1' "
+                              f"port='{PORT}'/></network>")
+    daemon = systemd.start(host)
+    lab.expect_row(host, network="lab", state="listening")
+    eventually(lambda: len(systemd.names()) == 2, 10, "the memory and the register are stored")
     held = held_by(daemon)
-    for guest in guests.values():
-        guest.destroy()
-    eventually(lambda: held_by(daemon) <= held - 3, 10, "the manager holds no connection")
+    for _ in range(3):
+        peers = [socket.create_connection(("127.0.0.1", PORT)) for _ in range(60)]
+        eventually(lambda: len(systemd.names()) == 62, 15, "60 connections are stored")
+        assert held_by(daemon) >= held + 60
+        for peer in peers:
+            peer.close()
+        eventually(lambda: len(systemd.names()) == 2 and held_by(daemon) <= held, 15,
+                   "as much is held as before")
 
 
 def held_by(daemon):
     return len(os.listdir(f"/proc/{daemon.pid}/fd"))
 
 
-@tap.timeout(150)
-def test_store_everything_killed(host):
-    """With systemd's descriptor store even the manager may die with them; it empties with guests"""
+@tap.timeout(200)
+def test_store_all_killed(host):
+    """Relays, then relays and manager, die at once, again and again: no ping is lost"""
     systemd = Systemd()
     host.libvirtd()
     systemd.start(host)
     guests = three_guests(host)
     assert len(systemd.names()) == 2 + 3, systemd.names()
     flows = [guests[1].start_pings(address(2)), guests[2].start_pings(address(3))]
-    for _ in range(2):
+    for names in (["netrelay"], ["netrelay", "netrelayd"]) * 2:
+        was = ours("netrelay")
         for flow in flows:
-            flow.wait_replies(10)
-        kill_all("netrelay", "netrelayd")
-        systemd.start(host)
+            flow.wait_replies(5)
+        kill_at_once(*names)
+        eventually(lambda was=was: not set(was) & set(ours("netrelay")), 20, "they are dead")
+        if "netrelayd" in names:
+            systemd.start(host)
         for flow in flows:
-            flow.wait_replies(10)
+            flow.wait_replies(5)
         connected(host, guests)
     nothing_lost(flows)
-    assert len(systemd.names()) == 2 + 3, systemd.names()
+    guests[3].reaches(address(100))         # by a TAP that is another one
+    eventually(lambda: len(systemd.names()) == 2 + 3, 10, "as much is stored as at first")
     for left, number in ((2, 1), (1, 2), (0, 3)):
         guests[number].destroy()
         eventually(lambda left=left: len(systemd.names()) == 2 + left, 10,
