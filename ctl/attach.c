@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include "ctl/json.h"
 #include "ctl/manager.h"
-#include "ctl/row.h"
+#include "daemon/row.h"
 #include "xml/guest.h"
 
 #define REWIRE_TIMEOUT_MS 60000 /* libvirt holds a guest for as long as a hook of it runs */

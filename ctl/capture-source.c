@@ -5,7 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "common/capture-proto.h"
-#include "ctl/row.h"
+#include "daemon/row.h"
 #include "xml/guest.h"
 
 #define SOCKET_BUFFER (1024 * 1024) /* what may lie between the relay and us */

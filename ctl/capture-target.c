@@ -2,7 +2,7 @@
 #include "ctl/capture-target.h"
 
 #include <string.h>
-#include "ctl/row.h"
+#include "daemon/row.h"
 
 gboolean nr_row_is_nic(GVariant *row, const char *word)
 {

@@ -9,7 +9,7 @@
 #include "ctl/host-links.h"
 #include "ctl/manager.h"
 #include "ctl/relay-rows.h"
-#include "ctl/row.h"
+#include "daemon/row.h"
 #include "xml/guest.h"
 
 #define COMPLETE_TIMEOUT_MS 1000 /* somebody holds a finger on the tab key */

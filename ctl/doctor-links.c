@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ctl/doctor.h"
 
-#include "ctl/row.h"
+#include "daemon/row.h"
 
 static guint count_members(const GPtrArray *links, const char *bridge)
 {

@@ -5,30 +5,7 @@
 #include <netdb.h>
 #include <string.h>
 #include "common/ctl-proto.h"
-#include "ctl/row.h"
-
-/* Where a row's own words say all: "what is wrong; what to do". */
-static const struct {
-    const char *state, *kind;
-} told[] = {
-    { "foreign", "foreign" },  { "refused", "refused" }, { "faulty", "refused" },
-    { "failed", "failed" },    { "connected", "moved" }, { "blocked", "loop" },
-    { "busy", "unreachable" },
-};
-
-static gboolean has(GVariant *row, const char *key, const char *value)
-{
-    return g_str_equal(nr_row_text(row, key), value);
-}
-
-/* "guest vm1, NIC 52:54:...", or "network lab". New string. */
-static char *whose(GVariant *row)
-{
-    if (*nr_row_text(row, "guest"))
-        return g_strdup_printf("guest %s, NIC %s", nr_row_text(row, "guest"),
-                               nr_row_text(row, "nic"));
-    return g_strdup_printf("network %s", nr_row_text(row, "network"));
-}
+#include "daemon/row.h"
 
 static const char *about(GVariant *row)
 {
@@ -37,34 +14,29 @@ static const char *about(GVariant *row)
     return *guest ? guest : nr_row_text(row, "network");
 }
 
-/* A connection of this network that nobody is known to be behind yet: may be the guest's. */
 static gboolean has_unknown(GVariant *rows, const char *network)
 {
     for (gsize i = 0; i < g_variant_n_children(rows); i++) {
         g_autoptr(GVariant) row = g_variant_get_child_value(rows, i);
 
-        if (has(row, "network", network) && has(row, "guest", "") && has(row, "kind", "client") &&
-            nr_row_number(row, "port") != 0 && !nr_row_is_from_elsewhere(row))
+        if (nr_row_is_unknown(row) && nr_row_is(row, "network", network))
             return TRUE;
     }
     return FALSE;
 }
 
-static void look_at_waiting(GPtrArray *findings, GVariant *rows, GVariant *row)
+static void look_at_deaf(GPtrArray *findings, GVariant *rows, GVariant *row)
 {
     const char *guest = nr_row_text(row, "guest");
     g_autofree char *word = nr_shell_word(guest);
-    g_autofree char *cure = NULL;
+    g_autofree char *cure = g_strdup_printf("netrelayctl revive %s", word);
 
-    if (!has(row, "guest_state", "running") || !has(row, "kind", "client") ||
-        has_unknown(rows, nr_row_text(row, "network")))
-        return;
-    cure = g_strdup_printf("netrelayctl revive %s", word);
-    nr_findings_add(
-        findings, "deaf", guest, cure,
-        "guest %s, NIC %s: it is deaf, for nobody listened on %s when it started, or its "
-        "connection was lost, and QEMU does not try again",
-        guest, nr_row_text(row, "nic"), nr_row_text(row, "address"));
+    if (!has_unknown(rows, nr_row_text(row, "network")))
+        nr_findings_add(
+            findings, "deaf", guest, cure,
+            "guest %s, NIC %s: it is deaf, for nobody listened on %s when it started, or its "
+            "connection was lost, and QEMU does not try again",
+            guest, nr_row_text(row, "nic"), nr_row_text(row, "address"));
 }
 
 /* What cures a tunnel, by the relay's words on why it is not there. New string. */
@@ -94,7 +66,7 @@ static char *cure_of_tunnel(const char *reason, const char *l4_port)
     return g_strdup("see to the relay on that host, or correct the address");
 }
 
-static void look_at_tunnel(GPtrArray *findings, GVariant *row)
+static void look_at_tunnel(GPtrArray *findings, GVariant *rows, GVariant *row)
 {
     const char *address = nr_row_text(row, "address"), *reason = nr_row_text(row, "reason");
     const char *network = nr_row_text(row, "network"), *colon = strrchr(address, ':');
@@ -108,25 +80,9 @@ static void look_at_tunnel(GPtrArray *findings, GVariant *row)
                     when ? when : "", reason);
 }
 
-static void look_at_dialling(GPtrArray *findings, GVariant *row)
-{
-    const char *address = nr_row_text(row, "address"), *reason = nr_row_text(row, "reason");
-    const char *guest = nr_row_text(row, "guest");
-
-    if (!*reason) /* it has only just begun */
-        return;
-    if (!*guest)
-        look_at_tunnel(findings, row);
-    else if (has(row, "guest_state", "running"))
-        nr_findings_add(findings, "unreachable", guest,
-                        "see who else has connected to that address: QEMU serves one",
-                        "guest %s, NIC %s: it listens on %s, and cannot be reached: %s", guest,
-                        nr_row_text(row, "nic"), address, reason);
-}
-
 static void look_at_loop(GPtrArray *findings, GVariant *row, const char *who)
 {
-    if (has(row, "kind", "peer"))
+    if (nr_row_is(row, "kind", "peer"))
         nr_findings_add(findings, "loop", about(row),
                         "nothing, where it is a spare; else take the <peer> out of the file of one "
                         "of the two hosts",
@@ -140,23 +96,55 @@ static void look_at_loop(GPtrArray *findings, GVariant *row, const char *who)
                         nr_row_number(row, "port"));
 }
 
-static void look_at_told(GPtrArray *findings, GVariant *row)
+/* Its own words say all: "what is wrong; what to do". */
+static void look_at_told(GPtrArray *findings, GVariant *row, const char *fault)
 {
-    const char *state = nr_row_text(row, "state"), *reason = nr_row_text(row, "reason");
-    g_autofree char *who = whose(row);
+    const char *reason = nr_row_text(row, "reason");
+    g_autofree char *who = nr_row_whose(row);
     const char *cure = strstr(reason, "; ");
     gsize length = cure ? (gsize)(cure - reason) : strlen(reason);
     gboolean says_who = g_str_has_prefix(reason, who); /* as a refusal does, which virsh prints */
 
-    for (guint i = 0; i < G_N_ELEMENTS(told); i++) {
-        if (!g_str_equal(state, told[i].state))
-            continue;
-        if (*reason)
-            nr_findings_add(findings, told[i].kind, about(row), cure ? cure + 2 : "", "%s%s%.*s",
-                            says_who ? "" : who, says_who ? "" : ": ", (int)length, reason);
-        else if (g_str_equal(told[i].kind, "loop"))
-            look_at_loop(findings, row, who);
+    if (*reason)
+        nr_findings_add(findings, fault, about(row), cure ? cure + 2 : "", "%s%s%.*s",
+                        says_who ? "" : who, says_who ? "" : ": ", (int)length, reason);
+    else if (g_str_equal(fault, "loop"))
+        look_at_loop(findings, row, who);
+}
+
+static void look_at_unreachable(GPtrArray *findings, GVariant *rows, GVariant *row)
+{
+    const char *guest = nr_row_text(row, "guest");
+
+    if (!nr_row_is(row, "kind", "server")) { /* but its far end is, which its words tell of */
+        look_at_told(findings, row, "unreachable");
+        return;
     }
+    nr_findings_add(findings, "unreachable", guest,
+                    "see who else has connected to that address: QEMU serves one",
+                    "guest %s, NIC %s: it listens on %s, and cannot be reached: %s", guest,
+                    nr_row_text(row, "nic"), nr_row_text(row, "address"),
+                    nr_row_text(row, "reason"));
+}
+
+static void look_at_fault(GPtrArray *findings, GVariant *rows, GVariant *row, const char *fault)
+{
+    static const struct {
+        const char *fault;
+        void (*look)(GPtrArray *findings, GVariant *rows, GVariant *row);
+    } looks[] = {
+        { "deaf", look_at_deaf },
+        { "tunnel", look_at_tunnel },
+        { "unreachable", look_at_unreachable },
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(looks); i++) {
+        if (g_str_equal(fault, looks[i].fault)) {
+            looks[i].look(findings, rows, row);
+            return;
+        }
+    }
+    look_at_told(findings, row, fault);
 }
 
 /* It may be just what is wanted, or a tunnel that somebody waits for. */
@@ -191,22 +179,20 @@ void nr_doctor_status(GPtrArray *findings, GVariant *rows, GVariant *summary)
     for (gsize i = 0; i < g_variant_n_children(rows); i++) {
         g_autoptr(GVariant) row = g_variant_get_child_value(rows, i);
 
-        if (has(row, "state", "waiting"))
-            look_at_waiting(findings, rows, row);
-        else if (has(row, "state", "dialling"))
-            look_at_dialling(findings, row);
-        else if (has(row, "kind", "listen") && has(row, "state", "listening"))
+        const char *fault = nr_row_fault(row);
+
+        if (fault)
+            look_at_fault(findings, rows, row, fault);
+        else if (nr_row_is(row, "kind", "listen") && nr_row_is(row, "state", "listening"))
             look_at_listener(findings, row);
-        else
-            look_at_told(findings, row);
     }
 }
 
 /* Frames for these NICs come from whoever reaches their address. */
 static gboolean is_open_to_all(GVariant *row)
 {
-    return *nr_row_text(row, "guest") && has(row, "guest_state", "running") &&
-           (has(row, "kind", "udp") || has(row, "kind", "mcast"));
+    return *nr_row_text(row, "guest") && nr_row_is(row, "guest_state", "running") &&
+           (nr_row_is(row, "kind", "udp") || nr_row_is(row, "kind", "mcast"));
 }
 
 void nr_doctor_open_nics(GPtrArray *findings, GVariant *rows)
@@ -218,7 +204,7 @@ void nr_doctor_open_nics(GPtrArray *findings, GVariant *rows)
         g_autoptr(GVariant) row = g_variant_get_child_value(rows, i);
 
         if (is_open_to_all(row) && count++ == 0) {
-            first = whose(row);
+            first = nr_row_whose(row);
             guest = g_strdup(nr_row_text(row, "guest"));
         }
     }

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include "ctl/json.h"
 #include "ctl/manager.h"
-#include "ctl/row.h"
+#include "daemon/row.h"
 #include "xml/guest.h"
 
 #define STATUS_TIMEOUT_MS 10000

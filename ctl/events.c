@@ -6,7 +6,7 @@
 #include <unistd.h>
 #include "ctl/json.h"
 #include "ctl/manager-events.h"
-#include "ctl/row.h"
+#include "daemon/row.h"
 #include "ctl/seconds.h"
 #include "xml/guest.h"
 

@@ -2,7 +2,7 @@
 #include "ctl/graph.h"
 
 #include <string.h>
-#include "ctl/row.h"
+#include "daemon/row.h"
 #include "xml/guest.h"
 
 typedef enum { NODE_GUEST, NODE_NETWORK, NODE_BRIDGE, NODE_FAR } NodeKind;
@@ -282,19 +282,14 @@ char *nr_graph_dot(const NrGraph *graph)
 
 /* As data */
 
-static void put_text(GVariantBuilder *dict, const char *key, const char *text)
-{
-    g_variant_builder_add(dict, "{sv}", key, g_variant_new_string(text ? text : ""));
-}
-
 static GVariant *node_variant(const Node *node)
 {
     GVariantBuilder dict;
 
     g_variant_builder_init(&dict, G_VARIANT_TYPE_VARDICT);
     g_variant_builder_add(&dict, "{sv}", "id", g_variant_new_uint32(node->id));
-    put_text(&dict, "kind", node_kinds[node->kind].name);
-    put_text(&dict, "name", node->name);
+    nr_row_put_text(&dict, "kind", node_kinds[node->kind].name);
+    nr_row_put_text(&dict, "name", node->name);
     return g_variant_builder_end(&dict);
 }
 
@@ -305,9 +300,9 @@ static GVariant *edge_variant(const Edge *edge)
     g_variant_builder_init(&dict, G_VARIANT_TYPE_VARDICT);
     g_variant_builder_add(&dict, "{sv}", "from", g_variant_new_uint32(edge->from->id));
     g_variant_builder_add(&dict, "{sv}", "to", g_variant_new_uint32(edge->to->id));
-    put_text(&dict, edge->from->kind == NODE_GUEST ? "nic" : "device", edge->nic);
-    put_text(&dict, "far_nic", edge->far_nic);
-    put_text(&dict, "state", edge->state);
+    nr_row_put_text(&dict, edge->from->kind == NODE_GUEST ? "nic" : "device", edge->nic);
+    nr_row_put_text(&dict, "far_nic", edge->far_nic);
+    nr_row_put_text(&dict, "state", edge->state);
     return g_variant_builder_end(&dict);
 }
 

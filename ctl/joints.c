@@ -2,7 +2,7 @@
 #include "ctl/joints.h"
 
 #include "ctl/finding.h"
-#include "ctl/row.h"
+#include "daemon/row.h"
 
 static void joint_free(gpointer p)
 {

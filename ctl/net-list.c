@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include "ctl/json.h"
 #include "ctl/net-folder.h"
-#include "ctl/row.h"
+#include "daemon/row.h"
 #include "ctl/table.h"
 
 enum { COLUMN_STATE = 1 };

@@ -7,7 +7,7 @@
 #include "ctl/finding.h"
 #include "ctl/manager.h"
 #include "ctl/net-folder.h"
-#include "ctl/row.h"
+#include "daemon/row.h"
 #include "ctl/status.h"
 
 #define PASS_TIMEOUT_MS 30000 /* a pass, with every request of it at its own deadline */

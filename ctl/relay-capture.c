@@ -3,7 +3,7 @@
 #include <string.h>
 #include "common/capture-proto.h"
 #include "ctl/capture.h"
-#include "ctl/row.h"
+#include "daemon/row.h"
 
 static gboolean add_matches(GArray *ids, const GPtrArray *rows,
                             gboolean (*is_meant)(GVariant *, const char *), const char *word)

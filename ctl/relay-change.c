@@ -3,7 +3,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include "ctl/relay-rows.h"
-#include "ctl/row.h"
+#include "daemon/row.h"
 
 #define END_MS 5000
 

@@ -3,7 +3,7 @@
 
 #include <string.h>
 #include "common/endpoint.h"
-#include "ctl/row.h"
+#include "daemon/row.h"
 
 #define TEXT_MAX 4096
 
@@ -32,21 +32,13 @@ static void put_number(GVariantBuilder *row, const char *key, guint64 number)
     g_variant_builder_add(row, "{sv}", key, g_variant_new_uint64(number));
 }
 
-/* JSON takes nothing but UTF-8, and a relay promises it only for labels. */
-static void put_text(GVariantBuilder *row, const char *key, const char *text)
-{
-    g_autofree char *valid = g_utf8_make_valid(text, -1);
-
-    g_variant_builder_add(row, "{sv}", key, g_variant_new_string(valid));
-}
-
 static void put_field(GVariantBuilder *row, const struct ctl_msg *msg, guint field)
 {
     char text[TEXT_MAX];
     guint64 number;
 
     if (fields[field].kind == 's' && ctl_get_str(msg, fields[field].attr, text, sizeof(text)))
-        put_text(row, fields[field].key, text);
+        nr_row_put_text(row, fields[field].key, text);
     else if (fields[field].kind == 'U' && ctl_get_u64(msg, fields[field].attr, &number))
         put_number(row, fields[field].key, number);
 }
@@ -62,8 +54,8 @@ GVariant *nr_relay_row_new(const struct ctl_msg *msg)
     if (is_port)
         put_number(&row, "endpoint_id", endpoint);
     if (ctl_get_u32(msg, CTL_A_STATE, &state))
-        put_text(&row, "state",
-                 is_port ? ctl_port_state_name(state) : ctl_endpoint_state_name(state));
+        nr_row_put_text(&row, "state",
+                        is_port ? ctl_port_state_name(state) : ctl_endpoint_state_name(state));
     for (guint i = 0; i < G_N_ELEMENTS(fields); i++)
         put_field(&row, msg, i);
     return g_variant_ref_sink(g_variant_builder_end(&row));

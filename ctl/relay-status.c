@@ -5,7 +5,7 @@
 #include <string.h>
 #include "ctl/json.h"
 #include "ctl/relay-rows.h"
-#include "ctl/row.h"
+#include "daemon/row.h"
 #include "ctl/table.h"
 #include "xml/guest.h"
 

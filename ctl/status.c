@@ -5,7 +5,7 @@
 #include "ctl/json.h"
 #include "ctl/nic-limits.h"
 #include "ctl/manager.h"
-#include "ctl/row.h"
+#include "daemon/row.h"
 #include "ctl/status.h"
 #include "ctl/table.h"
 #include "ctl/terminal.h"

@@ -5,7 +5,7 @@
 #include "ctl/capture-target.h"
 #include "ctl/finding.h"
 #include "ctl/joints.h"
-#include "ctl/row.h"
+#include "daemon/row.h"
 
 static void hop_free(gpointer p)
 {

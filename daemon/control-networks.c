@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/control-networks.h"
+#include "daemon/row.h"
 
 #include <string.h>
-
-/* Any bytes may be in a path, and D-Bus takes only text. */
-static void put_text(GVariantBuilder *row, const char *key, const char *text)
-{
-    g_variant_builder_add(row, "{sv}", key, g_variant_new_take_string(g_utf8_make_valid(text, -1)));
-}
 
 GVariant *nr_control_networks_rows(const NrControlParts *parts)
 {
@@ -19,8 +14,8 @@ GVariant *nr_control_networks_rows(const NrControlParts *parts)
         const NrNetwork *network = networks->pdata[i];
 
         g_variant_builder_open(&rows, G_VARIANT_TYPE_VARDICT);
-        put_text(&rows, "name", network->name);
-        put_text(&rows, "file", network->file);
+        nr_row_put_text(&rows, "name", network->name);
+        nr_row_put_text(&rows, "file", network->file);
         g_variant_builder_add(&rows, "{sv}", "active", g_variant_new_boolean(!network->stopped));
         g_variant_builder_close(&rows);
     }

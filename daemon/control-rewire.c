@@ -3,6 +3,7 @@
 
 #include "daemon/control-networks.h"
 #include "daemon/moving.h"
+#include "daemon/row.h"
 #include "daemon/status.h"
 #include "xml/metadata-edit.h"
 #include "xml/metadata-xml.h"
@@ -18,12 +19,6 @@ typedef struct {
     gpointer data;
     gint64 until_us; /* so long its port is waited for */
 } Request;
-
-static void put_text(GVariantBuilder *dict, const char *key, const char *text)
-{
-    g_variant_builder_add(dict, "{sv}", key,
-                          g_variant_new_take_string(g_utf8_make_valid(text ? text : "", -1)));
-}
 
 static void put_flag(GVariantBuilder *dict, const char *key, gboolean value)
 {
@@ -182,20 +177,20 @@ static void answer(Request *request, const NrGuest *guest, const NrNic *nic,
     if (nic) {
         g_autofree char *label = nr_nic_label(nic);
 
-        put_text(&dict, "nic", label);
+        nr_row_put_text(&dict, "nic", label);
     } else {
-        put_text(&dict, "nic", rewire->nic);
+        nr_row_put_text(&dict, "nic", rewire->nic);
     }
-    put_text(&dict, "guest", guest ? guest->name : rewire->uuid);
-    put_text(&dict, "to", rewire->to);
-    put_text(&dict, "where", rewire->where);
-    put_text(&dict, "was_to", rewire->was_to);
-    put_text(&dict, "was", rewire->was);
+    nr_row_put_text(&dict, "guest", guest ? guest->name : rewire->uuid);
+    nr_row_put_text(&dict, "to", rewire->to);
+    nr_row_put_text(&dict, "where", rewire->where);
+    nr_row_put_text(&dict, "was_to", rewire->was_to);
+    nr_row_put_text(&dict, "was", rewire->was);
     put_flag(&dict, "live", rewire->live_done);
     put_flag(&dict, "config", rewire->config_done);
     put_flag(&dict, "running", rewire->running);
     put_flag(&dict, "persistent", rewire->persistent);
-    put_text(&dict, "trouble", failed);
+    nr_row_put_text(&dict, "trouble", failed);
     request_end(request, g_variant_builder_end(&dict), NULL);
 }
 
@@ -292,12 +287,12 @@ GVariant *nr_control_nics(const NrControlParts *parts)
             char mac[MAC_TEXT_MAX];
 
             g_variant_builder_open(&rows, G_VARIANT_TYPE_VARDICT);
-            put_text(&rows, "guest", guest->name);
-            put_text(&rows, "guest_state", nr_guest_state_name(guest->state));
-            put_text(&rows, "kind", nr_nic_kind_name(nic->kind));
-            put_text(&rows, "mac", mac_format(nic->mac, mac));
-            put_text(&rows, "alias", nic->alias);
-            put_text(&rows, "dev", nic->target_dev);
+            nr_row_put_text(&rows, "guest", guest->name);
+            nr_row_put_text(&rows, "guest_state", nr_guest_state_name(guest->state));
+            nr_row_put_text(&rows, "kind", nr_nic_kind_name(nic->kind));
+            nr_row_put_text(&rows, "mac", mac_format(nic->mac, mac));
+            nr_row_put_text(&rows, "alias", nic->alias);
+            nr_row_put_text(&rows, "dev", nic->target_dev);
             g_variant_builder_close(&rows);
         }
     }

@@ -2,6 +2,7 @@
 #include "daemon/examine.h"
 
 #include "daemon/place.h"
+#include "daemon/row.h"
 
 /* An address that a guest binds itself. */
 typedef struct {
@@ -9,23 +10,17 @@ typedef struct {
     const NrNic *nic;
 } Claim;
 
-static void put_text(GVariantBuilder *dict, const char *key, const char *text)
-{
-    g_variant_builder_add(dict, "{sv}", key,
-                          g_variant_new_take_string(g_utf8_make_valid(text, -1)));
-}
-
 static void add(GVariantBuilder *findings, const char *level, const char *kind, const char *about,
                 const char *text, const char *cure)
 {
     GVariantBuilder dict;
 
     g_variant_builder_init(&dict, G_VARIANT_TYPE_VARDICT);
-    put_text(&dict, "level", level);
-    put_text(&dict, "kind", kind);
-    put_text(&dict, "about", about);
-    put_text(&dict, "text", text);
-    put_text(&dict, "cure", cure);
+    nr_row_put_text(&dict, "level", level);
+    nr_row_put_text(&dict, "kind", kind);
+    nr_row_put_text(&dict, "about", about);
+    nr_row_put_text(&dict, "text", text);
+    nr_row_put_text(&dict, "cure", cure);
     g_variant_builder_add_value(findings, g_variant_builder_end(&dict));
 }
 

@@ -7,6 +7,7 @@
 #include "daemon/ground-rules.h"
 #include "daemon/meetings.h"
 #include "daemon/moving.h"
+#include "daemon/row.h"
 
 typedef struct {
     const char *network;
@@ -44,12 +45,6 @@ char *nr_port_label(const NrGuest *guest, const NrNic *nic)
 
 /* Rows */
 
-static void put_text(GVariantBuilder *dict, const char *key, const char *text)
-{
-    g_variant_builder_add(dict, "{sv}", key,
-                          g_variant_new_take_string(g_utf8_make_valid(text ? text : "", -1)));
-}
-
 static void put_u64(GVariantBuilder *dict, const char *key, guint64 value)
 {
     g_variant_builder_add(dict, "{sv}", key, g_variant_new_uint64(value));
@@ -78,24 +73,25 @@ static void row_add(Status *status, const Row *row)
     if (row->nic)
         mac_format(row->nic->mac, mac);
     g_variant_builder_init(&dict, G_VARIANT_TYPE_VARDICT);
-    put_text(&dict, "network", row->network);
-    put_text(&dict, "guest", row->guest ? row->guest->name : NULL);
-    put_text(&dict, "uuid", row->guest ? row->guest->uuid : NULL);
-    put_text(&dict, "guest_state", row->guest ? nr_guest_state_name(row->guest->state) : NULL);
-    put_text(&dict, "nic", nic);
-    put_text(&dict, "mac", mac);
-    put_text(&dict, "kind", row->kind);
-    put_text(&dict, "address", row->address);
-    put_text(&dict, "peer", row->peer);
-    put_text(&dict, "state", row->state);
+    nr_row_put_text(&dict, "network", row->network);
+    nr_row_put_text(&dict, "guest", row->guest ? row->guest->name : NULL);
+    nr_row_put_text(&dict, "uuid", row->guest ? row->guest->uuid : NULL);
+    nr_row_put_text(&dict, "guest_state",
+                    row->guest ? nr_guest_state_name(row->guest->state) : NULL);
+    nr_row_put_text(&dict, "nic", nic);
+    nr_row_put_text(&dict, "mac", mac);
+    nr_row_put_text(&dict, "kind", row->kind);
+    nr_row_put_text(&dict, "address", row->address);
+    nr_row_put_text(&dict, "peer", row->peer);
+    nr_row_put_text(&dict, "state", row->state);
     if (row->reason)
-        put_text(&dict, "reason", row->reason);
+        nr_row_put_text(&dict, "reason", row->reason);
     if (row->endpoint)
-        put_text(&dict, "endpoint", row->endpoint);
+        nr_row_put_text(&dict, "endpoint", row->endpoint);
     if (row->nic && row->nic->link_down)
-        put_text(&dict, "link", "down");
+        nr_row_put_text(&dict, "link", "down");
     if (row->port && row->port->options)
-        put_text(&dict, "options", row->port->options + 1); /* without its first comma */
+        nr_row_put_text(&dict, "options", row->port->options + 1); /* without its first comma */
     put_counters(&dict, row);
     g_variant_builder_add(&dict, "{sv}", "relay_pid", g_variant_new_uint32(row->relay_pid));
     g_variant_builder_add_value(&status->rows, g_variant_builder_end(&dict));

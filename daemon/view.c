@@ -1,18 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/view.h"
 
-#include <string.h>
-
-/* A row's state that is a fault, and the doctor's word for it. */
-static const struct {
-    const char *state, *fault;
-    gboolean needs_reason; /* without one it is in order */
-} fault_states[] = {
-    { "foreign", "foreign", FALSE },  { "refused", "refused", FALSE },
-    { "faulty", "refused", FALSE },   { "failed", "failed", FALSE },
-    { "blocked", "loop", FALSE },     { "connected", "moved", TRUE },
-    { "busy", "unreachable", FALSE },
-};
+#include "daemon/row.h"
 
 typedef struct {
     const NrViewInput *input;
@@ -30,27 +19,9 @@ static void fact_free(gpointer data)
     g_free(fact);
 }
 
-/* Reading rows */
-
-static const char *text_of(GVariant *row, const char *key)
+static guint32 port_of(GVariant *row)
 {
-    const char *text = "";
-
-    g_variant_lookup(row, key, "&s", &text);
-    return text;
-}
-
-static guint32 number_of(GVariant *row, const char *key)
-{
-    guint32 number = 0;
-
-    g_variant_lookup(row, key, "u", &number);
-    return number;
-}
-
-static gboolean is(GVariant *row, const char *key, const char *text)
-{
-    return g_str_equal(text_of(row, key), text);
+    return (guint32)nr_row_number(row, "port");
 }
 
 /* Details */
@@ -69,17 +40,9 @@ static void copy_row(GVariantDict *details, GVariant *row)
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
-        put_text(details, texts[i], text_of(row, texts[i]));
-    if (number_of(row, "port"))
-        g_variant_dict_insert(details, "port", "u", number_of(row, "port"));
-}
-
-/* "guest vm1, NIC net0", or "network lab". */
-static char *whose(GVariant *row)
-{
-    if (*text_of(row, "guest"))
-        return g_strdup_printf("guest %s, NIC %s", text_of(row, "guest"), text_of(row, "nic"));
-    return g_strdup_printf("network %s", text_of(row, "network"));
+        put_text(details, texts[i], nr_row_text(row, texts[i]));
+    if (port_of(row))
+        g_variant_dict_insert(details, "port", "u", port_of(row));
 }
 
 /* Takes the key; ends the details. The first fact of a key counts. */
@@ -125,29 +88,32 @@ static void add_fault(Build *build, const char *fault, const char *about, NrFact
 /* What tells a row's fault from others of its kind. New string. */
 static char *place_of(GVariant *row)
 {
-    if (*text_of(row, "uuid"))
-        return g_strdup_printf("%s/%s", text_of(row, "uuid"), text_of(row, "mac"));
-    return g_strdup_printf("%s\n%s\n%s\n%u", text_of(row, "network"), text_of(row, "kind"),
-                           text_of(row, "endpoint"), number_of(row, "port"));
+    if (*nr_row_text(row, "uuid"))
+        return g_strdup_printf("%s/%s", nr_row_text(row, "uuid"), nr_row_text(row, "mac"));
+    return g_strdup_printf("%s\n%s\n%s\n%u", nr_row_text(row, "network"), nr_row_text(row, "kind"),
+                           nr_row_text(row, "endpoint"), port_of(row));
 }
 
 /* New string. */
 static char *fault_text(const char *fault, GVariant *row)
 {
-    const char *reason = text_of(row, "reason"), *address = text_of(row, "address");
-    g_autofree char *who = whose(row);
+    const char *reason = nr_row_text(row, "reason"), *address = nr_row_text(row, "address");
+    g_autofree char *who = nr_row_whose(row);
 
+    if (g_str_equal(fault, "deaf"))
+        return g_strdup_printf("%s: it is deaf: it has no connection to %s, and QEMU does not try "
+                               "again",
+                               who, address);
     if (g_str_equal(fault, "tunnel"))
         return g_strdup_printf("%s: its tunnel to %s leads nowhere: %s", who, address, reason);
-    if (g_str_equal(fault, "unreachable") && is(row, "kind", "server"))
+    if (g_str_equal(fault, "unreachable") && nr_row_is(row, "kind", "server"))
         return g_strdup_printf("%s: it listens on %s, and cannot be reached: %s", who, address,
                                reason);
     if (g_str_has_prefix(reason, who)) /* as a refusal does, which virsh prints */
         return g_strdup(reason);
     if (*reason)
         return g_strdup_printf("%s: %s", who, reason);
-    return g_strdup_printf("%s: port %u closes a loop, so no frame passes it", who,
-                           number_of(row, "port"));
+    return g_strdup_printf("%s: port %u closes a loop, so no frame passes it", who, port_of(row));
 }
 
 /* What has not connected yet, or is to move, may be about to: it is a fault when it lasts. */
@@ -162,50 +128,19 @@ static NrFactState lasting(const Build *build, const char *fault, const char *pl
     return told ? NR_STATE_UP : NR_STATE_PENDING;
 }
 
-static void add_row_fault(Build *build, const char *fault, GVariant *row)
-{
-    g_autofree char *place = place_of(row);
-    g_autofree char *text = fault_text(fault, row);
-
-    add_fault(build, fault, place,
-              g_str_equal(fault, "moved") ? lasting(build, fault, place) : NR_STATE_UP, row, text);
-}
-
-static void look_for_deaf(Build *build, GVariant *row)
-{
-    g_autofree char *place = place_of(row);
-    g_autofree char *who = whose(row);
-    g_autofree char *text = NULL;
-
-    if (!is(row, "guest_state", "running") || !is(row, "kind", "client") ||
-        g_hash_table_contains(build->unknown, text_of(row, "network")))
-        return;
-    text =
-        g_strdup_printf("%s: it is deaf: it has no connection to %s, and QEMU does not try again",
-                        who, text_of(row, "address"));
-    add_fault(build, "deaf", place, lasting(build, "deaf", place), row, text);
-}
-
-static void look_at_dialling(Build *build, GVariant *row)
-{
-    if (!*text_of(row, "reason")) /* it has only just begun */
-        return;
-    if (!*text_of(row, "guest"))
-        add_row_fault(build, "tunnel", row);
-    else if (is(row, "guest_state", "running"))
-        add_row_fault(build, "unreachable", row);
-}
-
 static void look_for_fault(Build *build, GVariant *row)
 {
-    if (is(row, "state", "waiting"))
-        look_for_deaf(build, row);
-    if (is(row, "state", "dialling"))
-        look_at_dialling(build, row);
-    for (guint i = 0; i < G_N_ELEMENTS(fault_states); i++)
-        if (is(row, "state", fault_states[i].state) &&
-            (*text_of(row, "reason") || !fault_states[i].needs_reason))
-            add_row_fault(build, fault_states[i].fault, row);
+    const char *fault = nr_row_fault(row);
+    gboolean deaf = g_strcmp0(fault, "deaf") == 0;
+    g_autofree char *place = NULL, *text = NULL;
+
+    if (!fault || (deaf && g_hash_table_contains(build->unknown, nr_row_text(row, "network"))))
+        return;
+    place = place_of(row);
+    text = fault_text(fault, row);
+    add_fault(build, fault, place,
+              deaf || g_str_equal(fault, "moved") ? lasting(build, fault, place) : NR_STATE_UP, row,
+              text);
 }
 
 static void add_findings(Build *build)
@@ -217,8 +152,8 @@ static void add_findings(Build *build)
     for (gsize i = 0; i < count; i++) {
         g_autoptr(GVariant) finding = g_variant_get_child_value(build->input->findings, i);
 
-        add_fault(build, text_of(finding, "kind"), text_of(finding, "about"), NR_STATE_UP, NULL,
-                  text_of(finding, "text"));
+        add_fault(build, nr_row_text(finding, "kind"), nr_row_text(finding, "about"), NR_STATE_UP,
+                  NULL, nr_row_text(finding, "text"));
     }
     for (guint i = 0; files && files[i]; i++)
         add_fault(build, "file", files[i], NR_STATE_UP, NULL, files[i]);
@@ -228,59 +163,60 @@ static void add_findings(Build *build)
 
 static NrFactState guest_state(GVariant *row)
 {
-    if (is(row, "guest_state", "running"))
+    if (nr_row_is(row, "guest_state", "running"))
         return NR_STATE_RUNNING;
-    return is(row, "guest_state", "announced") ? NR_STATE_ANNOUNCED : NR_STATE_DEFINED;
+    return nr_row_is(row, "guest_state", "announced") ? NR_STATE_ANNOUNCED : NR_STATE_DEFINED;
 }
 
 static void add_guest(Build *build, GVariant *row)
 {
-    g_autofree char *text = g_strdup_printf("guest %s", text_of(row, "guest"));
+    g_autofree char *text = g_strdup_printf("guest %s", nr_row_text(row, "guest"));
     GVariantDict details;
 
-    if (!*text_of(row, "uuid"))
+    if (!*nr_row_text(row, "uuid"))
         return;
     g_variant_dict_init(&details, NULL);
-    put_text(&details, "guest", text_of(row, "guest"));
-    put_text(&details, "uuid", text_of(row, "uuid"));
+    put_text(&details, "guest", nr_row_text(row, "guest"));
+    put_text(&details, "uuid", nr_row_text(row, "uuid"));
     put_text(&details, "text", text);
-    add(build, NR_FACT_GUEST, g_strdup_printf("guest\n%s", text_of(row, "uuid")), guest_state(row),
-        NULL, &details);
+    add(build, NR_FACT_GUEST, g_strdup_printf("guest\n%s", nr_row_text(row, "uuid")),
+        guest_state(row), NULL, &details);
 }
 
 static NrFactKind kind_of(GVariant *row)
 {
-    if (is(row, "kind", "tap"))
+    if (nr_row_is(row, "kind", "tap"))
         return NR_FACT_BRIDGE;
-    if (is(row, "kind", "peer"))
+    if (nr_row_is(row, "kind", "peer"))
         return NR_FACT_TUNNEL;
     return NR_FACT_NIC;
 }
 
 static char *connection_text(GVariant *row, NrFactKind kind)
 {
-    const char *network = text_of(row, "network"), *peer = text_of(row, "peer");
+    const char *network = nr_row_text(row, "network"), *peer = nr_row_text(row, "peer");
 
     if (kind == NR_FACT_BRIDGE)
         return g_strdup_printf("network %s: bridge %s, TAP %s", network, peer,
-                               text_of(row, "address"));
+                               nr_row_text(row, "address"));
     if (kind == NR_FACT_TUNNEL)
-        return g_strdup_printf("network %s: tunnel to %s", network, text_of(row, "address"));
-    if (*text_of(row, "guest"))
-        return g_strdup_printf("guest %s, NIC %s: network %s, port %u", text_of(row, "guest"),
-                               text_of(row, "nic"), network, number_of(row, "port"));
+        return g_strdup_printf("network %s: tunnel to %s", network, nr_row_text(row, "address"));
+    if (*nr_row_text(row, "guest"))
+        return g_strdup_printf("guest %s, NIC %s: network %s, port %u", nr_row_text(row, "guest"),
+                               nr_row_text(row, "nic"), network, port_of(row));
     return g_strdup_printf("network %s: %s, port %u", network, *peer ? peer : "somebody",
-                           number_of(row, "port"));
+                           port_of(row));
 }
 
 /* New string. */
 static char *connection_key(GVariant *row, NrFactKind kind, const char *place)
 {
-    if (*text_of(row, "uuid"))
-        return g_strdup_printf("nic\n%s/%s", text_of(row, "uuid"), text_of(row, "mac"));
-    if (kind == NR_FACT_NIC || !*text_of(row, "endpoint"))
+    if (*nr_row_text(row, "uuid"))
+        return g_strdup_printf("nic\n%s/%s", nr_row_text(row, "uuid"), nr_row_text(row, "mac"));
+    if (kind == NR_FACT_NIC || !*nr_row_text(row, "endpoint"))
         return g_strdup_printf("port\n%s", place);
-    return g_strdup_printf("endpoint\n%s\n%s", text_of(row, "network"), text_of(row, "endpoint"));
+    return g_strdup_printf("endpoint\n%s\n%s", nr_row_text(row, "network"),
+                           nr_row_text(row, "endpoint"));
 }
 
 /* A guest may be forgotten before its connection has ended: whose it was is still known. */
@@ -296,17 +232,17 @@ static const NrFact *known_before(const Build *build, const char *place, const c
 static void add_connection(Build *build, GVariant *row)
 {
     NrFactKind kind = kind_of(row);
-    g_autofree char *place =
-        g_strdup_printf("%s %u", text_of(row, "network"), number_of(row, "port"));
+    g_autofree char *place = g_strdup_printf("%s %u", nr_row_text(row, "network"), port_of(row));
     g_autofree char *text = connection_text(row, kind);
     g_autofree char *key = connection_key(row, kind, place);
     const char *old_key = NULL;
     const NrFact *old = known_before(build, place, &old_key);
     GVariantDict details;
 
-    if (!number_of(row, "port") || !(is(row, "state", "connected") || is(row, "state", "blocked")))
+    if (!port_of(row) ||
+        !(nr_row_is(row, "state", "connected") || nr_row_is(row, "state", "blocked")))
         return;
-    if (old && !*text_of(row, "uuid")) {
+    if (old && !*nr_row_text(row, "uuid")) {
         g_free(key);
         key = g_strdup(old_key);
         g_variant_dict_init(&details, old->details);
@@ -323,8 +259,8 @@ static void add_connection(Build *build, GVariant *row)
 /* It may be the guest's that seems to be deaf. */
 static void look_for_unknown(Build *build, GVariant *row)
 {
-    if (is(row, "guest", "") && is(row, "kind", "client") && number_of(row, "port") != 0)
-        g_hash_table_add(build->unknown, g_strdup(text_of(row, "network")));
+    if (nr_row_is_unknown(row))
+        g_hash_table_add(build->unknown, g_strdup(nr_row_text(row, "network")));
 }
 
 static void add_rows(Build *build)
