@@ -58,16 +58,14 @@ NrExit nr_net_define_run(const NrCall *call)
 NrExit nr_net_undefine_run(const NrCall *call)
 {
     const char *name = call->operands[0];
-    g_autoptr(NrNetFolder) folder = NULL;
     g_autofree char *path = NULL;
     NrExit code;
+    g_autoptr(NrNetFolder) folder = nr_net_folder_open(call, &path, &code);
 
-    folder = nr_net_folder_new(call, &code);
     if (!folder)
         return code;
-    path = nr_net_folder_find(folder, name);
-    if (!path || !nr_net_folder_remove(folder, path) ||
-        !nr_net_folder_autostart(folder, name, TRUE) || !nr_net_folder_apply(folder, path))
+    if (!nr_net_folder_remove(folder, path) || !nr_net_folder_autostart(folder, name, TRUE) ||
+        !nr_net_folder_apply(folder, path))
         return NR_EXIT_FAILED;
     printf("Network %s has been undefined\n", name);
     return NR_EXIT_DONE;
@@ -75,19 +73,14 @@ NrExit nr_net_undefine_run(const NrCall *call)
 
 NrExit nr_net_dumpxml_run(const NrCall *call)
 {
-    g_autoptr(NrNetFolder) folder = NULL;
-    g_autoptr(GByteArray) text = NULL;
     g_autofree char *path = NULL;
     NrExit code;
+    g_autoptr(NrNetFolder) folder = nr_net_folder_open(call, &path, &code);
+    g_autoptr(GByteArray) text = folder ? read_file(path) : NULL;
 
-    folder = nr_net_folder_new(call, &code);
     if (!folder)
         return code;
-    path = nr_net_folder_find(folder, call->operands[0]);
-    text = path ? read_file(path) : NULL;
-    if (!text)
-        return NR_EXIT_FAILED;
-    if (fwrite(text->data, 1, text->len, stdout) != text->len)
+    if (!text || fwrite(text->data, 1, text->len, stdout) != text->len)
         return NR_EXIT_FAILED;
     return NR_EXIT_DONE;
 }

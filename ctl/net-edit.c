@@ -156,17 +156,13 @@ NrExit nr_net_edit_run(const NrCall *call)
 {
     const char *name = call->operands[0];
     Outcome outcome = OUTCOME_FAILED;
-    g_autoptr(NrNetFolder) folder = NULL;
     g_autofree char *path = NULL;
     Edit edit = { 0 };
     NrExit code;
+    g_autoptr(NrNetFolder) folder = nr_net_folder_open(call, &path, &code);
 
-    folder = nr_net_folder_new(call, &code);
     if (!folder)
         return code;
-    path = nr_net_folder_find(folder, name);
-    if (!path)
-        return NR_EXIT_FAILED;
     edit.folder = folder;
     edit.path = path;
     if (make_copy(&edit)) {

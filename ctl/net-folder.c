@@ -72,7 +72,8 @@ char *nr_net_folder_path(const NrNetFolder *folder, const char *name)
     return g_build_filename(folder->directory, file, NULL);
 }
 
-char *nr_net_folder_find(const NrNetFolder *folder, const char *name)
+/* Of a file that is there; NULL after it has said that there is none. */
+static char *find(const NrNetFolder *folder, const char *name)
 {
     g_autofree char *path = nr_net_folder_path(folder, name);
 
@@ -82,6 +83,19 @@ char *nr_net_folder_find(const NrNetFolder *folder, const char *name)
         nr_complain("%s: %s", path, g_strerror(errno));
     else
         nr_complain("there is no network '%s' in %s", name, folder->directory);
+    return NULL;
+}
+
+NrNetFolder *nr_net_folder_open(const NrCall *call, char **ret_path, NrExit *ret_code)
+{
+    g_autoptr(NrNetFolder) folder = nr_net_folder_new(call, ret_code);
+
+    if (!folder)
+        return NULL;
+    *ret_path = find(folder, call->operands[0]);
+    if (*ret_path)
+        return g_steal_pointer(&folder);
+    *ret_code = NR_EXIT_FAILED;
     return NULL;
 }
 

@@ -25,8 +25,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(NrNetFolder, nr_net_folder_free)
 /* The path of a network's file: of the one that defines it, else of NAME.xml, which may be faulty
  * or not be there. NULL for a name that no network can have. New string. */
 char *nr_net_folder_path(const NrNetFolder *folder, const char *name);
-/* The same, of a file that is there; NULL after it has said that there is none. */
-char *nr_net_folder_find(const NrNetFolder *folder, const char *name);
+
+/* The folder with the file of the network that the call is about (its first operand), whose path is
+ * a new string in *ret_path; NULL after it has said why. */
+NrNetFolder *nr_net_folder_open(const NrCall *call, char **ret_path, NrExit *ret_code);
 
 /* Read, and fit to stand beside the others as the file at path (NULL: where its name says). The
  * network's `file` is that path. `shown` is for messages. */

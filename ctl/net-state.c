@@ -97,15 +97,13 @@ NrExit nr_net_autostart_run(const NrCall *call)
 {
     gboolean on = !(call->options & NR_OPTION_DISABLE);
     const char *name = call->operands[0];
-    g_autoptr(NrNetFolder) folder = NULL;
     g_autofree char *path = NULL;
     NrExit code;
+    g_autoptr(NrNetFolder) folder = nr_net_folder_open(call, &path, &code);
 
-    folder = nr_net_folder_new(call, &code);
     if (!folder)
         return code;
-    path = nr_net_folder_find(folder, name);
-    if (!path || !nr_net_folder_autostart(folder, name, on) || !nr_net_folder_apply(folder, path))
+    if (!nr_net_folder_autostart(folder, name, on) || !nr_net_folder_apply(folder, path))
         return NR_EXIT_FAILED;
     printf("Network %s %s as autostarted\n", name, on ? "marked" : "unmarked");
     return NR_EXIT_DONE;
