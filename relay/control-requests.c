@@ -395,13 +395,19 @@ static const struct {
     handler *handle;
     bool only_looks;
 } handlers[] = {
-    { CTL_HELLO, handle_hello, true },     { CTL_DUMP, handle_dump, true },
-    { CTL_ATTACH, handle_attach },         { CTL_DETACH, handle_detach },
-    { CTL_CLOSE_PORT, handle_close_port }, { CTL_LABEL_PORT, handle_label_port },
-    { CTL_ADMIT_PORT, handle_admit_port }, { CTL_SET_OPTIONS, handle_set_options },
-    { CTL_MOVE_PORT, handle_move_port },   { CTL_TAKE_PORT, handle_take_port },
-    { CTL_LISTEN, handle_listen },         { CTL_STOP, handle_stop },
-    { CTL_CAPTURE, handle_capture, true },
+    { .type = CTL_HELLO, .handle = handle_hello, .only_looks = true },
+    { .type = CTL_DUMP, .handle = handle_dump, .only_looks = true },
+    { .type = CTL_ATTACH, .handle = handle_attach },
+    { .type = CTL_DETACH, .handle = handle_detach },
+    { .type = CTL_CLOSE_PORT, .handle = handle_close_port },
+    { .type = CTL_LABEL_PORT, .handle = handle_label_port },
+    { .type = CTL_ADMIT_PORT, .handle = handle_admit_port },
+    { .type = CTL_SET_OPTIONS, .handle = handle_set_options },
+    { .type = CTL_MOVE_PORT, .handle = handle_move_port },
+    { .type = CTL_TAKE_PORT, .handle = handle_take_port },
+    { .type = CTL_LISTEN, .handle = handle_listen },
+    { .type = CTL_STOP, .handle = handle_stop },
+    { .type = CTL_CAPTURE, .handle = handle_capture, .only_looks = true },
 };
 
 void control_handle(struct control_client *client, const struct ctl_msg *msg, int *fd)
