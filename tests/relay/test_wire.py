@@ -6,6 +6,7 @@ import os
 import socket
 import struct
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -325,9 +326,11 @@ def test_F10_a_name_that_resolves_later():
 def test_F10_a_name_server_that_never_answers():
     """others are served at once and all the while, and it ends in time"""
     kit.need_root()
-    resolver = "/tmp/resolver-of-a-test"
-    links.write(resolver, "nameserver 127.0.0.1\n")
-    subprocess.run(["mount", "--bind", resolver, "/etc/resolv.conf"], check=True)
+    with tempfile.NamedTemporaryFile("w") as resolver:      # which the mount keeps
+        resolver.write("nameserver 127.0.0.1\n")
+        resolver.flush()
+        os.chmod(resolver.name, 0o644)
+        subprocess.run(["mount", "--bind", resolver.name, "/etc/resolv.conf"], check=True)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mute:
         mute.bind(("127.0.0.1", 53))
         began = time.monotonic()
@@ -341,7 +344,6 @@ def test_F10_a_name_server_that_never_answers():
                 traffic.flow(2000)
                 unhurt(traffic.finish())
             relay.term()
-    os.unlink(resolver)
 
 
 def test_F7_a_wire_pushes_back():
