@@ -8,14 +8,22 @@
 
 #define TIME_TO_TAKE 2 /* seconds: a QEMU that starts may still be busy */
 
+/* A date to come is of before somebody set the clock back. */
+static gboolean had_time(const NrActualPort *port)
+{
+    guint64 now = (guint64)time(NULL);
+
+    return port->since > now || port->since + TIME_TO_TAKE <= now;
+}
+
 /* Whether the far end of a connection is still in nobody's hands. */
 static gboolean waits(const NrActualPort *port)
 {
     struct sockaddr_storage theirs, ours;
     struct sockdiag_owner owner;
 
-    return port->since + TIME_TO_TAKE <= (guint64)time(NULL) &&
-           nr_sockaddr_parse(port->peer, &theirs) && nr_sockaddr_parse(port->local, &ours) &&
+    return had_time(port) && nr_sockaddr_parse(port->peer, &theirs) &&
+           nr_sockaddr_parse(port->local, &ours) &&
            sockdiag_tcp((struct sockaddr *)&theirs, (struct sockaddr *)&ours, &owner) == 0 &&
            owner.inode == 0;
 }
