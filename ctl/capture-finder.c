@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+#include "common/scope.h"
 #include "ctl/capture-target.h"
 #include "ctl/manager.h"
 
@@ -179,6 +180,21 @@ static void on_lost(const char *place, gpointer data)
     on_changed(finder);
 }
 
+/* Of one that was not started: its thread would go on with all of it. */
+static void finder_free(NrCaptureFinder *finder)
+{
+    g_ptr_array_set_free_func(finder->found, (GDestroyNotify)nr_capture_source_free);
+    g_ptr_array_unref(finder->found);
+    g_clear_pointer(&finder->names, g_hash_table_unref);
+    g_hash_table_unref(finder->open);
+    g_cond_clear(&finder->poked);
+    g_mutex_clear(&finder->lock);
+    closep(&finder->news.fd);
+    g_free(finder->word);
+    g_free((char *)finder->call.runtime_dir);
+    g_free(finder);
+}
+
 NrCaptureFinder *nr_capture_finder_new(const NrCall *call, const char *word, guint32 snaplen,
                                        NrExit *ret_code)
 {
@@ -198,7 +214,10 @@ NrCaptureFinder *nr_capture_finder_new(const NrCall *call, const char *word, gui
     finder->open = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     finder->found = g_ptr_array_new();
     *ret_code = look(finder, FALSE);
-    return *ret_code == NR_EXIT_DONE ? finder : NULL;
+    if (*ret_code == NR_EXIT_DONE)
+        return finder;
+    finder_free(finder);
+    return NULL;
 }
 
 void nr_capture_finder_start(NrCaptureFinder *finder, NrCapture *capture)
