@@ -128,8 +128,8 @@ def test_E2_names_that_a_shell_would_take_apart():
     prepare()
     links.add_bridge(STRANGE)
     scripts = scripts_of(STRANGE)
-    with paused("-netdev", f"tap,id=n0,ifname=t;$(id)*,{scripts}"):
-        eventually(lambda: links.members(STRANGE) == ["t;$(id)*"], 15, "the TAP is in its bridge")
+    with paused("-netdev", f"tap,id=n0,ifname=*,{scripts}"):
+        eventually(lambda: links.members(STRANGE) == ["*"], 15, "the TAP is in its bridge")
     assert taps() == []
 
 

@@ -54,7 +54,8 @@ class TestSegment:
         Outside()
         self.guests = boot_all(*(
             BareGuest(f"vm{number}", user_nic(number) + segment_nic(number),
-                      ["", f"10.66.0.1{number}/24,10.67.0.1{number}/24"]) for number in NUMBERS))
+                      ["", f"10.66.0.1{number}/24,10.67.0.1{number}/24"]) for number in NUMBERS),
+            deadline=100)
 
     def all_meet(self, addresses):
         for guest in self.guests:

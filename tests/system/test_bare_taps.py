@@ -77,7 +77,7 @@ class TestTaps:
                     "socket,connect=127.0.0.1:12001", "socket,connect=127.0.0.1:12002")
         self.guests = boot_all(*(BareGuest(f"vm{n}", nic(0, backend, hardware(n)),
                                            [f"{address(n)}/32"]) for n, backend
-                                 in enumerate(backends)))
+                                 in enumerate(backends)), deadline=100)
         for guest in self.guests:
             guest.must(f"ip route add {GATEWAY} dev eth0; ip route add default via {GATEWAY}")
 
