@@ -13,6 +13,9 @@
 #include "ctl/manager.h"
 #include "xml/guest.h"
 
+#define AGAIN_US  50000
+#define TRIES_MAX 3 /* one that dies of the question itself comes back each time */
+
 #define WHY_ABSENT "netrelayd is not running"
 #define WHY_MUTE   "netrelayd does not answer"
 #define WHY_SLOW   "netrelayd was not done in time"
@@ -115,11 +118,12 @@ static NrHookOutcome outcome(NrHookOutcome outcome, const char *sentence, char *
 /* Progress renews nothing but the first deadline, and waiting for others its own: the whole is
  * bounded, whoever reports what. */
 static NrHookOutcome await_answer(int fd, gint64 began_us, const NrHookQuestion *question,
-                                  char **ret_sentence)
+                                  gboolean *ret_died, char **ret_sentence)
 {
-    gint64 first_us = began_us + question->first_sign_ms * 1000LL;
-    gint64 last_us = began_us + question->deadline_ms * 1000LL;
-    gint64 waited_us = last_us + question->waiting_ms * 1000LL;
+    gint64 now_us = g_get_monotonic_time();
+    gint64 first_us = now_us + question->first_sign_ms * 1000LL;
+    gint64 last_us = now_us + question->deadline_ms * 1000LL;
+    gint64 waited_us = began_us + (question->deadline_ms + question->waiting_ms) * 1000LL;
     gboolean heard = FALSE;
     char text[HOOK_ANSWER_MAX + 1];
 
@@ -140,6 +144,7 @@ static NrHookOutcome await_answer(int fd, gint64 began_us, const NrHookQuestion 
         case HOOK_REFUSED:
             return outcome(NR_HOOK_REFUSED, text + 1, ret_sentence);
         default: /* hung up, late, broken, or a language we do not know */
+            *ret_died = code == 0;
             return outcome(NR_HOOK_MUTE,
                            code != -ETIMEDOUT ? WHY_DIED
                            : heard            ? WHY_SLOW
@@ -150,16 +155,53 @@ static NrHookOutcome await_answer(int fd, gint64 began_us, const NrHookQuestion 
     }
 }
 
-NrHookOutcome nr_hook_ask(const NrHookQuestion *question, char **ret_sentence)
+static NrHookOutcome ask(int fd, gint64 began_us, const NrHookQuestion *question,
+                         gboolean *ret_died, char **ret_sentence)
 {
-    gint64 began_us = g_get_monotonic_time();
-    _cleanup_(closep) int fd = connect_within(question->runtime_dir, question->first_sign_ms);
     int r = fd < 0 ? fd : send_request(fd, question);
 
-    *ret_sentence = NULL;
+    *ret_died = FALSE;
     if (r == -EAGAIN || r == -ETIMEDOUT)
         return outcome(NR_HOOK_MUTE, WHY_MUTE, ret_sentence);
     if (r < 0)
         return outcome(NR_HOOK_ABSENT, WHY_ABSENT, ret_sentence);
-    return await_answer(fd, began_us, question, ret_sentence);
+    return await_answer(fd, began_us, question, ret_died, ret_sentence);
+}
+
+/* The manager may be restarting: its successor takes the question, if it comes soon. Descriptor, or
+ * -errno. */
+static int connect_again(const NrHookQuestion *question)
+{
+    gint64 until_us = g_get_monotonic_time() + question->first_sign_ms * 1000LL;
+
+    for (;;) {
+        int fd = connect_within(question->runtime_dir, question->first_sign_ms);
+
+        if ((fd != -ECONNREFUSED && fd != -ENOENT) || g_get_monotonic_time() >= until_us)
+            return fd;
+        g_usleep(AGAIN_US);
+    }
+}
+
+NrHookOutcome nr_hook_ask(const NrHookQuestion *question, char **ret_sentence)
+{
+    gint64 began_us = g_get_monotonic_time();
+    int fd = connect_within(question->runtime_dir, question->first_sign_ms);
+    NrHookOutcome outcome;
+    gboolean died;
+
+    *ret_sentence = NULL;
+    for (guint tries = 1;; tries++) {
+        g_autofree char *sentence = NULL;
+
+        outcome = ask(fd, began_us, question, &died, &sentence);
+        closep(&fd);
+        if (tries == 1 || outcome == NR_HOOK_OK || outcome == NR_HOOK_REFUSED) {
+            g_free(*ret_sentence);
+            *ret_sentence = g_steal_pointer(&sentence);
+        } /* else: that the first one died is what there is to say */
+        if (!died || question->op != HOOK_PREPARE || tries == TRIES_MAX)
+            return outcome;
+        fd = connect_again(question);
+    }
 }

@@ -32,6 +32,8 @@ typedef struct {
     int seals;
     int hold_ms;                 /* before it hangs up */
     int deadline_ms, waiting_ms; /* what its client is ready to wait; 0: long */
+    const char *successor;       /* its one answer */
+    guint lives;                 /* how many successors there are; each dies of "" */
 } Manager;
 
 static Place place_new(gboolean listening)
@@ -94,6 +96,17 @@ static void receive_request(Manager *manager, int fd)
     close(xml_fd);
 }
 
+static void succeed(Manager *manager)
+{
+    int fd = accept(manager->place->listener, NULL, NULL);
+
+    g_assert_cmpint(fd, >=, 0);
+    receive_request(manager, fd);
+    if (*manager->successor)
+        g_assert_cmpint(send(fd, manager->successor, strlen(manager->successor), 0), >, 0);
+    close(fd);
+}
+
 static gpointer manager_thread(gpointer data)
 {
     Manager *manager = data;
@@ -108,6 +121,8 @@ static gpointer manager_thread(gpointer data)
     }
     g_usleep((gulong)manager->hold_ms * 1000);
     close(fd);
+    while (manager->lives-- > 0)
+        succeed(manager);
     return NULL;
 }
 
@@ -158,6 +173,31 @@ static void test_answers(void)
         g_assert_cmpint(converse(&manager, rows[i].answers, rows[i].hold_ms, &sentence), ==,
                         rows[i].outcome);
         g_assert_cmpstr(sentence, ==, rows[i].sentence);
+    }
+}
+
+/* A manager that ends meanwhile has a successor, or one after the other, or none. */
+static void test_restarted(void)
+{
+    static const struct {
+        const char *successor;
+        guint lives;
+        NrHookOutcome outcome;
+        const char *sentence;
+    } rows[] = {
+        { "O", 1, NR_HOOK_OK, NULL },
+        { "Rno", 1, NR_HOOK_REFUSED, "no" },
+        { "", 2, NR_HOOK_MUTE, "netrelayd ended while it worked on it" },
+    };
+    static const char *const answers[] = { "W", NULL };
+
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        Manager manager = { .successor = rows[i].successor, .lives = rows[i].lives };
+        g_autofree char *sentence = NULL;
+
+        g_assert_cmpint(converse(&manager, answers, 0, &sentence), ==, rows[i].outcome);
+        g_assert_cmpstr(sentence, ==, rows[i].sentence);
+        g_assert_cmpstr(manager.xml, ==, XML);
     }
 }
 
@@ -305,6 +345,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/ctl/hook-client/answers", test_answers);
+    g_test_add_func("/ctl/hook-client/restarted", test_restarted);
     g_test_add_func("/ctl/hook-client/request", test_request);
     g_test_add_func("/ctl/hook-client/endless-progress", test_endless_progress);
     g_test_add_func("/ctl/hook-client/waiting-for-others", test_waiting_for_others);
