@@ -25,6 +25,7 @@
 #include "daemon/log.h"
 #include "daemon/partners.h"
 #include "daemon/qemu-sockets.h"
+#include "daemon/starts.h"
 #include "xml/domain-xml.h"
 
 #define CLIENTS_MAX  512
@@ -42,6 +43,7 @@ struct NrHookSocket {
     NrGuestSource *source;
     NrNews *news;
     GPtrArray *clients; /* Client, as they came */
+    NrStarts *starts;
 };
 
 typedef struct {
@@ -54,6 +56,7 @@ typedef struct {
     NrGuest *coming;       /* PREPARE: not announced yet */
     GPtrArray *partners;   /* the same: NrPartner that it waits for */
     const NrPartner *told; /* the same: whom we have said that it waits for */
+    GBytes *xml;           /* the request's */
     gint64 began_us;
 } Client;
 
@@ -70,6 +73,7 @@ static void client_free(Client *client)
         g_source_remove(client->look);
     closep(&client->sock);
     nr_guest_unref(client->coming);
+    g_clear_pointer(&client->xml, g_bytes_unref);
     g_clear_pointer(&client->partners, g_ptr_array_unref);
     g_free(client->uuid);
     g_free(client);
@@ -107,6 +111,7 @@ static void refuse(Client *client, const char *text)
                  text);
     answer(client, HOOK_REFUSED, text);
     nr_inventory_release(client->hooks->inventory, client->uuid);
+    nr_starts_forget(client->hooks->starts, client->uuid);
     client_end(client);
 }
 
@@ -163,6 +168,7 @@ static void announce(Client *client)
 
     client->began_us = g_get_monotonic_time();
     nr_inventory_announce(hooks->inventory, guest, client->began_us / 1000);
+    nr_starts_note(hooks->starts, nr_inventory_find(hooks->inventory, guest->uuid), client->xml);
     nr_reconcile_retry_guest(hooks->reconcile, guest->uuid);
     nr_reconcile_wait_guest(hooks->reconcile, guest->uuid, on_pass_done, client);
 }
@@ -258,6 +264,7 @@ static void release(Client *client, const NrGuest *guest)
     forget_coming(client->hooks, guest->uuid);
     nr_log(NR_LOG_INFO, "guest %s has ended", guest->name);
     nr_inventory_release(client->hooks->inventory, guest->uuid);
+    nr_starts_forget(client->hooks->starts, guest->uuid);
     /* A list that was under way may still have it as running. */
     nr_guest_source_ask(client->hooks->source, guest->uuid);
     nr_reconcile_request(client->hooks->reconcile);
@@ -269,7 +276,7 @@ static void release(Client *client, const NrGuest *guest)
 
 /* The XML in a descriptor that was passed: only a sealed memfd can be read without waiting for
  * anybody, and stays as it is while it is read. */
-static char *read_sealed(int fd, gsize *ret_length)
+static GBytes *read_sealed(int fd)
 {
     const int needed = F_SEAL_SHRINK | F_SEAL_WRITE;
     g_autofree char *text = NULL;
@@ -283,18 +290,15 @@ static char *read_sealed(int fd, gsize *ret_length)
     text = g_malloc((gsize)st.st_size);
     if (pread(fd, text, (size_t)st.st_size, 0) != st.st_size)
         return NULL;
-    *ret_length = (gsize)st.st_size;
-    return g_steal_pointer(&text);
+    return g_bytes_new_take(g_steal_pointer(&text), (gsize)st.st_size);
 }
 
-static NrGuest *read_guest(int fd, GError **error)
+static NrGuest *read_guest(Client *client, int fd, GError **error)
 {
-    g_autofree char *text = NULL;
-    gsize length = 0;
-
-    text = fd < 0 ? NULL : read_sealed(fd, &length);
-    if (text)
-        return nr_domain_xml_parse(text, length, error);
+    client->xml = fd < 0 ? NULL : read_sealed(fd);
+    if (client->xml)
+        return nr_domain_xml_parse(g_bytes_get_data(client->xml, NULL),
+                                   g_bytes_get_size(client->xml), error);
     g_set_error(error, NR_XML_ERROR, NR_XML_ERROR_INVALID, "no domain XML came with the request");
     return NULL;
 }
@@ -302,7 +306,7 @@ static NrGuest *read_guest(int fd, GError **error)
 static void handle_request(Client *client, const struct hook_request *request, int fd)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(NrGuest) guest = read_guest(fd, &error);
+    g_autoptr(NrGuest) guest = read_guest(client, fd, &error);
 
     if (!guest || !guest->uuid) {
         /* Nobody is refused for what we do not understand. */
@@ -451,8 +455,17 @@ void nr_hook_socket_listen(NrHookSocket *hooks, int sock)
     nr_acceptor_listen(hooks->acceptor, sock);
 }
 
-NrHookSocket *nr_hook_socket_new(int sock, const NrWorld *world, NrReconcile *reconcile,
-                                 NrGuestSource *source, NrNews *news)
+static void recall(NrHookSocket *hooks, int runtime_fd)
+{
+    g_autoptr(GPtrArray) guests = NULL;
+
+    hooks->starts = nr_starts_new(runtime_fd, &guests);
+    for (guint i = 0; i < guests->len; i++)
+        nr_inventory_recall(hooks->inventory, guests->pdata[i], g_get_monotonic_time() / 1000);
+}
+
+NrHookSocket *nr_hook_socket_new(int sock, int runtime_fd, const NrWorld *world,
+                                 NrReconcile *reconcile, NrGuestSource *source, NrNews *news)
 {
     NrHookSocket *hooks = g_new0(NrHookSocket, 1);
 
@@ -464,8 +477,19 @@ NrHookSocket *nr_hook_socket_new(int sock, const NrWorld *world, NrReconcile *re
     hooks->source = source;
     hooks->news = news;
     hooks->clients = g_ptr_array_new();
+    recall(hooks, runtime_fd);
     nr_hook_socket_listen(hooks, sock);
     return hooks;
+}
+
+void nr_hook_socket_guests_changed(NrHookSocket *hooks)
+{
+    g_autoptr(GPtrArray) guests = NULL;
+
+    if (!hooks || !nr_reconcile_knows_guests(hooks->reconcile) || nr_starts_is_empty(hooks->starts))
+        return;
+    guests = nr_inventory_snapshot(hooks->inventory);
+    nr_starts_keep(hooks->starts, guests);
 }
 
 void nr_hook_socket_free(NrHookSocket *hooks)
@@ -476,5 +500,6 @@ void nr_hook_socket_free(NrHookSocket *hooks)
         client_free(hooks->clients->pdata[i]);
     g_ptr_array_unref(hooks->clients);
     nr_acceptor_free(hooks->acceptor);
+    nr_starts_free(hooks->starts);
     g_free(hooks);
 }

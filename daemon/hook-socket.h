@@ -12,11 +12,14 @@
 
 typedef struct NrHookSocket NrHookSocket;
 
-/* Takes the bound socket, and listens on it. */
-NrHookSocket *nr_hook_socket_new(int sock, const NrWorld *world, NrReconcile *reconcile,
-                                 NrGuestSource *source, NrNews *news);
+/* Takes the bound socket, and listens on it. What hooks told the manager before is read from
+ * runtime_fd, the directory where it is noted. */
+NrHookSocket *nr_hook_socket_new(int sock, int runtime_fd, const NrWorld *world,
+                                 NrReconcile *reconcile, NrGuestSource *source, NrNews *news);
 /* Listens on this one instead, which it takes; who waits for an answer still gets it. */
 void nr_hook_socket_listen(NrHookSocket *hooks, int sock);
+/* libvirt has told of guests: what is noted of them changes, too. hooks may be NULL. */
+void nr_hook_socket_guests_changed(NrHookSocket *hooks);
 void nr_hook_socket_free(NrHookSocket *hooks);
 
 #endif

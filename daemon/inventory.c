@@ -15,6 +15,8 @@ typedef struct {
     NrGuest *starting; /* as libvirt lists it, in the state ANNOUNCED */
     NrGuest *defined;
     gint64 deadline_ms; /* of announced */
+    gboolean recalled;  /* announced to a manager before us: any list is newer */
+    NrGuest *ran;       /* as that one knew it, until a list has come */
     int stale_id;       /* of the start that is over; -1 none */
     guint missed;       /* what `hooks` was when it started without a hook's word, or 0 */
 } Record;
@@ -35,6 +37,7 @@ static void record_free(gpointer data)
     g_clear_pointer(&record->announced, nr_guest_unref);
     g_clear_pointer(&record->starting, nr_guest_unref);
     g_clear_pointer(&record->defined, nr_guest_unref);
+    g_clear_pointer(&record->ran, nr_guest_unref);
     g_free(record);
 }
 
@@ -108,7 +111,7 @@ static gboolean record_settle(NrInventory *inventory, const char *uuid, NrGuest 
 
     if (before)
         nr_guest_unref(before);
-    if (record && !record_guest(record) && record->stale_id < 0)
+    if (record && !record_guest(record) && record->stale_id < 0 && !record->ran)
         g_hash_table_remove(inventory->records, uuid);
     return changed;
 }
@@ -163,7 +166,23 @@ void nr_inventory_announce(NrInventory *inventory, NrGuest *guest, gint64 now_ms
     set_guest(&record->starting, NULL, NR_GUEST_ANNOUNCED);
     set_guest(&record->announced, ordered, NR_GUEST_ANNOUNCED);
     record->deadline_ms = now_ms + NR_ANNOUNCED_DEADLINE_MS;
+    record->recalled = FALSE;
     inventory->hooks++;
+    tell(inventory, record_settle(inventory, guest->uuid, before));
+}
+
+void nr_inventory_recall(NrInventory *inventory, NrGuest *guest, gint64 now_ms)
+{
+    Record *record = get_record(inventory, guest->uuid);
+    NrGuest *before = hold(record_guest(record));
+
+    if (guest->state == NR_GUEST_RUNNING) {
+        set_guest(&record->ran, guest, NR_GUEST_RUNNING);
+    } else {
+        set_guest(&record->announced, guest, NR_GUEST_ANNOUNCED);
+        record->deadline_ms = now_ms + NR_ANNOUNCED_DEADLINE_MS;
+        record->recalled = TRUE;
+    }
     tell(inventory, record_settle(inventory, guest->uuid, before));
 }
 
@@ -209,17 +228,18 @@ static void keep_wishes(NrGuest *kept, const NrGuest *before)
 }
 
 /* What a list does not know of the guest, or no longer. Returns a new reference, or NULL. */
-static NrGuest *keep_known(NrGuest *running, const NrGuest *before)
+static NrGuest *keep_known(NrGuest *running, const Record *record)
 {
+    const NrGuest *before = record_active(record), *told = before ? before : record->ran;
     gboolean broke = running && before && running->metadata_fault && !before->metadata_fault;
-    gboolean ordered = running && before && before->order && before->id == running->id;
+    gboolean ordered = running && told && told->order && told->id == running->id;
     NrGuest *kept;
 
     if (!broke && !ordered)
         return hold(running);
     kept = nr_guest_copy(running, running->state);
     if (ordered)
-        kept->order = before->order;
+        kept->order = told->order;
     if (broke)
         keep_wishes(kept, before);
     return kept;
@@ -227,7 +247,7 @@ static NrGuest *keep_known(NrGuest *running, const NrGuest *before)
 
 static void record_sync(Record *record, NrGuest *listed, NrGuest *defined)
 {
-    g_autoptr(NrGuest) active = keep_known(listed, record_active(record));
+    g_autoptr(NrGuest) active = keep_known(listed, record);
     gboolean runs;
 
     if (active && record->stale_id >= 0 && active->id == record->stale_id)
@@ -238,8 +258,10 @@ static void record_sync(Record *record, NrGuest *listed, NrGuest *defined)
     set_guest(&record->running, runs ? active : NULL, NR_GUEST_RUNNING);
     set_guest(&record->starting, runs ? NULL : active, NR_GUEST_ANNOUNCED);
     set_guest(&record->defined, defined, NR_GUEST_DEFINED);
-    if (runs)
+    if (runs || (record->recalled && !active))
         set_guest(&record->announced, NULL, NR_GUEST_ANNOUNCED);
+    record->recalled = FALSE;
+    g_clear_pointer(&record->ran, nr_guest_unref);
 }
 
 static gboolean sync_one(NrInventory *inventory, const char *uuid, NrGuest *running,

@@ -24,6 +24,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(NrInventory, nr_inventory_free)
 
 /* A hook's prepare: takes a reference; replaces what was announced before. */
 void nr_inventory_announce(NrInventory *inventory, NrGuest *guest, gint64 now_ms);
+/* What a manager before us was told: a reference, too. Of one that is ANNOUNCED, the next list says
+ * whether it still is; of one that is RUNNING only the order counts, once it is listed so. */
+void nr_inventory_recall(NrInventory *inventory, NrGuest *guest, gint64 now_ms);
 /* A hook's release, or a refused start: the guest is not active, whatever was said before. */
 void nr_inventory_release(NrInventory *inventory, const char *uuid);
 /* What libvirt says of one guest: NULL, NULL: it does not know it. One that it is starting comes as

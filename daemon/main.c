@@ -125,6 +125,7 @@ static void on_all_guests(const GPtrArray *guests, const GPtrArray *unread, gpoi
     manager->world.policy->hooked = nr_hooked(manager->uri);
     nr_inventory_sync_all(manager->world.inventory, guests, unread);
     nr_reconcile_guests_known(manager->reconcile);
+    nr_hook_socket_guests_changed(manager->hooks);
 }
 
 static void on_one_guest(const char *uuid, NrGuest *running, NrGuest *defined, gpointer data)
@@ -132,6 +133,7 @@ static void on_one_guest(const char *uuid, NrGuest *running, NrGuest *defined, g
     Manager *manager = data;
 
     nr_inventory_sync_guest(manager->world.inventory, uuid, running, defined);
+    nr_hook_socket_guests_changed(manager->hooks);
 }
 
 static void on_libvirt_state(const char *text, gpointer data)
@@ -328,8 +330,8 @@ static gboolean open_hooks(Manager *manager, GError **error)
                     HOOK_SOCKET_NAME, g_strerror(-sock));
         return FALSE;
     }
-    manager->hooks = nr_hook_socket_new(sock, &manager->world, manager->reconcile, manager->source,
-                                        manager->world.news);
+    manager->hooks = nr_hook_socket_new(sock, manager->runtime->fd, &manager->world,
+                                        manager->reconcile, manager->source, manager->world.news);
     return TRUE;
 }
 

@@ -15,6 +15,7 @@
 #include "common/hook-proto.h"
 #include "common/paths.h"
 #include "common/scope.h"
+#include "daemon/starts.h"
 #include "daemon/stopped-note.h"
 #include "net/journal.h"
 
@@ -176,6 +177,7 @@ void nr_runtime_dir_remove(const NrRuntimeDir *dir)
     (void)unlinkat(dir->fd, HOOK_SOCKET_NAME, 0);
     (void)unlinkat(dir->fd, PATHS_CONTROL_SOCKET, 0);
     (void)unlinkat(dir->fd, NR_STOPPED_FILE, 0);
+    nr_starts_remove_all(dir->fd);
     (void)unlinkat(dir->fd, JOURNAL_FILE ".bad", 0);
     (void)unlinkat(dir->fd, PATHS_RELAYS, AT_REMOVEDIR);
     (void)rmdir(dir->path);

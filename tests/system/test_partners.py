@@ -147,6 +147,29 @@ class TestPartners:
             return about if [one["kind"] for one in about] == [kind] else None
         return eventually(look, 20, f"{guest.name} is found: {kind}")[0]
 
+    @tap.timeout(90)
+    def test_manager_restarted_while_they_wait(self):
+        """The next manager knows who is starting, though libvirt cannot say so yet"""
+        one, two = Pair(self.host, 12, 23006), Pair(self.host, 14, 23007)
+        starts = [self.held(one.server), self.held(two.client)]
+        waits = [(one.client, one.server), (two.server, two.client)]
+        starts += [self.begin(waiting) for waiting, _ in waits]
+        for waiting, other in waits:
+            self.expect_waiting(waiting, other)
+        self.manager.kill()
+        os.truncate(self.manager.log, 0)
+        self.manager.start()
+        for waiting, other in waits:
+            self.expect_waiting(waiting, other)
+        for _, other in waits:
+            slow.let_go(other)
+        assert [start.result().rc for start in starts] == [0] * 4, starts
+        for pair in (one, two):
+            pair.expect_linked()
+            pair.end()
+        eventually(lambda: not [name for name in os.listdir(self.host.state_directory)
+                                if name.startswith("start")], 20, "no note is left")
+
     def test_killed_while_it_waits(self):
         """A hook that is killed while it waits has asked for nothing"""
         pair = Pair(self.host, 7, 23004)

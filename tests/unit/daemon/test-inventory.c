@@ -125,6 +125,54 @@ static void test_starts_without_a_hook(World *world, gconstpointer data)
     expect(world, "announced 5", 1);
 }
 
+static void recall(World *world, const char *line, gint64 order)
+{
+    g_autoptr(NrGuest) guest = fixture_guest(line);
+
+    guest->order = order;
+    nr_inventory_recall(world->inventory, guest, 0);
+}
+
+/* A manager that begins anew has it from its predecessor: it counts until a list has come. */
+static void test_recalled(World *world, gconstpointer data)
+{
+    recall(world, "announced 3 a" NIC, 77);
+    expect(world, "announced 3", 1);
+    sync_all(world, "announced 3 a" NIC);
+    expect(world, "announced 3", 0);
+    sync_all(world, "");
+    expect(world, "announced 3", 0); /* a list may be older than what follows it */
+    sync_guest(world, "running 3 a" NIC, NULL);
+    expect(world, "running 3", 1);
+    g_assert_cmpint(nr_inventory_find(world->inventory, UUID)->order, ==, 77);
+}
+
+static void test_recalled_and_gone(World *world, gconstpointer data)
+{
+    recall(world, "announced 3 a" NIC, 0);
+    expect(world, "announced 3", 1);
+    sync_all(world, "");
+    expect(world, "unknown", 1);
+    recall(world, "announced 4 a" NIC, 0);
+    expect(world, "announced 4", 1);
+    announce(world, "announced 5 a" NIC, 0); /* it starts anew: no list that is older counts */
+    sync_all(world, "");
+    expect(world, "announced 5", 1);
+}
+
+static void test_recalled_order(World *world, gconstpointer data)
+{
+    recall(world, "running 3 a" NIC, 77);
+    expect(world, "unknown", 0); /* libvirt is to say that it runs */
+    sync_guest(world, "running 3 a" NIC, NULL);
+    expect(world, "running 3", 1);
+    g_assert_cmpint(nr_inventory_find(world->inventory, UUID)->order, ==, 77);
+    sync_guest(world, NULL, NULL);
+    recall(world, "running 3 a" NIC, 77);
+    sync_guest(world, "running 4 a" NIC, NULL); /* another start of it */
+    g_assert_cmpint(nr_inventory_find(world->inventory, UUID)->order, ==, 0);
+}
+
 static void test_transient_runs_and_ends(World *world, gconstpointer data)
 {
     announce(world, "defined 3 a" NIC, 0);
@@ -368,6 +416,9 @@ int main(int argc, char **argv)
     ADD("an announced guest survives a listing without it", test_announced_survives_listing);
     ADD("listed while it starts", test_listed_while_it_starts);
     ADD("starts without a hook", test_starts_without_a_hook);
+    ADD("recalled", test_recalled);
+    ADD("recalled and gone", test_recalled_and_gone);
+    ADD("recalled order", test_recalled_order);
     ADD("a transient guest runs and ends", test_transient_runs_and_ends);
     ADD("a late listing does not bring it back", test_late_listing);
     ADD("a late listing of the start before", test_late_listing_of_the_start_before);
