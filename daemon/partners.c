@@ -39,13 +39,18 @@ static gboolean meets(const NrNic *nic, const NrPlace *place, const NrGuest *gue
     return FALSE;
 }
 
+/* The same guest, started once. An id is given once, and may be missing. */
+static gboolean is_same_start(const NrGuest *guest, const NrGuest *other)
+{
+    return guest->id == other->id && g_str_equal(guest->uuid, other->uuid);
+}
+
 static gboolean has_partner(const GPtrArray *partners, const NrGuest *guest, const NrNic *nic)
 {
     for (guint i = 0; i < partners->len; i++) {
         const NrPartner *partner = partners->pdata[i];
 
-        if (partner->guest->id == guest->id && g_str_equal(partner->guest->uuid, guest->uuid) &&
-            mac_equal(partner->nic->mac, nic->mac))
+        if (is_same_start(partner->guest, guest) && mac_equal(partner->nic->mac, nic->mac))
             return TRUE;
     }
     return FALSE;
@@ -84,8 +89,7 @@ static const NrGuest *find_now(const NrPartner *partner, const GPtrArray *guests
     for (guint i = 0; i < guests->len; i++) {
         const NrGuest *guest = guests->pdata[i];
 
-        if (guest->id == partner->guest->id && nr_guest_is_active(guest) &&
-            g_str_equal(guest->uuid, partner->guest->uuid))
+        if (is_same_start(guest, partner->guest) && nr_guest_is_active(guest))
             return guest;
     }
     return NULL;
@@ -126,7 +130,7 @@ static gboolean has_dialled(const NrPartner *partner, const NrPartnerView *view)
 
     if (!binding || !nr_guest_is_active(binding->guest))
         return FALSE; /* the pass that decides it has not begun */
-    return binding->kind != NR_BINDING_SERVED || !binding->network ||
+    return binding->kind != NR_BINDING_SERVED ||
            nr_barrier_failure(view->desired, view->attempts, binding) ||
            has_port(view->actual, binding);
 }
