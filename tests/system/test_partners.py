@@ -15,7 +15,7 @@ sys.path[:0] = [os.path.join(HERE, "../lib")]
 import lab
 import slow
 import tap
-from guest import client_nic, server_nic
+from guest import client_nic, server_nic, udp_nic
 from host import PrivateHost
 from lab import mac
 from process import run
@@ -104,6 +104,7 @@ class TestPartners:
             pair.expect_linked()
             pair.end()
 
+    @tap.timeout(120)
     def test_one_that_fails_holds_nobody(self):
         """The earlier one's QEMU ends at once: the later one starts, and is served"""
         pair = Pair(self.host, 5, 23003)
@@ -115,6 +116,7 @@ class TestPartners:
         lab.expect_row(self.host, 20, guest=pair.client.name, state="connected")
         pair.end()
 
+    @tap.timeout(120)
     def test_deaf_and_revived(self):
         """No manager while they start: the client is not called direct, but found deaf, with a cure
         that helps; and whoever dials the server then is told that it serves somebody else"""
@@ -147,7 +149,7 @@ class TestPartners:
             return about if [one["kind"] for one in about] == [kind] else None
         return eventually(look, 20, f"{guest.name} is found: {kind}")[0]
 
-    @tap.timeout(90)
+    @tap.timeout(120)
     def test_manager_restarted_while_they_wait(self):
         """The next manager knows who is starting, though libvirt cannot say so yet"""
         one, two = Pair(self.host, 12, 23006), Pair(self.host, 14, 23007)
@@ -170,6 +172,20 @@ class TestPartners:
         eventually(lambda: not [name for name in os.listdir(self.host.state_directory)
                                 if name.startswith("start")], 20, "no note is left")
 
+    @tap.timeout(120)
+    def test_two_that_bind_at_once(self):
+        """F: two udp NICs for one address, started at once: one is refused, with both names"""
+        pair = [lab.numbered(self.host, number, udp_nic(23000 + number, 23008, mac(number)))
+                for number in (16, 17)]
+        for _ in range(3):
+            started = [start.result() for start in [self.begin(guest) for guest in pair]]
+            refused = [start.stderr for start in started if start.rc != 0]
+            assert len(refused) == 1, started
+            assert all(f"guest {guest.name}" in refused[0] for guest in pair), refused
+            for guest in pair:
+                guest.destroy(check=False)
+
+    @tap.timeout(120)
     def test_killed_while_it_waits(self):
         """A hook that is killed while it waits has asked for nothing"""
         pair = Pair(self.host, 7, 23004)

@@ -195,7 +195,7 @@ def test_client_and_server_at_once(host):
 
 @tap.timeout(120)
 def test_two_servers_at_once(host):
-    """Two that listen at one address, started at once: one is refused, by name"""
+    """Two that listen at one address, started at once: one is refused, with both names"""
     host.libvirtd()
     host.netrelayd()
     rivals = [lab.numbered(host, number, server_nic(LISTENING, mac(number))) for number in (1, 2)]
@@ -203,6 +203,7 @@ def test_two_servers_at_once(host):
         started = start_at_once(*rivals)
         refused = [one for one in started if one.rc != 0]
         assert len(refused) == 1 and "already" in refused[0].stderr, started
+        assert all(f"guest {guest.name}" in refused[0].stderr for guest in rivals), refused
         assert not lab.rows(host, state="refused"), lab.rows(host)
         for guest in rivals:
             guest.destroy(check=False)
