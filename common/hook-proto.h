@@ -20,6 +20,7 @@
 #define HOOK_FIRST_SIGN_MS 2000  /* no answer at all by then: the manager is as good as dead */
 #define HOOK_DEADLINE_MS   10000 /* while progress is reported */
 #define HOOK_PROGRESS_MS   1000
+#define HOOK_AGAIN_MS      2000   /* for a manager that is restarted meanwhile */
 #define HOOK_WAITING_MS    120000 /* for other guests, before the deadline counts */
 
 enum hook_op {

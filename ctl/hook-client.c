@@ -172,7 +172,7 @@ static NrHookOutcome ask(int fd, gint64 began_us, const NrHookQuestion *question
  * -errno. */
 static int connect_again(const NrHookQuestion *question)
 {
-    gint64 until_us = g_get_monotonic_time() + question->first_sign_ms * 1000LL;
+    gint64 until_us = g_get_monotonic_time() + question->again_ms * 1000LL;
 
     for (;;) {
         int fd = connect_within(question->runtime_dir, question->first_sign_ms);
@@ -187,21 +187,22 @@ NrHookOutcome nr_hook_ask(const NrHookQuestion *question, char **ret_sentence)
 {
     gint64 began_us = g_get_monotonic_time();
     int fd = connect_within(question->runtime_dir, question->first_sign_ms);
-    NrHookOutcome outcome;
+    NrHookOutcome result = NR_HOOK_MUTE;
     gboolean died;
 
     *ret_sentence = NULL;
     for (guint tries = 1;; tries++) {
         g_autofree char *sentence = NULL;
+        NrHookOutcome outcome = ask(fd, began_us, question, &died, &sentence);
 
-        outcome = ask(fd, began_us, question, &died, &sentence);
         closep(&fd);
         if (tries == 1 || outcome == NR_HOOK_OK || outcome == NR_HOOK_REFUSED) {
+            result = outcome;
             g_free(*ret_sentence);
             *ret_sentence = g_steal_pointer(&sentence);
         } /* else: that the first one died is what there is to say */
-        if (!died || question->op != HOOK_PREPARE || tries == TRIES_MAX)
-            return outcome;
+        if (!died || question->again_ms == 0 || tries == TRIES_MAX)
+            return result;
         fd = connect_again(question);
     }
 }

@@ -22,6 +22,7 @@ typedef struct {
     int first_sign_ms; /* how long for a first answer of any kind */
     int deadline_ms;   /* how long in all, or since it heard last that others are waited for */
     int waiting_ms;    /* how much longer for those */
+    int again_ms;      /* how long for the successor of a manager that ended meanwhile */
 } NrHookQuestion;
 
 /* ret_sentence: new string, one line, may become NULL only for NR_HOOK_OK. */

@@ -19,11 +19,12 @@ static const struct {
     const char *name;
     enum hook_op op;
     gboolean barrier;
-    int first_sign_ms, deadline_ms, waiting_ms;
+    int first_sign_ms, deadline_ms, waiting_ms, again_ms;
 } ops[] = {
-    { "prepare", HOOK_PREPARE, TRUE, HOOK_FIRST_SIGN_MS, HOOK_DEADLINE_MS, HOOK_WAITING_MS },
-    { "release", HOOK_RELEASE, FALSE, ENDING_DEADLINE_MS, ENDING_DEADLINE_MS, 0 },
-    { "reconnect", HOOK_RECONNECT, FALSE, ENDING_DEADLINE_MS, ENDING_DEADLINE_MS, 0 },
+    { "prepare", HOOK_PREPARE, TRUE, HOOK_FIRST_SIGN_MS, HOOK_DEADLINE_MS, HOOK_WAITING_MS,
+      HOOK_AGAIN_MS },
+    { "release", HOOK_RELEASE, FALSE, ENDING_DEADLINE_MS, ENDING_DEADLINE_MS, 0, 0 },
+    { "reconnect", HOOK_RECONNECT, FALSE, ENDING_DEADLINE_MS, ENDING_DEADLINE_MS, 0, 0 },
 };
 
 /* libvirt shows this to whoever started the guest: exactly one line. */
@@ -129,7 +130,8 @@ static NrExit run_op(guint index, const NrCall *call)
                                  .xml_length = xml->len,
                                  .first_sign_ms = ops[index].first_sign_ms,
                                  .deadline_ms = ops[index].deadline_ms,
-                                 .waiting_ms = ops[index].waiting_ms };
+                                 .waiting_ms = ops[index].waiting_ms,
+                                 .again_ms = ops[index].again_ms };
     if (ops[index].barrier)
         return prepare(&question, guest, call);
     /* A manager that is away learns it from libvirt's list when it is back. */

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A client and its server in every order and delay that there is: they end up linked, or are told of.
+"""A client and its server in any order and with any delay: they end up linked, or are found deaf.
 
 PARTNERS_ROUNDS (20) pairs are started by chance, PARTNERS_SEED repeats the same choices. Then one
 QEMU takes longer than any hook waits.

@@ -14,6 +14,7 @@
 #define XML        "<domain/>"
 #define PATIENT_MS 15000 /* where the time is not what is looked at */
 #define SILENT_MS  1000
+#define AGAIN_MS   300
 #define BOUND_MS   1500
 #define WAITING_MS 500
 
@@ -25,7 +26,7 @@ typedef struct {
 
 /* What a manager does once it has the request; "" hangs up, NULL ends the list in silence. */
 typedef struct {
-    const Place *place;
+    Place *place;
     const char *const *answers;
     struct hook_request request; /* as it came */
     char xml[64];
@@ -69,6 +70,7 @@ static NrHookOutcome ask(const Place *place, int first_sign_ms, int deadline_ms,
                                       .guest = "-rf a b",
                                       .xml = XML,
                                       .xml_length = strlen(XML),
+                                      .again_ms = AGAIN_MS,
                                       .first_sign_ms = first_sign_ms,
                                       .deadline_ms = deadline_ms,
                                       .waiting_ms = waiting_ms };
@@ -96,6 +98,12 @@ static void receive_request(Manager *manager, int fd)
     close(xml_fd);
 }
 
+static void nobody_follows(const Manager *manager)
+{
+    close(manager->place->listener);
+    manager->place->listener = -1;
+}
+
 static void succeed(Manager *manager)
 {
     int fd = accept(manager->place->listener, NULL, NULL);
@@ -104,6 +112,8 @@ static void succeed(Manager *manager)
     receive_request(manager, fd);
     if (*manager->successor)
         g_assert_cmpint(send(fd, manager->successor, strlen(manager->successor), 0), >, 0);
+    if (--manager->lives == 0)
+        nobody_follows(manager);
     close(fd);
 }
 
@@ -120,8 +130,10 @@ static gpointer manager_thread(gpointer data)
         g_usleep(20000);
     }
     g_usleep((gulong)manager->hold_ms * 1000);
+    if (!manager->lives)
+        nobody_follows(manager);
     close(fd);
-    while (manager->lives-- > 0)
+    while (manager->lives > 0)
         succeed(manager);
     return NULL;
 }
