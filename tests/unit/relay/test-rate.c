@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <glib.h>
 #include "relay/rate.h"
+#include "relay/throttle.h"
 
 #define MS 1000000ull
 #define S  (1000 * MS)
@@ -119,6 +120,43 @@ static void test_late_timers(void)
     near(passed, 3 * 125000 * 1024ull);
 }
 
+/* A quarter of a second waits, but something does at any rate, and never more than is allowed. */
+static void test_queue(void)
+{
+    const struct port_rate none = { 0 }, slow = { .average = 1 }, usual = { .average = 4000 };
+
+    g_assert_cmpuint(throttle_queue_bound(&none, 12345), ==, 12345);
+    g_assert_cmpuint(throttle_queue_bound(&slow, 1 << 30), ==, 64 * 1024);
+    g_assert_cmpuint(throttle_queue_bound(&usual, 1 << 30), ==, 1000 * 1024);
+    g_assert_cmpuint(throttle_queue_bound(&usual, 1000), ==, 1000);
+}
+
+/* Where nothing may pass the timer is set for when something may; another limit begins anew. */
+static void test_timer(void)
+{
+    const struct port_rate limit = { .average = 100 };
+    struct loop loop = { .now_ms = 1000, .now_ns = 1000 * MS };
+    struct throttle throttle = { 0 };
+
+    g_assert_cmpuint(throttle_room(&throttle, 5000), ==, 5000);
+    throttle_set(&throttle, &loop, &limit);
+    g_assert_cmpuint(throttle_room(&throttle, 5000), ==, 0);
+    g_assert_true(throttle.timer.armed);
+    throttle_set(&throttle, &loop, &limit);
+    g_assert_false(throttle.timer.armed);
+    g_assert_cmpuint(throttle_room(&throttle, 5000), ==, 0);
+    loop.now_ms = throttle.timer.at_ms;
+    loop.now_ns = loop.now_ms * MS;
+    throttle_stop(&throttle);
+    g_assert_cmpuint(throttle_room(&throttle, 1), ==, 1);
+    g_assert_cmpuint(throttle_room(&throttle, 1 << 20), <, 1 << 20);
+    g_assert_false(throttle.timer.armed);
+    throttle_took(&throttle, 1 << 20);
+    g_assert_cmpuint(throttle_room(&throttle, 1), ==, 0);
+    g_assert_true(throttle.timer.armed);
+    throttle_stop(&throttle);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -130,5 +168,7 @@ int main(int argc, char **argv)
     g_test_add_func("/rate/debt", test_debt);
     g_test_add_func("/rate/bounds", test_bounds);
     g_test_add_func("/rate/late-timers", test_late_timers);
+    g_test_add_func("/rate/queue", test_queue);
+    g_test_add_func("/rate/timer", test_timer);
     return g_test_run();
 }
