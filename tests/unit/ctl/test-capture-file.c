@@ -159,6 +159,27 @@ static void test_streams(void)
     g_assert_cmpuint(one.missed, ==, 0);
 }
 
+/* At the end each interface is told of, in their order: what came, what did not, and until when. */
+static void test_statistics(void)
+{
+    g_autoptr(NrCaptureFile) file = nr_capture_file_new(&no_bounds, name_port);
+    g_autoptr(GByteArray) packet = g_byte_array_new();
+    g_autoptr(GByteArray) expected = g_byte_array_new();
+    NrCaptureStream stream = { 0 };
+
+    add(packet, CAPTURE_BEGUN, 0, 5, 0);
+    for (guint32 port = 8; port > 0; port--) {
+        add(packet, CAPTURE_IN, port, 10, 60);
+        nr_pcapng_statistics(expected, 8 - port, 5, 12, port == 3 ? 2 : 1, port == 3 ? 4 : 0);
+    }
+    add(packet, CAPTURE_OUT, 3, 11, 60);
+    add(packet, CAPTURE_MISSED, 3, 12, 4);
+    g_assert_true(nr_capture_file_take(file, &stream, packet->data, packet->len));
+    g_byte_array_set_size(file->pending, 0);
+    nr_capture_file_end(file);
+    g_assert_cmpmem(file->pending->data, file->pending->len, expected->data, expected->len);
+}
+
 static void test_bounds(void)
 {
     for (gsize size = 1024; size < 1400; size++) {
@@ -239,6 +260,7 @@ int main(int argc, char **argv)
     g_test_add_func("/capture-file/no-frame", test_no_frame);
     g_test_add_func("/capture-file/successors", test_successors);
     g_test_add_func("/capture-file/streams", test_streams);
+    g_test_add_func("/capture-file/statistics", test_statistics);
     g_test_add_func("/capture-file/bounds", test_bounds);
     g_test_add_func("/capture-file/times", test_times);
     g_test_add_func("/capture-file/malformed", test_malformed);

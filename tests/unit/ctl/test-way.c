@@ -121,6 +121,15 @@ static void test_nics(void)
           "a", "b", "a/m1, between them, b/m2" },
         { NIC("a", "m1", "", "'state': <'direct'>, 'peer': <'c'>") ", " B, "b", "a",
           "b/m2, !the gap between them, a/m1", "a/m1 is on no network" },
+        { NIC("a", "m1", "", "'state': <'direct'>, 'peer': <'b'>") ", " NIC(
+              "b", "m2", "", "'state': <'direct'>, 'peer': <'c'>"),
+          "a", "b", "a/m1, !the gap between them, b/m2", "a/m1 is on no network" },
+        { NIC("a", "m1", "one", "'state': <'joined'>") ", " NIC("b", "m2", "one", UP), "a", "b",
+          "a/m1, network one, b/m2" },
+        { "{'guest': <'a'>, 'nic': <'m1'>, 'guest_state': <'running'>, 'network': <'one'>, " UP
+          "}, {'guest': <'b'>, 'nic': <'m2'>, 'guest_state': <'running'>, 'network': <'one'>, " UP
+          "}",
+          "a", "b", "a/m1, !network one, b/m2", "it has no relay", "netrelayctl doctor" },
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++)
@@ -174,6 +183,25 @@ static void test_devices(void)
     }
 }
 
+/* Only what has a port of a relay at both ends can be watched; of each is said what is known. */
+static void test_ports(void)
+{
+    g_autoptr(GVariant) rows = parse(NIC("a", "m1", "one", "'state': <'joined'>") ", " NIC(
+        "b", "m2", "one",
+        UP ", 'options': <'egress=9'>, 'rx_frames': <uint64 3>, 'tx_frames': <uint64 4>, "
+           "'drops': <uint64 5>") ", " NIC("c", "m3", "one", UP));
+    g_autofree char *fault = NULL;
+    g_autoptr(NrWay) half = nr_way_new(rows, NULL, "a", "b", &fault);
+    g_autoptr(NrWay) whole = nr_way_new(rows, NULL, "b", "c", &fault);
+
+    g_assert_false(half->seen);
+    g_assert_true(whole->seen);
+    g_assert_cmpstr(((NrHop *)half->hops->pdata[0])->text, ==, "joined");
+    g_assert_cmpstr(((NrHop *)whole->hops->pdata[0])->text, ==,
+                    "port 1; 3 frames came from it, 4 went to it, 5 were let go; "
+                    "limited: egress=9");
+}
+
 static void test_no_question(void)
 {
     static const struct {
@@ -202,6 +230,7 @@ int main(int argc, char **argv)
     g_test_add_func("/way/ways", test_ways);
     g_test_add_func("/way/nics", test_nics);
     g_test_add_func("/way/devices", test_devices);
+    g_test_add_func("/way/ports", test_ports);
     g_test_add_func("/way/no-question", test_no_question);
     return g_test_run();
 }

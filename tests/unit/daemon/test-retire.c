@@ -77,6 +77,15 @@ static void test_guests_without_connection(void)
     retire(actual, "", "udp:127.0.0.1:5601: stop the relay\n");
 }
 
+/* Who has not dialled by now finds the address as it would be without us. */
+static void test_listener_without_guests(void)
+{
+    static const char *const one = "announced 1 a: client 127.0.0.1:1\n";
+    g_autoptr(NrActual) actual = made_for(one);
+
+    retire(actual, one, "lab: stop the relay\n");
+}
+
 /* A network that serves nobody goes at once, whatever its file wants. */
 static void test_nobody(void)
 {
@@ -104,6 +113,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/retire/guest that dialled", test_guest_that_dialled);
     g_test_add_func("/retire/guests without connection", test_guests_without_connection);
+    g_test_add_func("/retire/listener without guests", test_listener_without_guests);
     g_test_add_func("/retire/nobody", test_nobody);
     g_test_add_func("/retire/only what ends", test_only_what_ends);
     return g_test_run();
