@@ -2,12 +2,14 @@
 #include "ctl/table.h"
 
 #include <stdio.h>
+#include <string.h>
 #include "ctl/terminal.h"
 #include "xml/guest.h"
 
-#define ELLIPSIS  "\342\200\246" /* one column wide */
-#define GAP       2              /* between columns */
-#define WIDTH_MIN 6              /* what of a text is left at least */
+#define ELLIPSIS      "\342\200\246" /* one column wide */
+#define GAP           2              /* between columns */
+#define WIDTH_MIN     6              /* what of a text is left at least */
+#define REMARK_INDENT 4
 
 typedef struct {
     GPtrArray *cells;   /* char * */
@@ -147,12 +149,22 @@ static char *without_beginning(const char *text, guint width)
     return g_strconcat(ELLIPSIS, text, NULL);
 }
 
+/* New string. */
+static char *without_middle(const char *text, guint width)
+{
+    guint head = (width - 1) / 2;
+    g_autofree char *begin = without_end(text, head + 1);
+    g_autofree char *end = without_beginning(text, width - head);
+
+    return g_strconcat(begin, end + strlen(ELLIPSIS), NULL);
+}
+
 /* New string, no wider than that. */
 static char *shortened(const char *text, NrColumnKind kind, guint width)
 {
     if (text_width(text) <= width)
         return g_strdup(text);
-    return kind == NR_COLUMN_NAME ? without_end(text, width) : without_beginning(text, width);
+    return kind == NR_COLUMN_NAME ? without_middle(text, width) : without_beginning(text, width);
 }
 
 /* The widest column that may still become narrower, or -1. */
@@ -206,15 +218,36 @@ static void append_cell(GString *lines, const NrTable *table, guint column, guin
         append_blanks(lines, padding);
 }
 
+/* In lines that end with a word, where there is a width to keep to. */
+static void append_remark(GString *lines, const char *text, guint room)
+{
+    g_auto(GStrv) words = g_strsplit(text, " ", -1);
+    guint used = 0;
+
+    for (guint i = 0; words[i]; i++) {
+        guint width = text_width(words[i]);
+        gboolean begins = i == 0 || (room && used + 1 + width > room);
+
+        if (begins) {
+            g_string_append(lines, i ? "\n" : "");
+            append_blanks(lines, REMARK_INDENT);
+            used = REMARK_INDENT;
+        }
+        g_string_append_printf(lines, "%s%s", begins ? "" : " ", words[i]);
+        used += (begins ? 0 : 1) + width;
+    }
+    g_string_append_c(lines, '\n');
+}
+
 static void append_row(GString *lines, const NrTable *table, const Row *row, const guint *widths,
-                       gboolean colour)
+                       guint room, gboolean colour)
 {
     for (guint i = 0; i < row->cells->len; i++)
         append_cell(lines, table, i, widths[i], g_ptr_array_index(row->cells, i),
                     colour && i == row->toned ? tone_codes[row->tone] : "");
     g_string_append_c(lines, '\n');
     for (guint i = 0; i < row->remarks->len; i++)
-        g_string_append_printf(lines, "    %s\n", (const char *)g_ptr_array_index(row->remarks, i));
+        append_remark(lines, g_ptr_array_index(row->remarks, i), room);
 }
 
 char *nr_table_text(const NrTable *table, guint room)
@@ -231,7 +264,7 @@ char *nr_table_text(const NrTable *table, guint room)
         append_cell(lines, table, i, widths[i], table->columns[i].title, "");
     g_string_append_c(lines, '\n');
     for (guint i = 0; i < table->rows->len; i++)
-        append_row(lines, table, g_ptr_array_index(table->rows, i), widths, colour);
+        append_row(lines, table, g_ptr_array_index(table->rows, i), widths, room, colour);
     return g_string_free(lines, FALSE);
 }
 

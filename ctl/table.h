@@ -11,8 +11,8 @@ typedef enum { NR_TONE_PLAIN, NR_TONE_GOOD, NR_TONE_PENDING, NR_TONE_BAD, NR_TON
 typedef enum {
     NR_COLUMN_TEXT,
     NR_COLUMN_NUMBER, /* at the right */
-    /* Texts that are shortened where the table has no room: of a name the beginning tells most, of
-     * an address the end. */
+    /* Texts that are shortened where the table has no room: names are told apart by their
+     * beginning and, where they are numbered or addresses, by their end; an address by its end. */
     NR_COLUMN_NAME,
     NR_COLUMN_ADDRESS,
 } NrColumnKind;
@@ -35,7 +35,8 @@ void nr_table_cell(NrTable *table, const char *text); /* NULL or "": "-" */
 /* A remark below the newest row. */
 void nr_table_remark(NrTable *table, const char *text);
 /* For standard output: in colour only where that is a terminal which wants it. room is the width to
- * keep to, as far as columns may be shortened; 0: as wide as it likes. New string. */
+ * keep to, as far as columns may be shortened and remarks broken; 0: as wide as it likes. New
+ * string. */
 char *nr_table_text(const NrTable *table, guint room);
 void nr_table_print(const NrTable *table);
 /* How many columns of a terminal a character takes. */

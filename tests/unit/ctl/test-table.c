@@ -128,7 +128,7 @@ static const NrColumn narrow_columns[] = {
     { NULL, 0 },
 };
 
-/* In so much room: the widest texts give way, the names' ends and the addresses' beginnings. */
+/* In so much room: the widest texts give way, the names' middles and the addresses' beginnings. */
 static void test_room(void)
 {
     static const struct {
@@ -140,11 +140,11 @@ static void test_room(void)
         { 32, "a-long-name", "127.0.0.1:12345", NULL },
         { 31, "a-long-name", "127.0.0.1:12345", "a-long-name  " DOTS "7.0.0.1:12345  99" },
         { 28, "a-long-name", "127.0.0.1:12345", "a-long-name  " DOTS ".0.1:12345  99" },
-        { 22, "a-long-name", "127.0.0.1:12345", "a-long-" DOTS "  " DOTS "1:12345  99" },
-        { 1, "a-long-name", "127.0.0.1:12345", "a-lon" DOTS "  " DOTS "12345  99" },
+        { 22, "a-long-name", "127.0.0.1:12345", "a-l" DOTS "name  " DOTS "1:12345  99" },
+        { 1, "a-long-name", "127.0.0.1:12345", "a-" DOTS "ame  " DOTS "12345  99" },
         { 1, "short", "::1", NULL },
-        { 1, WIDE WIDE WIDE WIDE, "abcdefgh", WIDE WIDE DOTS "   " DOTS "defgh  99" },
-        { 1, "a" MARK "bcde" MARK "fghi", "::1", "a" MARK "bcde" MARK DOTS "  ::1  99" },
+        { 1, WIDE WIDE WIDE WIDE, "abcdefgh", WIDE DOTS WIDE "   " DOTS "defgh  99" },
+        { 1, "a" MARK "bcde" MARK "fghi", "::1", "a" MARK "b" DOTS "ghi  ::1  99" },
         { 1, "short", "a" MARK "bcd" MARK "efghi", "short  " DOTS "efghi  99" },
     };
 
@@ -157,7 +157,7 @@ static void test_room(void)
         nr_table_cell(table, rows[i].name);
         nr_table_cell(table, rows[i].address);
         nr_table_cell(table, "99");
-        nr_table_remark(table, "a remark that keeps its length");
+        nr_table_remark(table, "remark");
         text = nr_table_text(table, rows[i].room);
         whole = nr_table_text(table, 0);
         lines = g_strsplit(text, "\n", -1);
@@ -165,7 +165,53 @@ static void test_room(void)
             g_assert_cmpstr(lines[1], ==, rows[i].line);
         else
             g_assert_cmpstr(text, ==, whole);
-        g_assert_cmpstr(lines[2], ==, "    a remark that keeps its length");
+        g_assert_cmpstr(lines[2], ==, "    remark");
+    }
+}
+
+/* Networks without a name are told apart by their ports. */
+static void test_addresses_as_names(void)
+{
+    g_autoptr(NrTable) table = nr_table_new(narrow_columns);
+    g_autofree char *text = NULL;
+
+    for (guint port = 12345; port < 12347; port++) {
+        g_autofree char *address = g_strdup_printf("127.0.0.1:%u", port);
+
+        nr_table_row(table, 2, NR_TONE_PLAIN);
+        nr_table_cell(table, address);
+        nr_table_cell(table, "::1");
+        nr_table_cell(table, "99");
+    }
+    text = nr_table_text(table, 19);
+    g_assert_cmpstr(text, ==,
+                    "NAME        AT   RX\n"
+                    "127." DOTS "12345  ::1  99\n"
+                    "127." DOTS "12346  ::1  99\n");
+}
+
+/* Between words, and what has no room nevertheless stays whole. */
+static void test_remark(void)
+{
+    static const struct {
+        guint room;
+        const char *lines;
+    } rows[] = {
+        { 0, "    why, and netrelayctl helps\n" },
+        { 30, "    why, and netrelayctl helps\n" },
+        { 29, "    why, and netrelayctl\n    helps\n" },
+        { 12, "    why, and\n    netrelayctl\n    helps\n" },
+        { 1, "    why,\n    and\n    netrelayctl\n    helps\n" },
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(NrTable) table = nr_table_new(narrow_columns);
+        g_autofree char *text = NULL;
+
+        nr_table_row(table, 2, NR_TONE_PLAIN);
+        nr_table_remark(table, "why, and netrelayctl helps");
+        text = nr_table_text(table, rows[i].room);
+        g_assert_cmpstr(strstr(text, "\n\n") + 2, ==, rows[i].lines);
     }
 }
 
@@ -176,6 +222,8 @@ int main(int argc, char **argv)
     g_test_add_func("/ctl/table/layout", test_layout);
     g_test_add_func("/ctl/table/widths", test_widths);
     g_test_add_func("/ctl/table/room", test_room);
+    g_test_add_func("/ctl/table/addresses-as-names", test_addresses_as_names);
+    g_test_add_func("/ctl/table/remark", test_remark);
     g_test_add_func("/ctl/table/hostile-text", test_hostile_text);
     return g_test_run();
 }
