@@ -82,7 +82,8 @@ static const char *extent(GVariant *outcome)
         return "";
     if (!flag(outcome, "live"))
         return ", from its next start on";
-    return flag(outcome, "config") || !flag(outcome, "persistent") ? "" : ", until it is stopped";
+    return flag(outcome, "config") || !flag(outcome, "persistent") ? ""
+                                                                   : ", until the guest is stopped";
 }
 
 static void print_people(GVariant *outcome)

@@ -289,7 +289,8 @@ static guint option_index(int value)
     return G_N_ELEMENTS(options);
 }
 
-/* The words that are no options are left at argv[optind]. getopt itself says what is wrong. */
+/* The words that are no options are left at argv[optind]. getopt itself says what is wrong,
+ * and not where to look. */
 static gboolean parse_options(NrCall *call, int argc, char **argv)
 {
     char shorts[2 * G_N_ELEMENTS(options) + 1];
@@ -300,8 +301,10 @@ static gboolean parse_options(NrCall *call, int argc, char **argv)
     while ((value = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
         guint index = option_index(value);
 
-        if (index == G_N_ELEMENTS(options))
+        if (index == G_N_ELEMENTS(options)) {
+            nr_complain("see netrelayctl help");
             return FALSE;
+        }
         call->options |= options[index].bit;
         if (options[index].argument)
             G_STRUCT_MEMBER(const char *, call, options[index].offset) = optarg;

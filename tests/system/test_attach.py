@@ -223,8 +223,8 @@ class TestRunning:
         """From the network of its address to one, to another, and back: its link never falls"""
         host = self.host
         answer = attach(host, "vm1", "--mac", mac(1), "--network", "lab")
-        assert answer.stdout == (f"NIC {mac(1)} of guest vm1 attached to network lab, until it is "
-                                 f"stopped\n"), answer
+        assert answer.stdout == (f"NIC {mac(1)} of guest vm1 attached to network lab, until "
+                                 f"the guest is stopped\n"), answer
         self.is_in("lab")
         self.meets(2, [3])
         attach(host, "vm1", "--mac", mac(1), "--network", "office", "--live", "--config")
