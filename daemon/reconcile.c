@@ -116,8 +116,10 @@ void nr_reconcile_retry_guest(NrReconcile *reconcile, const char *uuid)
 void nr_reconcile_relay_died(NrReconcile *reconcile, const char *network, gint64 age_ms,
                              const char *text)
 {
-    nr_log(NR_LOG_WARNING, "network %s: its relay is gone: %s", network, text);
-    nr_attempts_died(reconcile->attempts, network, age_ms, text, now_ms());
+    g_autofree char *reason = g_strdup_printf("its relay is gone: %s", text);
+
+    nr_log(NR_LOG_WARNING, "network %s: %s", network, reason);
+    nr_attempts_died(reconcile->attempts, network, age_ms, reason, now_ms());
     nr_reconcile_request(reconcile);
 }
 
