@@ -32,7 +32,7 @@ char *nr_step_explain_foreign(const char *endpoint)
 
     return seen ? seen
                 : g_strdup_printf("%s was another process's when the guest started, and nobody is "
-                                  "seen to have it now; stop and start the guest",
+                                  "seen to have it now; netrelayctl revive connects the guest",
                                   strchr(endpoint, ':') + 1);
 }
 

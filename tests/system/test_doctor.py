@@ -200,7 +200,7 @@ def test_foreign(host):
         (found,) = expect_only(host, ("foreign", "x;y"))
     assert f"pid {os.getpid()}" in found["text"] and "end that process" in found["cure"], found
     (found,) = expect_only(host, ("foreign", "x;y"))
-    assert "pid" not in found["text"] and "start the guest" in found["cure"], found
+    assert "pid" not in found["text"] and "netrelayctl revive" in found["cure"], found
 
 
 def test_faults(host):
