@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,6 +88,17 @@ int sockdiag_process(uint64_t inode, pid_t *ret_pid, char ret_name[16])
     return -ENOENT;
 }
 
+static void describe_user(uid_t uid, char ret[SOCKDIAG_HOLDER_MAX])
+{
+    const struct passwd *user = getpwuid(uid);
+
+    if (user)
+        snprintf(ret, SOCKDIAG_HOLDER_MAX, "a process of user %u (%.32s)", (unsigned)uid,
+                 user->pw_name);
+    else
+        snprintf(ret, SOCKDIAG_HOLDER_MAX, "a process of user %u", (unsigned)uid);
+}
+
 int sockdiag_holder(int protocol, const struct sockaddr *local, char ret[SOCKDIAG_HOLDER_MAX])
 {
     struct sockdiag_owner owner;
@@ -99,7 +111,7 @@ int sockdiag_holder(int protocol, const struct sockaddr *local, char ret[SOCKDIA
     if (sockdiag_process(owner.inode, &pid, name) == 0)
         snprintf(ret, SOCKDIAG_HOLDER_MAX, "%s (pid %d)", name, (int)pid);
     else
-        snprintf(ret, SOCKDIAG_HOLDER_MAX, "a process of user %u", (unsigned)owner.uid);
+        describe_user(owner.uid, ret);
     return 0;
 }
 
