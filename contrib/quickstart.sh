@@ -150,7 +150,8 @@ undo_made()
     while read -r kind what number file; do
         case $kind in
         user)
-            is_packaged || quietly userdel --force "$what" ||
+            # Gone, where the package came over this and was purged.
+            is_packaged || ! getent passwd "$what" >/dev/null || quietly userdel --force "$what" ||
                 say "the user $what could not be removed"
             ;;
         build) rm -rf "$what" ;;

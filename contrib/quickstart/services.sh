@@ -184,7 +184,7 @@ name_session_managers()
 
 remove_manager()
 {
-    if has_systemd; then
+    if has_systemd && systemctl cat netrelayd.socket >/dev/null 2>&1; then
         quietly systemctl disable --now netrelayd.socket netrelayd.service || :
     fi
     stop_manager_by_hand
