@@ -73,9 +73,14 @@ def test_a_guest_and_its_relay(host):
         assert not events.past("nic-disconnected"), events.past()
         os.kill(relay, signal.SIGKILL)
         events.expect("relay-died", network=connected["network"])
-        events.expect("relay-started", network=connected["network"])
+        next_one = events.expect("relay-started", network=connected["network"])
+        lab.expect_row(host, guest="vm1", state="connected", relay_pid=next_one["relay_pid"])
+        host.write_network("lab", network("lab", PORT))
+        lab.expect_row(host, guest="vm1", state="connected", network="lab")
+        host.netrelayctl("net-destroy", "lab", "--force")    # ends connections, unlike a death
         eventually(lambda: events.past("nic-disconnected", guest="vm1", mac=mac(1)), 10,
                    "its connection has ended")
+        host.netrelayctl("net-start", "lab")
         deaf = events.expect("fault", fault="deaf", guest="vm1", deadline=30)
         guest.destroy()
         events.expect("guest-ended", guest="vm1")
