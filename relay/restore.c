@@ -152,6 +152,8 @@ int deposit_restore(struct keeper *keeper, int first, unsigned n)
     all = connections_new(first + 2, n_connections);
     r = all ? read_head(keeper) : -ENOMEM;
     if (r == 0)
+        r = shared_check(keeper->memory_fd);
+    if (r == 0)
         restore_ports(keeper, all, n_connections);
     connections_free(all, n_connections);
     if (r < 0) {

@@ -5,10 +5,20 @@
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "common/scope.h"
 
 #define EXTRA_VERSION 4
+#define SEALS         (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+
+/* What a core begins with. */
+struct core_head {
+    uint64_t magic;
+    uint32_t version, n_ports;
+    uint64_t queue_bound, queue_size;
+};
+_Static_assert(offsetof(struct shared_core, batch) == sizeof(struct core_head), "head of the core");
 
 static uint64_t page_up(uint64_t n)
 {
@@ -54,11 +64,7 @@ int shared_own(int fd)
 int shared_create(uint64_t queue_bound)
 {
     _cleanup_(closep) int fd = memfd_create("netrelay", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    struct {
-        uint64_t magic;
-        uint32_t version, n_ports;
-        uint64_t queue_bound, queue_size;
-    } head = {
+    const struct core_head head = {
         .magic = SHARED_MAGIC,
         .version = SHARED_VERSION,
         .n_ports = SHARED_PORTS,
@@ -67,43 +73,52 @@ int shared_create(uint64_t queue_bound)
         .queue_size = page_up(queue_bound + FRAMING_MAX),
     };
 
-    _Static_assert(offsetof(struct shared_core, batch) == sizeof(head), "head of the core");
     if (fd < 0)
         return -errno;
     if (ftruncate(fd, (off_t)queue_offset(head.queue_size, SHARED_PORTS)) < 0)
         return -errno;
     if (pwrite(fd, &head, sizeof(head), 0) != sizeof(head))
         return -EIO;
-    if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+    if (fcntl(fd, F_ADD_SEALS, SEALS) < 0)
         return -errno;
     return steal_fd(&fd);
 }
 
-static int core_check(const struct shared_core *core)
+/* Whole, and it stays so: reading on where a file has ended is deadly. */
+static bool has_size(int fd, uint64_t size)
 {
-    if (core->magic != SHARED_MAGIC)
+    struct stat status;
+    int seals = fcntl(fd, F_GET_SEALS);
+
+    return seals >= 0 && (seals & SEALS) == SEALS && fstat(fd, &status) == 0 &&
+           (uint64_t)status.st_size == size;
+}
+
+int shared_check(int fd)
+{
+    struct core_head head;
+
+    if (pread(fd, &head, sizeof(head), 0) != sizeof(head) || head.magic != SHARED_MAGIC)
         return -EPROTO;
-    if (core->version != SHARED_VERSION)
+    if (head.version != SHARED_VERSION)
         return -EPROTONOSUPPORT;
-    if (core->n_ports != SHARED_PORTS || core->queue_bound > SHARED_QUEUE_MAX ||
-        core->queue_size != page_up(core->queue_bound + FRAMING_MAX))
+    if (head.n_ports != SHARED_PORTS || head.queue_bound > SHARED_QUEUE_MAX ||
+        head.queue_size != page_up(head.queue_bound + FRAMING_MAX) ||
+        !has_size(fd, queue_offset(head.queue_size, SHARED_PORTS)))
         return -EPROTO;
     return 0;
 }
 
 int shared_map(struct shared *shared, int fd)
 {
-    size_t size = carry_offset(0);
-    uint8_t *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    int r;
+    int r = shared_check(fd);
+    uint8_t *base;
 
+    if (r < 0)
+        return r;
+    base = mmap(NULL, carry_offset(0), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (base == MAP_FAILED)
         return -errno;
-    r = core_check((struct shared_core *)base);
-    if (r < 0) {
-        munmap(base, size);
-        return r;
-    }
     shared->fd = fd;
     shared->core = (struct shared_core *)base;
     shared->work = base + work_offset();

@@ -145,7 +145,9 @@ int shared_create(uint64_t queue_bound);
 uint32_t shared_layout(void);
 /* Waits until whoever had it before is dead, and keeps it from any other process until we are. */
 int shared_own(int fd);
-/* Maps it; fd becomes shared's. -EPROTONOSUPPORT: another version; -EPROTO: none of ours. */
+/* Whether it can be mapped. -EPROTONOSUPPORT: another version; -EPROTO: none of ours. */
+int shared_check(int fd);
+/* Maps it, where that check passes; fd becomes shared's. */
 int shared_map(struct shared *shared, int fd);
 /* A port's rings, mapped twice in a row: any position modulo the size has a whole ring after it.
  * NULL where memory is short. */

@@ -348,14 +348,13 @@ def blocked(fd):
     return False
 
 
-def test_another_networks_deposit():
-    """Or one of another version: the relay begins anew, and says so"""
+def begins_anew(spoil):
+    """What a killed relay leaves is changed by `spoil`: the next one says so, and works."""
     with a_lab() as lab:
         one, other = meet(*guests_of(lab, 2))
         was = lab.manager
         lab.relay.kill()
-        page = bytearray(os.pread(was.files[REGISTER], 4096, 0))
-        os.pwrite(was.files[REGISTER], bytes(page).replace(b"lab\0", b"bal\0"), 0)
+        spoil(was.files)
         lab.start(was.files, was.kept)
         eventually(lambda: "connections end" in lab.relay.text(), 10, "it says so")
         for fd in was.kept.values():
@@ -364,6 +363,30 @@ def test_another_networks_deposit():
         one.closed()
         other.closed()
         meet(*guests_of(lab, 2))
+
+
+def test_another_networks_deposit():
+    """Or one of another version: the relay begins anew, and says so"""
+    def rename(files):
+        page = os.pread(files[REGISTER], 4096, 0)
+        os.pwrite(files[REGISTER], page.replace(b"lab\0", b"bal\0"), 0)
+    begins_anew(rename)
+
+
+def test_memory_of_another_version():
+    """No forwarder could go on with it: the relay begins anew, and says so"""
+    begins_anew(lambda files: os.pwrite(files[MEMORY], b"\xff" * 4, 8))
+
+
+def test_memory_cut_off():
+    """It ends before its ports' queues do, or is no such memory at all"""
+    for size in (0, 1 << 20):
+        def replace(files, size=size):
+            head = os.pread(files[MEMORY], size, 0)
+            os.close(files[MEMORY])
+            files[MEMORY] = os.memfd_create("short")
+            os.pwrite(files[MEMORY], head, 0)
+        begins_anew(replace)
 
 
 def test_thousand_comings_and_goings():
