@@ -116,31 +116,38 @@ static char *fault_text(const char *fault, GVariant *row)
     return g_strdup_printf("%s: port %u closes a loop, so no frame passes it", who, port_of(row));
 }
 
-/* What has not connected yet, or is to move, may be about to: it is a fault when it lasts. */
-static NrFactState lasting(const Build *build, const char *fault, const char *place)
+/* What has not connected yet, or is to move, may be about to: it is a fault when it lasts. is_open:
+ * somebody not yet known may be who is missed, so nothing is new, and nothing is over. */
+static NrFactState lasting(const Build *build, const char *fault, const char *place,
+                           gboolean is_open)
 {
     g_autofree char *key = g_strdup_printf("fault\n%s\n%s", fault, place);
     const NrFact *last = build->before ? g_hash_table_lookup(build->before->facts, key) : NULL;
-    gboolean told =
-        !build->before || (last && (last->state == NR_STATE_UP ||
-                                    build->input->now_ms - last->since_ms >= NR_VIEW_DEAF_MS));
 
-    return told ? NR_STATE_UP : NR_STATE_PENDING;
+    if (last && last->state == NR_STATE_UP)
+        return NR_STATE_UP;
+    if (is_open)
+        return NR_STATE_PENDING;
+    if (!build->before || (last && build->input->now_ms - last->since_ms >= NR_VIEW_DEAF_MS))
+        return NR_STATE_UP;
+    return NR_STATE_PENDING;
 }
 
 static void look_for_fault(Build *build, GVariant *row)
 {
     const char *fault = nr_row_fault(row);
-    gboolean deaf = g_strcmp0(fault, "deaf") == 0;
+    gboolean deaf = g_strcmp0(fault, "deaf") == 0, is_open;
     g_autofree char *place = NULL, *text = NULL;
 
-    if (!fault || (deaf && g_hash_table_contains(build->unknown, nr_row_text(row, "network"))))
+    if (!fault)
         return;
+    is_open = deaf && g_hash_table_contains(build->unknown, nr_row_text(row, "network"));
     place = place_of(row);
     text = fault_text(fault, row);
     add_fault(build, fault, place,
-              deaf || g_str_equal(fault, "moved") ? lasting(build, fault, place) : NR_STATE_UP, row,
-              text);
+              deaf || g_str_equal(fault, "moved") ? lasting(build, fault, place, is_open)
+                                                  : NR_STATE_UP,
+              row, text);
 }
 
 static void add_findings(Build *build)

@@ -319,6 +319,29 @@ static void test_deaf(void)
     g_assert_nonnull(strstr(four, "\ncleared guest web, NIC net0: it is deaf"));
 }
 
+/* While somebody is there who may be it, a fault that was told stays, and none is new. */
+static void test_deaf_or_not_known_yet(void)
+{
+    const World empty = { NULL }, waits = { WAITS, .at_ms = 100 },
+                late = { WAITS, .at_ms = 100 + NR_VIEW_DEAF_MS },
+                open = { WAITS ", " SOMEBODY("3"), .at_ms = 200 + NR_VIEW_DEAF_MS };
+    g_autoptr(NrView) none = view_of(&empty, NULL);
+    g_autoptr(NrView) first = view_of(&waits, none);
+    g_autoptr(NrView) quiet = view_of(&open, first);
+    g_autoptr(NrView) second = view_of(&late, first);
+    g_autoptr(NrView) third = view_of(&open, second);
+    g_autoptr(NrView) fourth = view_of(&late, third);
+    g_autofree char *not_yet = told(first, quiet);
+    g_autofree char *begins = told(first, second);
+    g_autofree char *meanwhile = told(second, third);
+    g_autofree char *again = told(third, fourth);
+
+    g_assert_null(strstr(not_yet, "deaf"));
+    g_assert_nonnull(strstr(begins, "fault guest web, NIC net0: it is deaf"));
+    g_assert_null(strstr(meanwhile, "deaf"));
+    g_assert_null(strstr(again, "deaf"));
+}
+
 /* A port that the next pass moves is no fault; one that stays is. */
 static void test_moved(void)
 {
@@ -391,6 +414,7 @@ int main(int argc, char **argv)
         g_test_add_data_func(path, GUINT_TO_POINTER(i), test_changes);
     }
     g_test_add_func("/events/deaf", test_deaf);
+    g_test_add_func("/events/deaf-or-not-known-yet", test_deaf_or_not_known_yet);
     g_test_add_func("/events/moved", test_moved);
     g_test_add_func("/events/name-outlives-its-guest", test_name_outlives_its_guest);
     g_test_add_func("/events/forgotten-relay", test_forgotten_relay);
