@@ -52,21 +52,22 @@ static gboolean sentence_due(const char *text, guint *ret_before)
     return TRUE;
 }
 
-/* The journal has a time of its own, and reads the level; a file has neither. */
+/* The journal has a time and our name of its own, and reads the level; a file has neither. */
 static void write_prefix(NrLogLevel level)
 {
     g_autoptr(GDateTime) now = NULL;
     g_autofree char *time = NULL;
 
-    if (to_terminal)
-        return;
     if (to_journal) {
         fprintf(stderr, "<%d>", (int)level);
         return;
     }
-    now = g_date_time_new_now_local();
-    time = g_date_time_format(now, "%F %T");
-    fprintf(stderr, "%s ", time);
+    if (!to_terminal) {
+        now = g_date_time_new_now_local();
+        time = g_date_time_format(now, "%F %T");
+        fprintf(stderr, "%s ", time);
+    }
+    fputs("netrelayd: ", stderr);
 }
 
 static void write_line(NrLogLevel level, const char *text, guint before)
@@ -75,9 +76,9 @@ static void write_line(NrLogLevel level, const char *text, guint before)
 
     write_prefix(level);
     if (before > 0)
-        fprintf(stderr, "netrelayd: %s (and %u times in the minute before)\n", printable, before);
+        fprintf(stderr, "%s (and %u times in the minute before)\n", printable, before);
     else
-        fprintf(stderr, "netrelayd: %s\n", printable);
+        fprintf(stderr, "%s\n", printable);
 }
 
 void nr_log(NrLogLevel level, const char *format, ...)
