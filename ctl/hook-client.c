@@ -116,10 +116,12 @@ static NrHookOutcome outcome(NrHookOutcome outcome, const char *sentence, char *
 }
 
 /* Progress renews nothing but the first deadline, and waiting for others its own: the whole is
- * bounded, whoever reports what. */
+ * bounded, whoever reports what. *ret_again_ms: 0, or how long to look for the successor of one
+ * that died: a guest that was told to wait has an address that is still held for somebody. */
 static NrHookOutcome await_answer(int fd, gint64 began_us, const NrHookQuestion *question,
-                                  gboolean *ret_died, char **ret_sentence)
+                                  gint64 *ret_again_ms, char **ret_sentence)
 {
+    gint64 again_ms = question->again_ms;
     gint64 now_us = g_get_monotonic_time();
     gint64 first_us = now_us + question->first_sign_ms * 1000LL;
     gint64 last_us = now_us + question->deadline_ms * 1000LL;
@@ -135,6 +137,7 @@ static NrHookOutcome await_answer(int fd, gint64 began_us, const NrHookQuestion 
             break;
         case HOOK_WAITING:
             last_us = MIN(waited_us, g_get_monotonic_time() + question->deadline_ms * 1000LL);
+            again_ms = question->again_ms ? question->deadline_ms : 0;
             break;
         case HOOK_NOTE:
             outcome(NR_HOOK_OK, text + 1, ret_sentence);
@@ -144,7 +147,7 @@ static NrHookOutcome await_answer(int fd, gint64 began_us, const NrHookQuestion 
         case HOOK_REFUSED:
             return outcome(NR_HOOK_REFUSED, text + 1, ret_sentence);
         default: /* hung up, late, broken, or a language we do not know */
-            *ret_died = code == 0;
+            *ret_again_ms = code == 0 ? again_ms : 0;
             return outcome(NR_HOOK_MUTE,
                            code != -ETIMEDOUT ? WHY_DIED
                            : heard            ? WHY_SLOW
@@ -156,23 +159,23 @@ static NrHookOutcome await_answer(int fd, gint64 began_us, const NrHookQuestion 
 }
 
 static NrHookOutcome ask(int fd, gint64 began_us, const NrHookQuestion *question,
-                         gboolean *ret_died, char **ret_sentence)
+                         gint64 *ret_again_ms, char **ret_sentence)
 {
     int r = fd < 0 ? fd : send_request(fd, question);
 
-    *ret_died = FALSE;
+    *ret_again_ms = 0;
     if (r == -EAGAIN || r == -ETIMEDOUT)
         return outcome(NR_HOOK_MUTE, WHY_MUTE, ret_sentence);
     if (r < 0)
         return outcome(NR_HOOK_ABSENT, WHY_ABSENT, ret_sentence);
-    return await_answer(fd, began_us, question, ret_died, ret_sentence);
+    return await_answer(fd, began_us, question, ret_again_ms, ret_sentence);
 }
 
 /* The manager may be restarting: its successor takes the question, if it comes soon. Descriptor, or
  * -errno. */
-static int connect_again(const NrHookQuestion *question)
+static int connect_again(const NrHookQuestion *question, gint64 again_ms)
 {
-    gint64 until_us = g_get_monotonic_time() + question->again_ms * 1000LL;
+    gint64 until_us = g_get_monotonic_time() + again_ms * 1000;
 
     for (;;) {
         int fd = connect_within(question->runtime_dir, question->first_sign_ms);
@@ -188,12 +191,12 @@ NrHookOutcome nr_hook_ask(const NrHookQuestion *question, char **ret_sentence)
     gint64 began_us = g_get_monotonic_time();
     int fd = connect_within(question->runtime_dir, question->first_sign_ms);
     NrHookOutcome result = NR_HOOK_MUTE;
-    gboolean died;
+    gint64 again_ms;
 
     *ret_sentence = NULL;
     for (guint tries = 1;; tries++) {
         g_autofree char *sentence = NULL;
-        NrHookOutcome outcome = ask(fd, began_us, question, &died, &sentence);
+        NrHookOutcome outcome = ask(fd, began_us, question, &again_ms, &sentence);
 
         closep(&fd);
         if (tries == 1 || outcome == NR_HOOK_OK || outcome == NR_HOOK_REFUSED) {
@@ -201,8 +204,8 @@ NrHookOutcome nr_hook_ask(const NrHookQuestion *question, char **ret_sentence)
             g_free(*ret_sentence);
             *ret_sentence = g_steal_pointer(&sentence);
         } /* else: that the first one died is what there is to say */
-        if (!died || question->again_ms == 0 || tries == TRIES_MAX)
+        if (again_ms == 0 || tries == TRIES_MAX)
             return result;
-        fd = connect_again(question);
+        fd = connect_again(question, again_ms);
     }
 }

@@ -213,6 +213,24 @@ static void test_restarted(void)
     }
 }
 
+static gint64 given_up_after_ms(const char *answer)
+{
+    const char *const answers[] = { answer, NULL };
+    Manager manager = { .deadline_ms = BOUND_MS };
+    g_autofree char *sentence = NULL;
+    gint64 began = g_get_monotonic_time();
+
+    g_assert_cmpint(converse(&manager, answers, 0, &sentence), ==, NR_HOOK_MUTE);
+    return (g_get_monotonic_time() - began) / 1000;
+}
+
+/* What a guest that waits is to bind is held for somebody: only a successor can let it go. */
+static void test_restarted_while_others_are_waited_for(void)
+{
+    g_assert_cmpint(given_up_after_ms("P"), >=, AGAIN_MS);
+    g_assert_cmpint(given_up_after_ms("W"), >=, BOUND_MS);
+}
+
 static void test_request(void)
 {
     static const char *const answers[] = { "O", NULL };
@@ -358,6 +376,8 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/ctl/hook-client/answers", test_answers);
     g_test_add_func("/ctl/hook-client/restarted", test_restarted);
+    g_test_add_func("/ctl/hook-client/restarted-while-others-are-waited-for",
+                    test_restarted_while_others_are_waited_for);
     g_test_add_func("/ctl/hook-client/request", test_request);
     g_test_add_func("/ctl/hook-client/endless-progress", test_endless_progress);
     g_test_add_func("/ctl/hook-client/waiting-for-others", test_waiting_for_others);
