@@ -92,6 +92,12 @@ def prepare(number, nics):
     return Hooked(f"vm{number}", domain(number, nics))
 
 
+def release(number, nics):
+    """As libvirt does where a guest has ended, or could not be started."""
+    subprocess.run([HOOK, f"vm{number}", "release", "end", "-"], input=domain(number, nics),
+                   text=True, check=True)
+
+
 def switches(pid):
     """How often a process, with all its threads, was given a CPU."""
     total = 0
