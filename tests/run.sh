@@ -112,14 +112,14 @@ run_files()
     done
 }
 
-# As run_files, two at a time: for files that mostly wait, for deadlines or guests that boot. One
+# As run_files, three at a time: for files that mostly wait, for deadlines or guests that boot. One
 # that fails has the machine to itself then, which decides, and is named at the end.
 run_side_by_side()
 {
     limit=$1
     shift
     printf '%s\0' "$@" |
-        xargs -0 -n 1 -P 2 "$tree/tests/lib/tally.py" "$sums" beside "$limit" "$again" ||
+        xargs -0 -n 1 -P 3 "$tree/tests/lib/tally.py" "$sums" beside "$limit" "$again" ||
         echo 0 1 0 >>"$sums"
     while read -r file; do
         echo "-- $file failed beside another one: again, by itself"
