@@ -8,6 +8,7 @@
 #include "daemon/reconcile.h"
 
 #include <errno.h>
+#include "common/endpoint.h"
 #include "daemon/barrier.h"
 #include "daemon/execute.h"
 #include "daemon/log.h"
@@ -298,12 +299,34 @@ static gboolean is_replaced(const NrReconcile *reconcile, const GPtrArray *actio
     return FALSE;
 }
 
+/* A guest in the hook is about to bind it, and libvirt may list no guests before that is answered.
+ * Connections outlast their listener. */
+static gboolean is_to_be_bound(const NrReconcile *reconcile, const NrAction *detach)
+{
+    const GPtrArray *bindings = reconcile->desired->bindings;
+    struct endpoint endpoint;
+    const char *expected;
+
+    if (detach->kind != NR_ACTION_DETACH ||
+        endpoint_parse(&endpoint, detach->endpoint, &expected) < 0 ||
+        endpoint.kind != ENDPOINT_LISTEN)
+        return FALSE;
+    for (guint i = 0; i < bindings->len; i++) {
+        const NrBinding *binding = bindings->pdata[i];
+
+        if (binding->guest->state == NR_GUEST_ANNOUNCED && binding->nic->kind == NR_NIC_LISTENS &&
+            binding->nic->theirs.l4_port == endpoint.local.l4_port)
+            return TRUE;
+    }
+    return FALSE;
+}
+
 /* As long as it is not known which guests run, each of them may need what is there. */
 static gboolean may_take(const NrReconcile *reconcile, const GPtrArray *actions,
                          const NrAction *action)
 {
     return reconcile->guests_known || is_stopped(reconcile, action->network) ||
-           is_replaced(reconcile, actions, action);
+           is_replaced(reconcile, actions, action) || is_to_be_bound(reconcile, action);
 }
 
 /* What is not to be done now is left out. */
