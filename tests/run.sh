@@ -112,14 +112,16 @@ run_files()
     done
 }
 
-# As run_files, three at a time: for files that mostly wait, for deadlines or guests that boot. One
-# that fails has the machine to itself then, which decides, and is named at the end.
+# run_side_by_side COUNT SECONDS FILE...: as run_files, so many at a time, for files that mostly
+# wait, for deadlines or guests that boot. One that fails has the machine to itself then, which
+# decides, and is named at the end.
 run_side_by_side()
 {
-    limit=$1
-    shift
+    count=$1
+    limit=$2
+    shift 2
     printf '%s\0' "$@" |
-        xargs -0 -n 1 -P 3 "$tree/tests/lib/tally.py" "$sums" beside "$limit" "$again" ||
+        xargs -0 -n 1 -P "$count" "$tree/tests/lib/tally.py" "$sums" beside "$limit" "$again" ||
         echo 0 1 0 >>"$sums"
     while read -r file; do
         echo "-- $file failed beside another one: again, by itself"
@@ -141,7 +143,7 @@ run_system()
         *) set -- "$@" "$file" ;;
         esac
     done
-    run_side_by_side 900 "$@"
+    run_side_by_side 3 900 "$@"
 }
 
 leave_out()
@@ -155,7 +157,7 @@ run_tier()
     case $1 in
     lint) run_files 300 "$tree"/tests/lint/* ;;
     unit) tally meson "$build" ;;
-    relay) run_side_by_side 300 "$tree"/tests/relay/test_*.py ;;
+    relay) run_side_by_side 2 300 "$tree"/tests/relay/test_*.py ;;
     system)
         if is_root; then
             run_system
