@@ -166,6 +166,10 @@ static NrHookOutcome ask(int fd, gint64 began_us, const NrHookQuestion *question
     *ret_again_ms = 0;
     if (r == -EAGAIN || r == -ETIMEDOUT)
         return outcome(NR_HOOK_MUTE, WHY_MUTE, ret_sentence);
+    if (r == -EPIPE || r == -ECONNRESET) { /* it was dying when it was asked */
+        *ret_again_ms = question->again_ms;
+        return outcome(NR_HOOK_MUTE, WHY_DIED, ret_sentence);
+    }
     if (r < 0)
         return outcome(NR_HOOK_ABSENT, WHY_ABSENT, ret_sentence);
     return await_answer(fd, began_us, question, ret_again_ms, ret_sentence);
@@ -191,7 +195,7 @@ NrHookOutcome nr_hook_ask(const NrHookQuestion *question, char **ret_sentence)
     gint64 began_us = g_get_monotonic_time();
     int fd = connect_within(question->runtime_dir, question->first_sign_ms);
     NrHookOutcome result = NR_HOOK_MUTE;
-    gint64 again_ms;
+    gint64 again_ms, patience_ms = 0;
 
     *ret_sentence = NULL;
     for (guint tries = 1;; tries++) {
@@ -206,6 +210,7 @@ NrHookOutcome nr_hook_ask(const NrHookQuestion *question, char **ret_sentence)
         } /* else: that the first one died is what there is to say */
         if (again_ms == 0 || tries == TRIES_MAX)
             return result;
-        fd = connect_again(question, again_ms);
+        patience_ms = MAX(patience_ms, again_ms); /* what the first one said holds for the next */
+        fd = connect_again(question, patience_ms);
     }
 }
