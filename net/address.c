@@ -151,7 +151,9 @@ static int entry_new(int ifindex, const char *address, struct rtnl_addr **ret)
     return 0;
 }
 
-int address_add(int ifindex, const char *address)
+/* Of the kernel, by rtnl_addr_add() or rtnl_addr_delete(). */
+static int request(int ifindex, const char *address,
+                   int (*ask)(struct nl_sock *, struct rtnl_addr *, int))
 {
     _cleanup_(nl_socket_freep) struct nl_sock *sock = NULL;
     _cleanup_(rtnl_addr_putp) struct rtnl_addr *entry = NULL;
@@ -161,8 +163,13 @@ int address_add(int ifindex, const char *address)
         r = route_open(&sock);
     if (r < 0)
         return r;
-    r = rtnl_addr_add(sock, entry, 0);
+    r = ask(sock, entry, 0);
     return r < 0 ? route_errno(r) : 0;
+}
+
+int address_add(int ifindex, const char *address)
+{
+    return request(ifindex, address, rtnl_addr_add);
 }
 
 static int cache_get(struct nl_cache **ret)
@@ -243,20 +250,6 @@ static int leads_others(int ifindex, const char *address, bool *ret)
     return 0;
 }
 
-static int delete_entry(int ifindex, const char *address)
-{
-    _cleanup_(nl_socket_freep) struct nl_sock *sock = NULL;
-    _cleanup_(rtnl_addr_putp) struct rtnl_addr *entry = NULL;
-    int r = entry_new(ifindex, address, &entry);
-
-    if (r == 0)
-        r = route_open(&sock);
-    if (r < 0)
-        return r;
-    r = rtnl_addr_delete(sock, entry, 0);
-    return r < 0 ? route_errno(r) : 0;
-}
-
 /*
  * The first address of a subnet takes the others with it where they are not promoted. A SIGKILL in
  * here leaves them to be promoted on this device, which is less than an address that is lost.
@@ -274,7 +267,7 @@ static int delete_first(int ifindex, const char *address)
         r = sysctl_write(path, "1");
     if (r < 0)
         return r;
-    r = delete_entry(ifindex, address);
+    r = request(ifindex, address, rtnl_addr_delete);
     (void)sysctl_write(path, before);
     return r;
 }
@@ -286,5 +279,5 @@ int address_remove(int ifindex, const char *address)
 
     if (r < 0)
         return r;
-    return first ? delete_first(ifindex, address) : delete_entry(ifindex, address);
+    return first ? delete_first(ifindex, address) : request(ifindex, address, rtnl_addr_delete);
 }
