@@ -37,9 +37,9 @@ def kernel():
 
 
 def restored(before, what):
-    """The TAP goes a moment after its relay, and the bridge after the TAP."""
+    """The TAP goes a moment after its relay, the bridge after the TAP, the journal at last."""
     eventually(lambda: kernel() == before, 15, f"{what}: the kernel is as it was")
-    assert not os.path.exists(JOURNAL)
+    eventually(lambda: not os.path.exists(JOURNAL), 15, f"{what}: the journal is gone")
 
 
 def has(device, ip):
