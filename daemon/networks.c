@@ -63,6 +63,8 @@ static NrNetwork *network_copy(const NrNetwork *network)
     copy->name = g_strdup(network->name);
     copy->file = g_strdup(network->file);
     copy->bridge = g_strdup(network->bridge);
+    copy->forward = network->forward;
+    copy->forward_dev = g_strdup(network->forward_dev);
     for (guint i = 0; i < network->ips->len; i++)
         g_ptr_array_add(copy->ips, g_strdup(network->ips->pdata[i]));
     copy->pin = network->pin;

@@ -7,12 +7,10 @@
 
 #include "common/prefix.h"
 #include "xml/domain-xml.h"
-#include "xml/ip-value.h"
 #include "xml/value.h"
-#include "xml/xml-reader.h"
+#include "xml/network-reading.h"
 
 #define ADMIT_MAX 32 /* as many as a relay takes */
-#define IPS_MAX   32
 
 static const NrXmlBounds bounds = {
     .bytes = NR_NETWORK_XML_MAX,
@@ -21,14 +19,7 @@ static const NrXmlBounds bounds = {
     .attributes = 16,
 };
 
-typedef struct {
-    NrNetwork *network;
-    const char *file;
-    const xmlNode *node; /* being read, for messages */
-    GError **error;
-} Reading;
-
-typedef gboolean (*ReadFunc)(Reading *reading);
+typedef gboolean (*ReadFunc)(NrNetworkReading *reading);
 
 typedef struct {
     const char *name;
@@ -36,111 +27,51 @@ typedef struct {
     ReadFunc read;
 } Element;
 
-static gboolean G_GNUC_PRINTF(2, 3) refuse(Reading *reading, const char *format, ...)
-{
-    g_autofree char *place = nr_xml_place(reading->file, xmlGetLineNo(reading->node));
-    g_autofree char *name = nr_xml_name(reading->node);
-    g_autofree char *text = NULL;
-    va_list args;
-
-    va_start(args, format);
-    text = g_strdup_vprintf(format, args);
-    va_end(args);
-    g_set_error(reading->error, NR_XML_ERROR, NR_XML_ERROR_INVALID, "%s: <%s>: %s", place, name,
-                text);
-    return FALSE;
-}
-
-static gboolean check_shape(Reading *reading, const NrXmlShape *shape)
-{
-    long line;
-    g_autofree char *fault = nr_xml_check_shape(reading->node, shape, &line);
-    g_autofree char *place = fault ? nr_xml_place(reading->file, line) : NULL;
-
-    if (fault)
-        g_set_error(reading->error, NR_XML_ERROR, NR_XML_ERROR_INVALID, "%s: %s", place, fault);
-    return !fault;
-}
-
-static gboolean read_name(Reading *reading)
+static gboolean read_name(NrNetworkReading *reading)
 {
     g_autofree char *text = nr_xml_text(reading->node);
     g_autofree char *quoted = nr_value_quote(text);
 
     if (reading->network->name)
-        return refuse(reading, "given twice; one name was expected");
+        return nr_network_refuse(reading, "given twice; one name was expected");
     if (!nr_value_is_network_name(text))
-        return refuse(reading, "%s: " NR_NETWORK_NAME_EXPECTED " was expected", quoted);
+        return nr_network_refuse(reading, "%s: " NR_NETWORK_NAME_EXPECTED " was expected", quoted);
     reading->network->name = g_steal_pointer(&text);
     return TRUE;
 }
 
-static gboolean read_bridge(Reading *reading)
-{
-    g_autofree char *name = nr_xml_attribute(reading->node, "name");
-    g_autofree char *quoted = name ? nr_value_quote(name) : NULL;
-
-    if (reading->network->bridge)
-        return refuse(reading, "given twice; one bridge was expected");
-    if (!name)
-        return refuse(reading, "no name; the name of an existing bridge was expected");
-    if (!nr_value_is_bridge_name(name))
-        return refuse(reading, "name %s: " NR_BRIDGE_NAME_EXPECTED " was expected", quoted);
-    reading->network->bridge = g_steal_pointer(&name);
-    return TRUE;
-}
-
-static gboolean read_ip(Reading *reading)
-{
-    g_autofree char *address = nr_xml_attribute(reading->node, "address");
-    g_autofree char *prefix = nr_xml_attribute(reading->node, "prefix");
-    g_autofree char *netmask = nr_xml_attribute(reading->node, "netmask");
-    g_autofree char *family = nr_xml_attribute(reading->node, "family");
-    const NrIpAttributes ip = { address, prefix, netmask, family };
-    GPtrArray *ips = reading->network->ips;
-    g_autofree char *text = NULL;
-    g_autofree char *fault = nr_ip_value(&ip, &text);
-
-    if (fault)
-        return refuse(reading, "%s", fault);
-    if (ips->len == IPS_MAX)
-        return refuse(reading, "too many; at most %d were expected", IPS_MAX);
-    if (g_ptr_array_find_with_equal_func(ips, text, g_str_equal, NULL))
-        return refuse(reading, "%s is given twice", text);
-    g_ptr_array_add(ips, g_steal_pointer(&text));
-    return TRUE;
-}
-
 /* *ret_host: new string. */
-static gboolean read_host(Reading *reading, const char *text, gboolean ipv6, char **ret_host)
+static gboolean read_host(NrNetworkReading *reading, const char *text, gboolean ipv6,
+                          char **ret_host)
 {
     g_autofree char *quoted = nr_value_quote(text);
     NrHostKind kind = nr_value_host(text, ret_host);
 
     if (kind == NR_HOST_NONE)
-        return refuse(reading, "address %s: an IP address or a host name was expected", quoted);
+        return nr_network_refuse(reading, "address %s: an IP address or a host name was expected",
+                                 quoted);
     if (kind == NR_HOST_IPV6 && !ipv6)
-        return refuse(reading,
-                      "address %s is IPv6, and QEMU's socket NICs speak IPv4 only; an "
-                      "IPv4 address or a host name was expected",
-                      quoted);
+        return nr_network_refuse(reading,
+                                 "address %s is IPv6, and QEMU's socket NICs speak IPv4 only; an "
+                                 "IPv4 address or a host name was expected",
+                                 quoted);
     return TRUE;
 }
 
-static gboolean read_l4_port(Reading *reading, guint16 *ret)
+static gboolean read_l4_port(NrNetworkReading *reading, guint16 *ret)
 {
     g_autofree char *text = nr_xml_attribute(reading->node, "port");
     g_autofree char *quoted = text ? nr_value_quote(text) : NULL;
 
     if (!text)
-        return refuse(reading, "no port; " NR_L4_PORT_EXPECTED " was expected");
+        return nr_network_refuse(reading, "no port; " NR_L4_PORT_EXPECTED " was expected");
     if (!nr_value_l4_port(text, ret))
-        return refuse(reading, "port %s is not " NR_L4_PORT_EXPECTED, quoted);
+        return nr_network_refuse(reading, "port %s is not " NR_L4_PORT_EXPECTED, quoted);
     return TRUE;
 }
 
 /* The last one of the list. */
-static gboolean check_twice(Reading *reading, const GPtrArray *addresses)
+static gboolean check_twice(NrNetworkReading *reading, const GPtrArray *addresses)
 {
     const NrAddress *last = g_ptr_array_index(addresses, addresses->len - 1);
 
@@ -150,13 +81,14 @@ static gboolean check_twice(Reading *reading, const GPtrArray *addresses)
         if (!nr_address_equal(g_ptr_array_index(addresses, i), last))
             continue;
         shown = nr_address_format(last);
-        return refuse(reading, "%s is given twice", shown);
+        return nr_network_refuse(reading, "%s is given twice", shown);
     }
     return TRUE;
 }
 
 /* Takes the host. */
-static gboolean add_address(Reading *reading, GPtrArray *addresses, char *host, guint16 l4_port)
+static gboolean add_address(NrNetworkReading *reading, GPtrArray *addresses, char *host,
+                            guint16 l4_port)
 {
     NrAddress *address = g_new0(NrAddress, 1);
 
@@ -167,7 +99,7 @@ static gboolean add_address(Reading *reading, GPtrArray *addresses, char *host, 
 }
 
 /* *ret: new string, a blank between two; or NULL. */
-static gboolean read_admit(Reading *reading, char **ret)
+static gboolean read_admit(NrNetworkReading *reading, char **ret)
 {
     g_autofree char *text = nr_xml_attribute(reading->node, "admit");
     g_auto(GStrv) words = text ? g_strsplit_set(text, " \t\r\n", -1) : NULL;
@@ -180,18 +112,18 @@ static gboolean read_admit(Reading *reading, char **ret)
         if (!*words[i])
             continue;
         if (!prefix_parse(&prefix, words[i]))
-            return refuse(reading, "admit %s: " PREFIX_EXPECTED " was expected", quoted);
+            return nr_network_refuse(reading, "admit %s: " PREFIX_EXPECTED " was expected", quoted);
         g_ptr_array_add(hosts, words[i]);
     }
     if (text && (hosts->len == 0 || hosts->len > ADMIT_MAX))
-        return refuse(reading, "admit: 1 to %d hosts were expected, with blanks between them",
-                      ADMIT_MAX);
+        return nr_network_refuse(
+            reading, "admit: 1 to %d hosts were expected, with blanks between them", ADMIT_MAX);
     g_ptr_array_add(hosts, NULL);
     *ret = text ? g_strjoinv(" ", (char **)hosts->pdata) : NULL;
     return TRUE;
 }
 
-static gboolean read_listen(Reading *reading)
+static gboolean read_listen(NrNetworkReading *reading)
 {
     g_autofree char *text = nr_xml_attribute(reading->node, "address");
     g_autofree char *host = NULL, *admit = NULL;
@@ -199,7 +131,7 @@ static gboolean read_listen(Reading *reading)
     guint16 l4_port;
 
     if (text && !*text)
-        return refuse(reading, "address '': leave it out to listen on any address");
+        return nr_network_refuse(reading, "address '': leave it out to listen on any address");
     if (!text)
         host = g_strdup("");
     else if (!read_host(reading, text, TRUE, &host))
@@ -212,24 +144,26 @@ static gboolean read_listen(Reading *reading)
     return TRUE;
 }
 
-static gboolean read_udp(Reading *reading)
+static gboolean read_udp(NrNetworkReading *reading)
 {
     g_autofree char *text = nr_xml_attribute(reading->node, "address");
     g_autofree char *host = NULL;
     guint16 l4_port;
 
     if (!text)
-        return refuse(reading, "no address; the one that guests' <source> has was expected");
+        return nr_network_refuse(reading,
+                                 "no address; the one that guests' <source> has was expected");
     if (!read_host(reading, text, FALSE, &host))
         return FALSE;
     if (strcmp(host, "0.0.0.0") == 0)
-        return refuse(reading, "address 0.0.0.0: the one that guests' <source> has was expected");
+        return nr_network_refuse(reading,
+                                 "address 0.0.0.0: the one that guests' <source> has was expected");
     return read_l4_port(reading, &l4_port) &&
            add_address(reading, reading->network->udps, g_steal_pointer(&host), l4_port);
 }
 
 /* Only the relay resolves its name, again for each attempt: here it stays as it is written. */
-static gboolean read_peer(Reading *reading)
+static gboolean read_peer(NrNetworkReading *reading)
 {
     g_autofree char *text = nr_xml_attribute(reading->node, "address");
     g_autofree char *quoted = text ? nr_value_quote(text) : NULL;
@@ -237,30 +171,31 @@ static gboolean read_peer(Reading *reading)
     guint16 l4_port;
 
     if (!text)
-        return refuse(reading, "no address; " NR_PEER_HOST_EXPECTED " was expected");
+        return nr_network_refuse(reading, "no address; " NR_PEER_HOST_EXPECTED " was expected");
     if (!read_host(reading, text, TRUE, &host))
         return FALSE;
     if (!nr_value_is_one_host(host))
-        return refuse(reading, "address %s: " NR_PEER_HOST_EXPECTED " was expected", quoted);
+        return nr_network_refuse(reading, "address %s: " NR_PEER_HOST_EXPECTED " was expected",
+                                 quoted);
     return read_l4_port(reading, &l4_port) &&
            add_address(reading, reading->network->peers, g_steal_pointer(&host), l4_port);
 }
 
-static gboolean read_group_host(Reading *reading, char **ret_host)
+static gboolean read_group_host(NrNetworkReading *reading, char **ret_host)
 {
     g_autofree char *text = nr_xml_attribute(reading->node, "address");
     g_autofree char *quoted = text ? nr_value_quote(text) : NULL;
 
     if (!text)
-        return refuse(reading,
-                      "no address; a group from 224.0.0.0 to 239.255.255.255 was expected");
+        return nr_network_refuse(
+            reading, "no address; a group from 224.0.0.0 to 239.255.255.255 was expected");
     if (nr_value_host(text, ret_host) != NR_HOST_IPV4 || !nr_value_is_group(*ret_host))
-        return refuse(reading, "address %s: a group from 224.0.0.0 to 239.255.255.255 was expected",
-                      quoted);
+        return nr_network_refuse(
+            reading, "address %s: a group from 224.0.0.0 to 239.255.255.255 was expected", quoted);
     return TRUE;
 }
 
-static gboolean read_multicast(Reading *reading)
+static gboolean read_multicast(NrNetworkReading *reading)
 {
     g_autofree char *dev = nr_xml_attribute(reading->node, "dev");
     g_autofree char *quoted = dev ? nr_value_quote(dev) : NULL;
@@ -271,12 +206,13 @@ static gboolean read_multicast(Reading *reading)
         !read_l4_port(reading, &group->address.l4_port))
         return FALSE;
     if (dev && !nr_value_is_bridge_name(dev))
-        return refuse(reading, "dev %s: " NR_BRIDGE_NAME_EXPECTED " was expected", quoted);
+        return nr_network_refuse(reading, "dev %s: " NR_BRIDGE_NAME_EXPECTED " was expected",
+                                 quoted);
     group->dev = g_steal_pointer(&dev);
     return check_twice(reading, reading->network->groups);
 }
 
-static gboolean read_match_kind(Reading *reading, int *ret)
+static gboolean read_match_kind(NrNetworkReading *reading, int *ret)
 {
     g_autofree char *text = nr_xml_attribute(reading->node, "type");
     g_autofree char *quoted = text ? nr_value_quote(text) : NULL;
@@ -290,11 +226,11 @@ static gboolean read_match_kind(Reading *reading, int *ret)
             return TRUE;
         }
     }
-    return refuse(reading, "type %s: client, server or udp was expected", quoted);
+    return nr_network_refuse(reading, "type %s: client, server or udp was expected", quoted);
 }
 
 /* "5000", or "5000-5099". */
-static gboolean read_match_l4_ports(Reading *reading, NrMatch *match)
+static gboolean read_match_l4_ports(NrNetworkReading *reading, NrMatch *match)
 {
     g_autofree char *text = nr_xml_attribute(reading->node, "port");
     g_autofree char *quoted = text ? nr_value_quote(text) : NULL;
@@ -304,22 +240,22 @@ static gboolean read_match_l4_ports(Reading *reading, NrMatch *match)
         return TRUE;
     if (!ends[0] || !nr_value_l4_port(ends[0], &match->port_low) ||
         !nr_value_l4_port(ends[1] ? ends[1] : ends[0], &match->port_high))
-        return refuse(reading,
-                      "port %s: " NR_L4_PORT_EXPECTED ", or two as in 5000-5099, was "
-                      "expected",
-                      quoted);
+        return nr_network_refuse(reading,
+                                 "port %s: " NR_L4_PORT_EXPECTED ", or two as in 5000-5099, was "
+                                 "expected",
+                                 quoted);
     if (match->port_low > match->port_high)
-        return refuse(reading, "port %s: the lower number was expected first", quoted);
+        return nr_network_refuse(reading, "port %s: the lower number was expected first", quoted);
     return TRUE;
 }
 
-static gboolean read_pin(Reading *reading, NrPin *ret)
+static gboolean read_pin(NrNetworkReading *reading, NrPin *ret)
 {
     g_autofree char *text = nr_xml_attribute(reading->node, "pin");
     g_autofree char *quoted = text ? nr_value_quote(text) : NULL;
 
     if (text && !nr_value_pin(text, ret))
-        return refuse(reading, "pin %s: yes or no was expected", quoted);
+        return nr_network_refuse(reading, "pin %s: yes or no was expected", quoted);
     return TRUE;
 }
 
@@ -332,18 +268,19 @@ static gboolean says_which(const xmlNode *match)
     return FALSE;
 }
 
-static gboolean read_match(Reading *reading)
+static gboolean read_match(NrNetworkReading *reading)
 {
     g_autofree char *address = nr_xml_attribute(reading->node, "address");
     NrMatch *match = g_new0(NrMatch, 1);
 
     g_ptr_array_add(reading->network->matches, match);
     if (!says_which(reading->node))
-        return refuse(reading, "no attribute; at least one of domain, type, address, port was "
-                               "expected (domain='*' is every guest)");
+        return nr_network_refuse(reading,
+                                 "no attribute; at least one of domain, type, address, port was "
+                                 "expected (domain='*' is every guest)");
     match->domain = nr_xml_attribute(reading->node, "domain");
     if (match->domain && !*match->domain)
-        return refuse(reading, "domain '': a pattern such as web-* was expected");
+        return nr_network_refuse(reading, "domain '': a pattern such as web-* was expected");
     return read_match_kind(reading, &match->kind) &&
            (!address || read_host(reading, address, FALSE, &match->host)) &&
            read_match_l4_ports(reading, match) && read_pin(reading, &match->pin);
@@ -353,6 +290,7 @@ static const char *const no_attributes[] = { NULL };
 static const char *const address_attributes[] = { "address", "port", NULL };
 static const char *const listen_attributes[] = { "address", "port", "admit", NULL };
 static const char *const bridge_attributes[] = { "name", NULL };
+static const char *const forward_attributes[] = { "mode", "dev", NULL };
 static const char *const ip_attributes[] = { "address", "prefix", "netmask", "family", NULL };
 static const char *const multicast_attributes[] = { "address", "port", "dev", NULL };
 static const char *const match_attributes[] = { "domain", "type", "address", "port", "pin", NULL };
@@ -366,32 +304,32 @@ static const Element elements[] = {
     { "name", { no_attributes, "no attribute is", .text = TRUE }, read_name },
     { "listen", { listen_attributes, "address, port and admit are" }, read_listen },
     { "udp", { address_attributes, "address and port are" }, read_udp },
-    { "bridge", { bridge_attributes, "name is" }, read_bridge },
-    { "ip", { ip_attributes, "address, prefix, netmask and family are" }, read_ip },
+    { "bridge", { bridge_attributes, "name is" }, nr_network_read_bridge },
+    { "forward", { forward_attributes, "mode and dev are" }, nr_network_read_forward },
+    { "ip", { ip_attributes, "address, prefix, netmask and family are" }, nr_network_read_ip },
     { "peer", { address_attributes, "address and port are" }, read_peer },
     { "multicast", { multicast_attributes, "address, port and dev are" }, read_multicast },
     { "match", { match_attributes, "domain, type, address, port and pin are" }, read_match },
 };
 
-static gboolean read_element(Reading *reading)
+static gboolean read_element(NrNetworkReading *reading)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(elements); i++) {
         const Element *element = &elements[i];
 
         if (nr_xml_is(reading->node, NULL, element->name))
-            return check_shape(reading, &element->shape) && element->read(reading);
+            return nr_network_check_shape(reading, &element->shape) && element->read(reading);
     }
-    return refuse(
-        reading,
-        "not known here; name, listen, udp, bridge, ip, peer, multicast or match was expected");
+    return nr_network_refuse(reading, "not known here; name, listen, udp, bridge, forward, ip, "
+                                      "peer, multicast or match was expected");
 }
 
-static gboolean read_network(Reading *reading, const xmlNode *root)
+static gboolean read_network(NrNetworkReading *reading, const xmlNode *root)
 {
     reading->node = root;
     if (!nr_xml_is(root, NULL, "network"))
-        return refuse(reading, "<network> without a namespace was expected");
-    if (!check_shape(reading, &root_shape) || !read_pin(reading, &reading->network->pin))
+        return nr_network_refuse(reading, "<network> without a namespace was expected");
+    if (!nr_network_check_shape(reading, &root_shape) || !read_pin(reading, &reading->network->pin))
         return FALSE;
     for (const xmlNode *node = root->children; node; node = node->next) {
         reading->node = node;
@@ -400,17 +338,15 @@ static gboolean read_network(Reading *reading, const xmlNode *root)
     }
     reading->node = root;
     if (!reading->network->name)
-        return refuse(reading, "no <name>; one was expected");
-    return reading->network->bridge || reading->network->ips->len == 0 ||
-           refuse(reading, "<ip> without a <bridge>; <bridge name='...'/> was expected: the device "
-                           "that gets the address");
+        return nr_network_refuse(reading, "no <name>; one was expected");
+    return nr_network_check_ground(reading);
 }
 
 NrNetwork *nr_network_xml_parse(const char *text, gsize length, const char *file, GError **error)
 {
     g_autoptr(NrNetwork) network = nr_network_new();
     g_autoptr(xmlDoc) doc = nr_xml_read(text, length, &bounds, file, error);
-    Reading reading = { .network = network, .file = file, .error = error };
+    NrNetworkReading reading = { .network = network, .file = file, .error = error };
 
     if (!doc || !read_network(&reading, xmlDocGetRootElement(doc)))
         return NULL;

@@ -48,6 +48,7 @@ void nr_network_free(NrNetwork *network)
     g_free(network->name);
     g_free(network->file);
     g_free(network->bridge);
+    g_free(network->forward_dev);
     g_ptr_array_unref(network->listens);
     g_ptr_array_unref(network->udps);
     g_ptr_array_unref(network->ips);

@@ -21,12 +21,19 @@ typedef struct {
     char *dev;         /* where it is joined; NULL: where the route to it leads */
 } NrGroup;
 
+/* <forward mode='...' dev='eth0'/>: what is behind the network's bridge. */
+typedef enum {
+    NR_FORWARD_NONE, /* nothing: guests and their host */
+} NrForward;
+
 typedef struct {
     char *name;         /* [A-Za-z0-9][A-Za-z0-9_.-]{0,63} */
     char *file;         /* where it was read, or NULL */
     GPtrArray *listens; /* NrAddress, heap */
     GPtrArray *udps;    /* NrAddress, heap: <udp>: our side of udp NICs */
     char *bridge;       /* kernel bridge, or NULL; one with addresses is made if it is not there */
+    NrForward forward;
+    char *forward_dev;  /* the device that leads out, or NULL: any */
     GPtrArray *ips;     /* char *: <ip>: the host's addresses on it, "192.168.9.1/24" */
     GPtrArray *peers;   /* NrAddress, heap: <peer>: relays of other hosts, to be dialled */
     GPtrArray *groups;  /* NrGroup: <multicast> */

@@ -234,6 +234,11 @@ char *fixture_dump_network(const NrNetwork *network)
     }
     if (network->bridge)
         g_string_append_printf(out, "  bridge '%s'\n", network->bridge);
+    if (network->forward || network->forward_dev) {
+        g_string_append_printf(out, "  forward %d", network->forward);
+        dump_text(out, "dev", network->forward_dev);
+        g_string_append_c(out, '\n');
+    }
     for (guint i = 0; i < network->ips->len; i++)
         g_string_append_printf(out, "  ip %s\n", (char *)g_ptr_array_index(network->ips, i));
     for (guint i = 0; i < network->peers->len; i++) {

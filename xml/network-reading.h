@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the readers of a network file's elements share. Each reads reading->node into the network;
+ * FALSE: reading->error says why. */
+#ifndef NR_XML_NETWORK_READING_H
+#define NR_XML_NETWORK_READING_H
+
+#include "xml/network.h"
+#include "xml/xml-reader.h"
+
+typedef struct {
+    NrNetwork *network;
+    const char *file;
+    const xmlNode *node; /* being read, for messages */
+    GError **error;
+    gboolean has_forward;
+} NrNetworkReading;
+
+/* "lab.xml:4: <ip>: ..."; returns FALSE. */
+gboolean G_GNUC_PRINTF(2, 3) nr_network_refuse(NrNetworkReading *reading, const char *format, ...);
+gboolean nr_network_check_shape(NrNetworkReading *reading, const NrXmlShape *shape);
+
+/* network-xml-ground.c: what is asked of the host's kernel */
+gboolean nr_network_read_bridge(NrNetworkReading *reading);
+gboolean nr_network_read_forward(NrNetworkReading *reading);
+gboolean nr_network_read_ip(NrNetworkReading *reading);
+/* When all has been read: do they go together? reading->node is the root. */
+gboolean nr_network_check_ground(NrNetworkReading *reading);
+
+#endif

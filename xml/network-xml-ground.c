@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The elements that ask something of the host's kernel: <bridge>, <ip>, <forward>. */
+#include "xml/network-reading.h"
+
+#include <string.h>
+
+#include "xml/ip-value.h"
+#include "xml/value.h"
+
+#define IPS_MAX 32
+
+gboolean nr_network_read_bridge(NrNetworkReading *reading)
+{
+    g_autofree char *name = nr_xml_attribute(reading->node, "name");
+    g_autofree char *quoted = name ? nr_value_quote(name) : NULL;
+
+    if (reading->network->bridge)
+        return nr_network_refuse(reading, "given twice; one bridge was expected");
+    if (!name)
+        return nr_network_refuse(reading, "no name; the name of an existing bridge was expected");
+    if (!nr_value_is_bridge_name(name))
+        return nr_network_refuse(reading, "name %s: " NR_BRIDGE_NAME_EXPECTED " was expected",
+                                 quoted);
+    reading->network->bridge = g_steal_pointer(&name);
+    return TRUE;
+}
+
+gboolean nr_network_read_ip(NrNetworkReading *reading)
+{
+    g_autofree char *address = nr_xml_attribute(reading->node, "address");
+    g_autofree char *prefix = nr_xml_attribute(reading->node, "prefix");
+    g_autofree char *netmask = nr_xml_attribute(reading->node, "netmask");
+    g_autofree char *family = nr_xml_attribute(reading->node, "family");
+    const NrIpAttributes ip = { address, prefix, netmask, family };
+    GPtrArray *ips = reading->network->ips;
+    g_autofree char *text = NULL;
+    g_autofree char *fault = nr_ip_value(&ip, &text);
+
+    if (fault)
+        return nr_network_refuse(reading, "%s", fault);
+    if (ips->len == IPS_MAX)
+        return nr_network_refuse(reading, "too many; at most %d were expected", IPS_MAX);
+    if (g_ptr_array_find_with_equal_func(ips, text, g_str_equal, NULL))
+        return nr_network_refuse(reading, "%s is given twice", text);
+    g_ptr_array_add(ips, g_steal_pointer(&text));
+    return TRUE;
+}
+
+/* libvirt's words. */
+static const struct {
+    const char *name;
+    NrForward mode;
+    gboolean dev; /* may name the way out */
+} modes[] = {
+    { "none", NR_FORWARD_NONE, FALSE },
+};
+
+/* "none, route or nat". New string. */
+static char *modes_expected(void)
+{
+    GString *text = g_string_new(modes[0].name);
+
+    for (guint i = 1; i < G_N_ELEMENTS(modes); i++)
+        g_string_append_printf(text, "%s%s", i + 1 < G_N_ELEMENTS(modes) ? ", " : " or ",
+                               modes[i].name);
+    return g_string_free(text, FALSE);
+}
+
+static gboolean read_forward_dev(NrNetworkReading *reading, gboolean allowed)
+{
+    g_autofree char *dev = nr_xml_attribute(reading->node, "dev");
+    g_autofree char *quoted = dev ? nr_value_quote(dev) : NULL;
+
+    if (dev && !allowed)
+        return nr_network_refuse(reading, "dev %s: with this mode no dev was expected", quoted);
+    if (dev && !nr_value_is_bridge_name(dev))
+        return nr_network_refuse(reading, "dev %s: " NR_BRIDGE_NAME_EXPECTED " was expected",
+                                 quoted);
+    reading->network->forward_dev = g_steal_pointer(&dev);
+    return TRUE;
+}
+
+gboolean nr_network_read_forward(NrNetworkReading *reading)
+{
+    g_autofree char *mode = nr_xml_attribute(reading->node, "mode");
+    g_autofree char *quoted = mode ? nr_value_quote(mode) : NULL;
+    g_autofree char *expected = modes_expected();
+
+    if (reading->has_forward)
+        return nr_network_refuse(reading, "given twice; one was expected");
+    reading->has_forward = TRUE;
+    if (!mode)
+        return nr_network_refuse(reading, "no mode; %s was expected", expected);
+    for (guint i = 0; i < G_N_ELEMENTS(modes); i++) {
+        if (strcmp(mode, modes[i].name) == 0) {
+            reading->network->forward = modes[i].mode;
+            return read_forward_dev(reading, modes[i].dev);
+        }
+    }
+    return nr_network_refuse(reading, "mode %s: %s was expected", quoted, expected);
+}
+
+gboolean nr_network_check_ground(NrNetworkReading *reading)
+{
+    const NrNetwork *network = reading->network;
+
+    return network->bridge || network->ips->len == 0 ||
+           nr_network_refuse(reading,
+                             "<ip> without a <bridge>; <bridge name='...'/> was expected: the "
+                             "device that gets the address");
+}
