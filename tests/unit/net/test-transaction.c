@@ -3,20 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib.h>
-#include <signal.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/ptrace.h>
-#include <linux/ptrace.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
+#include "changes.h"
 #include "common/scope.h"
-#include "net/transaction.h"
 #include "netns.h"
-
-#define OWNER "lab"
 
 static int dir_fd = -1;
 
@@ -26,114 +19,6 @@ static const char *const own_bridge[] = { "bridge virbr9", "address virbr9 192.1
 static const char *const foreign_bridge[] = { "bridge br0", "address br0 10.0.0.2/24",
                                               "address br0 10.1.0.1/16", "address br0 fd00::2/64",
                                               NULL };
-
-static size_t parse_all(const char *const *texts, struct host_change *ret)
-{
-    size_t count = 0;
-
-    for (; texts[count]; count++)
-        g_assert_true(host_change_parse(&ret[count], texts[count]));
-    return count;
-}
-
-static struct journal *reopen(void)
-{
-    struct journal *journal = NULL;
-
-    g_assert_cmpint(journal_open(dir_fd, &journal), ==, 0);
-    return journal;
-}
-
-static int lay(struct journal *journal, const char *const *texts)
-{
-    struct host_change changes[16];
-    size_t failed;
-
-    return transaction_lay(journal, OWNER, changes, parse_all(texts, changes), &failed);
-}
-
-static void lift_all(struct journal *journal)
-{
-    while (journal->count > 0) {
-        struct host_change last = journal->records[journal->count - 1].change;
-
-        g_assert_cmpint(transaction_lift(journal, &last), ==, 0);
-    }
-}
-
-/* As a manager does that comes anew: by the file alone. */
-static void lay_anew(const char *const *texts)
-{
-    _cleanup_(freep) struct journal *journal = reopen();
-
-    g_assert_cmpint(lay(journal, texts), ==, 0);
-}
-
-static void lift_anew(void)
-{
-    _cleanup_(freep) struct journal *journal = reopen();
-
-    lift_all(journal);
-    g_assert_cmpint(faccessat(dir_fd, JOURNAL_FILE, F_OK, 0), ==, -1);
-}
-
-/* The kernel says so of an IPv6 address until it has looked whether others have it. */
-static void wait_for_addresses(void)
-{
-    for (int i = 0; i < 2000; i++) {
-        g_autofree char *tentative = NULL;
-
-        g_assert_true(g_spawn_command_line_sync("ip -6 -o addr show tentative", &tentative, NULL,
-                                                NULL, NULL));
-        if (!*tentative)
-            return;
-        g_usleep(5000);
-    }
-    g_assert_not_reached();
-}
-
-/* All that a change could have changed; the numbers of devices go up with each one made. */
-static char *host_text(void)
-{
-    static const char command[] =
-        "{ ip -d -o link; ip -o addr; ip route show table all; ip -6 route show table all;"
-        " grep -s . /proc/sys/net/ipv4/conf/*/* /proc/sys/net/ipv6/conf/*/*; } |"
-        " sed -e 's/^[0-9]*: //' -e 's/_timer *[0-9.]*//g'"
-        " -e '/stable_secret/d' | sort";
-    g_autofree char *errors = NULL;
-    char *text = NULL;
-    const char *argv[] = { "sh", "-c", command, NULL };
-
-    wait_for_addresses();
-    g_assert_true(g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &text,
-                               &errors, NULL, NULL));
-    g_assert_cmpstr(errors, ==, "");
-    return text;
-}
-
-/* Much faster: for the many rounds of the SIGKILL test. */
-static char *host_brief(void)
-{
-    g_autofree char *settings = NULL, *text = NULL, *named = NULL;
-    g_autoptr(GRegex) numbers = NULL;
-
-    g_assert_true(g_spawn_command_line_sync("ip -o -d addr", &text, NULL, NULL, NULL));
-    g_assert_true(g_file_get_contents("/proc/sys/net/ipv4/conf/br0/promote_secondaries", &settings,
-                                      NULL, NULL));
-    numbers = g_regex_new("^[0-9]+: | tentative", G_REGEX_MULTILINE, 0, NULL);
-    named = g_regex_replace_literal(numbers, text, -1, 0, "", 0, NULL);
-    return g_strconcat(named, settings, NULL);
-}
-
-/* The first line that differs tells more than two long texts. */
-static void assert_same(const char *a, const char *b)
-{
-    g_auto(GStrv) first = g_strsplit(a, "\n", -1), second = g_strsplit(b, "\n", -1);
-
-    for (size_t i = 0; first[i] && second[i]; i++)
-        g_assert_cmpstr(first[i], ==, second[i]);
-    g_assert_cmpuint(g_strv_length(first), ==, g_strv_length(second));
-}
 
 static void setup(void)
 {
@@ -184,11 +69,11 @@ static void test_rules(void)
 
 static void check_round(const char *const *texts, const char *device)
 {
-    g_autofree char *before = host_text(), *between = NULL, *after = NULL;
+    g_autofree char *before = changes_host_text(), *between = NULL, *after = NULL;
 
-    lay_anew(texts);
-    lay_anew(texts); /* once more is no fault */
-    between = host_text();
+    changes_lay_anew(texts);
+    changes_lay_anew(texts); /* once more is no fault */
+    between = changes_host_text();
     g_assert_cmpstr(between, !=, before);
     g_assert_true(netns_link(device).up);
     for (size_t i = 1; texts[i]; i++) {
@@ -196,9 +81,9 @@ static void check_round(const char *const *texts, const char *device)
 
         g_assert_nonnull(strstr(between, needle));
     }
-    lift_anew();
-    after = host_text();
-    assert_same(after, before);
+    changes_lift_anew();
+    after = changes_host_text();
+    changes_assert_same(after, before);
 }
 
 static void test_round(void)
@@ -213,15 +98,15 @@ static void test_bridge_is_safe(void)
 {
     struct mac mac;
 
-    lay_anew(own_bridge);
+    changes_lay_anew(own_bridge);
     mac = netns_link("virbr9").mac;
     g_assert_cmphex(mac.b[0], ==, 0x52);
     g_assert_cmpint(system("test $(cat /proc/sys/net/ipv6/conf/virbr9/accept_ra) = 0"), ==, 0);
     g_assert_cmpint(system("test $(cat /proc/sys/net/ipv6/conf/virbr9/autoconf) = 0"), ==, 0);
-    lift_anew();
-    lay_anew(own_bridge); /* guests that know it find it again */
+    changes_lift_anew();
+    changes_lay_anew(own_bridge); /* guests that know it find it again */
     g_assert_true(mac_equal(netns_link("virbr9").mac, mac));
-    lift_anew();
+    changes_lift_anew();
 }
 
 /* --- failures */
@@ -234,27 +119,27 @@ static void test_rolled_back(void)
     g_autofree char *before = NULL, *after = NULL;
 
     setup();
-    before = host_text();
-    journal = reopen();
+    before = changes_host_text();
+    journal = changes_reopen();
     /* A bridge of our own without IPv6 cannot have such an address. */
     g_assert_cmpint(system("echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6"), ==, 0);
-    g_assert_cmpint(lay(journal, texts), <, 0);
+    g_assert_cmpint(changes_lay(journal, texts), <, 0);
     g_assert_cmpint(system("echo 0 > /proc/sys/net/ipv6/conf/default/disable_ipv6"), ==, 0);
     g_assert_cmpuint(journal->count, ==, 0);
-    after = host_text();
-    assert_same(after, before);
-    g_assert_cmpint(lay(journal, texts), ==, 0);
-    lift_all(journal);
+    after = changes_host_text();
+    changes_assert_same(after, before);
+    g_assert_cmpint(changes_lay(journal, texts), ==, 0);
+    changes_lift_all(journal);
     teardown();
 }
 
 static void test_not_a_bridge(void)
 {
     static const char *const texts[] = { "bridge v0", "address v0 10.9.0.1/24", NULL };
-    _cleanup_(freep) struct journal *journal = reopen();
+    _cleanup_(freep) struct journal *journal = changes_reopen();
 
     netns_link_add("v0", "veth");
-    g_assert_cmpint(lay(journal, texts), ==, -ENOTSUP);
+    g_assert_cmpint(changes_lay(journal, texts), ==, -ENOTSUP);
     g_assert_cmpuint(journal->count, ==, 0);
     netns_link_del("v0");
 }
@@ -262,10 +147,10 @@ static void test_not_a_bridge(void)
 static void test_bad_name(void)
 {
     static const char *const texts[] = { "bridge br%d", NULL };
-    _cleanup_(freep) struct journal *journal = reopen();
+    _cleanup_(freep) struct journal *journal = changes_reopen();
     unsigned count = netns_link_count();
 
-    g_assert_cmpint(lay(journal, texts), ==, -EINVAL);
+    g_assert_cmpint(changes_lay(journal, texts), ==, -EINVAL);
     g_assert_cmpuint(netns_link_count(), ==, count);
 }
 
@@ -277,27 +162,27 @@ static void test_subnet_elsewhere(void)
     static const char *const wider[] = { "bridge virbr9", "address virbr9 10.0.7.1/8", NULL };
     static const char *const free4[] = { "bridge virbr9", "address virbr9 10.0.1.1/24", NULL };
     static const char *const own[] = { "bridge virbr9", "address virbr9 fe80::1/64", NULL };
-    _cleanup_(freep) struct journal *journal = reopen();
+    _cleanup_(freep) struct journal *journal = changes_reopen();
 
     setup();
-    g_assert_cmpint(lay(journal, taken), ==, -EADDRINUSE);
-    g_assert_cmpint(lay(journal, taken6), ==, -EADDRINUSE);
-    g_assert_cmpint(lay(journal, wider), ==, -EADDRINUSE);
+    g_assert_cmpint(changes_lay(journal, taken), ==, -EADDRINUSE);
+    g_assert_cmpint(changes_lay(journal, taken6), ==, -EADDRINUSE);
+    g_assert_cmpint(changes_lay(journal, wider), ==, -EADDRINUSE);
     g_assert_cmpuint(journal->count, ==, 0);
-    g_assert_cmpint(lay(journal, free4), ==, 0);
-    g_assert_cmpint(lay(journal, own), ==, 0);
-    lift_all(journal);
+    g_assert_cmpint(changes_lay(journal, free4), ==, 0);
+    g_assert_cmpint(changes_lay(journal, own), ==, 0);
+    changes_lift_all(journal);
     teardown();
 }
 
 /* A journal that cannot be written changes nothing. */
 static void test_no_journal(void)
 {
-    _cleanup_(freep) struct journal *journal = reopen();
+    _cleanup_(freep) struct journal *journal = changes_reopen();
     _cleanup_(closep) int nowhere = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     journal->dir_fd = nowhere;
-    g_assert_cmpint(lay(journal, own_bridge), <, 0);
+    g_assert_cmpint(changes_lay(journal, own_bridge), <, 0);
     g_assert_cmpuint(journal->count, ==, 0);
     g_assert_false(netns_link_exists("virbr9"));
 }
@@ -309,17 +194,17 @@ static void test_others_changes_stay(void)
     g_autofree char *mine = NULL, *after = NULL;
 
     setup();
-    mine = host_text();
-    lay_anew(foreign_bridge);
+    mine = changes_host_text();
+    changes_lay_anew(foreign_bridge);
     netns_address_add("br0", "10.1.0.9/16"); /* secondary to one of ours */
     g_assert_cmpint(system("ip addr del fd00::2/64 dev br0"), ==, 0);
-    lay_anew(foreign_bridge); /* what somebody has taken away stays away */
+    changes_lay_anew(foreign_bridge); /* what somebody has taken away stays away */
     g_assert_cmpint(system("ip -o addr show br0 | grep -q fd00::2/"), !=, 0);
-    lift_anew();
+    changes_lift_anew();
     g_assert_cmpint(system("ip -o addr show br0 | grep -q 10.1.0.9/16"), ==, 0);
     g_assert_cmpint(system("ip addr del 10.1.0.9/16 dev br0"), ==, 0);
-    after = host_text();
-    assert_same(after, mine);
+    after = changes_host_text();
+    changes_assert_same(after, mine);
     teardown();
 }
 
@@ -327,10 +212,10 @@ static void test_bridge_of_others(void)
 {
     static const char *const bridge[] = { "bridge virbr9", NULL };
 
-    lay_anew(bridge);
+    changes_lay_anew(bridge);
     netns_link_del("virbr9");
     netns_link_add("virbr9", "bridge"); /* another one, with an address of its own */
-    lift_anew();
+    changes_lift_anew();
     g_assert_true(netns_link_exists("virbr9"));
     netns_link_del("virbr9");
 }
@@ -338,15 +223,15 @@ static void test_bridge_of_others(void)
 static void test_bridge_in_use(void)
 {
     struct host_change bridge = { .kind = HOST_BRIDGE, .device = "virbr9" };
-    _cleanup_(freep) struct journal *journal = reopen();
+    _cleanup_(freep) struct journal *journal = changes_reopen();
 
-    g_assert_cmpint(lay(journal, own_bridge), ==, 0);
+    g_assert_cmpint(changes_lay(journal, own_bridge), ==, 0);
     netns_link_add("v0", "veth");
     netns_enslave("v0", "virbr9");
     g_assert_cmpint(transaction_lift(journal, &bridge), ==, -EBUSY);
     g_assert_nonnull(journal_find(journal, &bridge));
     netns_link_del("v0");
-    lift_all(journal);
+    changes_lift_all(journal);
     g_assert_false(netns_link_exists("virbr9"));
 }
 
@@ -362,15 +247,15 @@ static void write_journal(const char *text)
 
 static void test_file_is_read(void)
 {
-    _cleanup_(freep) struct journal *one = reopen(), *two = NULL;
+    _cleanup_(freep) struct journal *one = changes_reopen(), *two = NULL;
 
-    g_assert_cmpint(lay(one, own_bridge), ==, 0);
-    two = reopen();
+    g_assert_cmpint(changes_lay(one, own_bridge), ==, 0);
+    two = changes_reopen();
     g_assert_cmpmem(one->records, one->count * sizeof(one->records[0]), two->records,
                     two->count * sizeof(two->records[0]));
     g_assert_cmpuint(two->count, ==, 3);
-    g_assert_cmpstr(two->records[0].owner, ==, OWNER);
-    lift_all(two);
+    g_assert_cmpstr(two->records[0].owner, ==, "lab");
+    changes_lift_all(two);
 }
 
 static void test_file_of_another_boot(void)
@@ -379,7 +264,7 @@ static void test_file_of_another_boot(void)
 
     write_journal("netrelay-kernel-changes 1\n00000000-0000-0000-0000-000000000000\n"
                   "done\tlab\t\tset\taddress lo 127.0.0.1/8\n");
-    journal = reopen();
+    journal = changes_reopen();
     g_assert_cmpuint(journal->count, ==, 0);
     g_assert_cmpint(unlinkat(dir_fd, JOURNAL_FILE, 0), ==, 0);
 }
@@ -409,17 +294,17 @@ static void test_file_is_bad(void)
 
 static void test_file_is_bounded(void)
 {
-    _cleanup_(freep) struct journal *journal = reopen();
+    _cleanup_(freep) struct journal *journal = changes_reopen();
     struct journal_record record = { .change = { .kind = HOST_BRIDGE, .device = "none" } };
 
     while (journal->count < JOURNAL_MAX)
         g_assert_nonnull(journal_add(journal, &record));
     g_assert_null(journal_add(journal, &record));
-    g_assert_cmpint(lay(journal, own_bridge), ==, -ENOSPC);
+    g_assert_cmpint(changes_lay(journal, own_bridge), ==, -ENOSPC);
     g_assert_false(netns_link_exists("virbr9"));
     g_assert_cmpint(journal_write(journal), ==, 0);
     free(journal);
-    journal = reopen();
+    journal = changes_reopen();
     g_assert_cmpuint(journal->count, ==, JOURNAL_MAX);
     journal->count = 0;
     g_assert_cmpint(journal_write(journal), ==, 0);
@@ -427,154 +312,22 @@ static void test_file_is_bounded(void)
 
 /* --- SIGKILL */
 
-/* A child that works in the same namespace, and stops at each of its system calls. */
-static pid_t begin_child(const char *const *texts)
-{
-    pid_t pid = fork();
-
-    g_assert_cmpint(pid, >=, 0);
-    if (pid > 0)
-        return pid;
-    ptrace(PTRACE_TRACEME, 0, NULL, NULL);
-    raise(SIGSTOP);
-    if (texts)
-        lay_anew(texts);
-    else
-        lift_anew();
-    _exit(0);
-}
-
-/* After which somebody could find something else than before. */
-static bool is_witnessed(pid_t pid)
-{
-    static const long calls[] = { SYS_sendmsg, SYS_sendto,   SYS_write,
-                                  SYS_openat,  SYS_renameat, SYS_unlinkat };
-    struct ptrace_syscall_info info = { 0 };
-
-    g_assert_no_errno((int)ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info));
-    for (size_t i = 0; i < G_N_ELEMENTS(calls); i++)
-        if (info.op == PTRACE_SYSCALL_INFO_ENTRY && (long)info.entry.nr == calls[i])
-            return true;
-    return false;
-}
-
-/* To the child's next stop. False: it came to its end. */
-static bool next_stop(pid_t pid)
-{
-    int status;
-
-    g_assert_no_errno((int)ptrace(PTRACE_SYSCALL, pid, NULL, NULL));
-    g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
-    if (WIFSTOPPED(status))
-        return true;
-    g_assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    return false;
-}
-
-/* Lays the texts, or lifts all, and is killed after the k-th such call. False: there are fewer. */
-static bool kill_after(const char *const *texts, unsigned k)
-{
-    pid_t pid = begin_child(texts);
-    int status;
-
-    g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
-    /* Else stops at system calls cannot be told from others. */
-    g_assert_no_errno((int)ptrace(PTRACE_SETOPTIONS, pid, NULL, PTRACE_O_TRACESYSGOOD));
-    for (bool witnessed = false; k > 0; k -= witnessed) {
-        if (!next_stop(pid))
-            return false;
-        witnessed = is_witnessed(pid);
-        if (witnessed && !next_stop(pid)) /* the call's end */
-            return false;
-    }
-    kill(pid, SIGKILL);
-    g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
-    return true;
-}
-
-static void check_kills(const char *const *texts)
-{
-    g_autofree char *before = host_brief(), *whole = NULL;
-    bool more = true;
-    unsigned kills;
-
-    lay_anew(texts);
-    whole = host_brief();
-    lift_anew();
-    for (kills = 1; more; kills++) {
-        g_autofree char *now = NULL;
-
-        more = kill_after(texts, kills);
-        if (kills % 2) { /* its successor undoes ... */
-            lift_anew();
-            now = host_brief();
-            assert_same(now, before);
-            continue;
-        }
-        lay_anew(texts); /* ... or finishes */
-        now = host_brief();
-        assert_same(now, whole);
-        lift_anew();
-    }
-    g_assert_cmpuint(kills, >, 30); /* else it has not been looked at closely */
-}
-
-/* One that takes all back is killed, and the next one does what is left. */
-static void check_kills_of_undo(const char *const *texts)
-{
-    g_autofree char *before = host_brief();
-    bool more = true;
-    unsigned kills;
-
-    for (kills = 1; more; kills++) {
-        g_autofree char *now = NULL;
-
-        lay_anew(texts);
-        more = kill_after(NULL, kills);
-        lift_anew();
-        now = host_brief();
-        assert_same(now, before);
-    }
-    g_assert_cmpuint(kills, >, 15);
-}
-
-/* ptrace may be forbidden in a container. */
-static bool may_trace(void)
-{
-    pid_t pid = fork();
-    int status;
-
-    if (pid == 0)
-        _exit(ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0 ? 0 : 1);
-    g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
 static void test_kills(void)
 {
-    if (!may_trace()) {
-        g_test_skip("ptrace is not allowed here");
+    if (changes_skip_without_ptrace())
         return;
-    }
     setup();
-    check_kills(own_bridge);
-    check_kills_of_undo(own_bridge);
-    check_kills(foreign_bridge);
-    check_kills_of_undo(foreign_bridge);
+    changes_check_kills(own_bridge, 30);
+    changes_check_kills(foreign_bridge, 30);
     teardown();
 }
 
 int main(int argc, char **argv)
 {
-    g_autofree char *dir = NULL;
     int status;
 
     g_test_init(&argc, &argv, NULL);
-    netns_enter();
-    /* Else it looks for a second or more. */
-    g_assert_cmpint(system("echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad"), ==, 0);
-    dir = g_dir_make_tmp("netrelay-journal-XXXXXX", NULL);
-    dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    dir_fd = changes_begin();
     g_test_add_func("/transaction/rules", test_rules);
     g_test_add_func("/transaction/round", test_round);
     g_test_add_func("/transaction/bridge-is-safe", test_bridge_is_safe);
@@ -592,6 +345,6 @@ int main(int argc, char **argv)
     g_test_add_func("/journal/is-bounded", test_file_is_bounded);
     g_test_add_func("/transaction/kills", test_kills);
     status = g_test_run();
-    rmdir(dir);
+    changes_end();
     return status;
 }
