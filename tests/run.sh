@@ -15,11 +15,12 @@ usage()
 {
     cat <<END
 usage: tests/run.sh [TIER | FILE]...
-       tests/run.sh --long NAME
+       tests/run.sh --long NAME [PART]...
 Installs the packages that tests need, builds into build/, and runs the tests.
   TIER         lint, unit, relay or system; all of them when none is named
   FILE         one test file, such as tests/system/test_guest.py
-  --long NAME  runs only tests/long/NAME, which takes its time
+  --long NAME  runs only tests/long/NAME, which takes its time, or only its PARTs: tests with such
+               a word in their names
 Without root nothing is installed, and the tiers that need root are left out.
 END
 }
@@ -187,9 +188,10 @@ run_named()
 run_long()
 {
     file=$tree/tests/long/$1
+    shift
     is_program "$file" || file=$file.py
-    is_program "$file" || die "there is no tests/long/$1"
-    run_files 7200 "$file"
+    is_program "$file" || die "there is no ${file%.py}"
+    tally run 14400 "$file" "$@"
 }
 
 long=
@@ -199,7 +201,7 @@ case ${1:-} in
     exit 0
     ;;
 --long)
-    [ $# -eq 2 ] || die "--long takes one name; see --help"
+    [ $# -ge 2 ] || die "--long takes a name; see --help"
     long=$2
     ;;
 -*) die "there is no option '$1'; see --help" ;;
@@ -214,7 +216,8 @@ trap clean_up EXIT
 trap 'exit 1' INT TERM
 
 if [ -n "$long" ]; then
-    run_long "$long"
+    shift
+    run_long "$@"
 else
     # shellcheck disable=SC2086 # a list of words
     [ $# -gt 0 ] || set -- $tiers

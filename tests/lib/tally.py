@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Runs test programs for tests/run.sh, prints each result as it comes, and counts.
 
-    tally.py SUMS run SECONDS FILE      one program, which speaks TAP or just exits
+    tally.py SUMS run SECONDS FILE [ARGUMENT]...    one program, which speaks TAP or just exits
     tally.py SUMS beside SECONDS AGAIN FILE     the same beside others: prints all at its end
     tally.py SUMS meson BUILD           all tests that meson knows, case by case
     tally.py SUMS print                 the closing line; exit 0 if nothing failed
@@ -91,13 +91,14 @@ class Tally:
             print(*self.counts.values(), file=file)
 
 
-def run(limit, file):
+def run(limit, file, *arguments):
     """Runs one program in a process group of its own, so that its children go when it must."""
     tally = Tally(os.path.relpath(file, TESTS).removesuffix(".py"))
     started = time.monotonic()
     try:
-        process = subprocess.Popen([file], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                   stderr=subprocess.STDOUT, start_new_session=True)
+        process = subprocess.Popen([file, *arguments], stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                   start_new_session=True)
     except OSError as error:
         tally.finish(126, 0, str(error))
         return tally
@@ -216,7 +217,7 @@ def main():
                 print(rest[2], file=again)
             return
     else:
-        tally = run(float(rest[0]), rest[1])
+        tally = run(float(rest[0]), *rest[1:])
     tally.save(sums)
 
 
