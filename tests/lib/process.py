@@ -8,7 +8,7 @@ import socket
 import subprocess
 
 import sanitizer
-from wait import eventually
+from wait import PATIENCE, eventually
 
 OURS = ("netrelay", "netrelayd", "netrelayctl", "netrelay-user", "netrelay-vde")
 
@@ -34,7 +34,7 @@ def identity_of(user):
 def run(argv, user="root", env=None, deadline=60, check=True, text_in=None):
     """Runs a program to its end; returns subprocess's result with stdout and stderr as text."""
     result = subprocess.run(argv, input=text_in if text_in is not None else "", text=True,
-                            capture_output=True, timeout=deadline, cwd="/",
+                            capture_output=True, timeout=deadline * PATIENCE, cwd="/",
                             env=environment_of(user, env), **identity_of(user))
     if check and result.returncode != 0:
         raise AssertionError(f"{' '.join(argv)}: exit {result.returncode}\n"

@@ -22,6 +22,7 @@ import time
 import traceback
 
 from namespaces import die_with_parent
+from wait import PATIENCE
 
 DEFAULT_TIMEOUT = 60
 GRACE = 20          # what a timed-out test may take to gather its diagnostics
@@ -74,7 +75,7 @@ class Test:
 
     def __init__(self, function, name):
         self.name = name
-        self.seconds = getattr(function, "tap_timeout", DEFAULT_TIMEOUT)
+        self.seconds = round(getattr(function, "tap_timeout", DEFAULT_TIMEOUT) * PATIENCE)
         doc = (inspect.getdoc(function) or "").split("\n\n", 1)[0].replace("\n", " ")
         self.title = f"{name}: {doc}" if doc else name
 

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Waiting for a condition with a deadline, in place of sleeping and hoping."""
 
+import os
 import time
+
+# All deadlines times this, where everything is slower: tests/long/sanitized.py.
+PATIENCE = float(os.environ.get("NETRELAY_PATIENCE", "1"))
 
 
 def eventually(condition, deadline, what):
@@ -9,7 +13,7 @@ def eventually(condition, deadline, what):
 
     The condition is asked once more at the end, so that a slow machine costs time and no test.
     """
-    end = time.monotonic() + deadline
+    end = time.monotonic() + deadline * PATIENCE
     pause = 0.01
     while True:
         late = time.monotonic() >= end
