@@ -90,6 +90,8 @@ class TestGroup:
         flow.wait_replies(3)
         self.relay.kill()
         self.start_relay()
+        eventually(lambda: run(["ip", "-4", "-o", "address", "show", "to", HOST]).stdout, 20,
+                   "the TAP is there again, with its address")
         run(["ping", "-c", "3", "-i", "0.2", "-W", "2", "10.66.0.12"])  # tells them its new address
         two.reaches(HOST)
         sent, got = flow.stop()
