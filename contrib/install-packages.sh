@@ -30,8 +30,8 @@ packages_for()
     case $1 in
     build)
         echo meson ninja-build pkg-config gcc libc6-dev libglib2.0-dev libvirt-dev libxml2-dev \
-            libnl-3-dev libnl-route-3-dev libseccomp-dev libcap-ng-dev libjson-glib-dev \
-            libslirp-dev libvdeplug-dev
+            libnl-3-dev libnl-route-3-dev libseccomp-dev libcap-ng-dev liburing-dev \
+            libjson-glib-dev libslirp-dev libvdeplug-dev
         ;;
     package)
         echo build-essential debhelper lintian debootstrap

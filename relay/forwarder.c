@@ -557,6 +557,7 @@ static int forwarder_prepare(struct forwarder *f)
     f->trim.on_timer = on_trim;
     f->handover.on_io = on_handover;
     r = loop_add(&f->loop, &f->handover, HANDOVER_FD, EPOLLIN);
+    port_tap_prepare();
     return r < 0 ? r : sandbox_enter_forwarder();
 }
 

@@ -11,6 +11,7 @@
 #include "relay/merge.h"
 #include "relay/port.h"
 #include "relay/segment.h"
+#include "relay/tap-ring.h"
 
 #define SMALL_MAX 2048
 
@@ -88,27 +89,42 @@ static bool gather(const struct port *port, struct port_walk *walk, struct merge
     return true;
 }
 
-/* Copied behind its header: cheaper than a call with several pieces. */
-static int write_small(const struct port *port, struct frame frame)
+/* Small frames, each behind its virtio header, that leave with one call. All ports share the room:
+ * none keeps any in it. */
+static struct {
+    struct tap_ring ring;
+    struct tap_write writes[TAP_RING_WRITES];
+    size_t lengths[TAP_RING_WRITES]; /* of the frames as they came */
+    unsigned n;
+    size_t bytes; /* of all, in QEMU's framing */
+    uint8_t room[TAP_RING_WRITES][PORT_HEAD_MAX + SMALL_MAX];
+} small;
+
+void port_tap_prepare(void)
 {
-    uint8_t bytes[PORT_HEAD_MAX + SMALL_MAX], *at = bytes + port->head_size;
+    tap_ring_open(&small.ring);
+}
+
+/* Copied behind its header: cheaper than a call with several pieces. */
+static void add_small(const struct port *port, struct frame frame)
+{
+    uint8_t *bytes = small.room[small.n], *at = bytes + port->head_size;
     size_t len = frame.len < FRAME_PAD ? FRAME_PAD : frame.len;
 
     memset(bytes, 0, port->head_size);
     memset(at, 0, FRAME_PAD);
     memcpy(at, frame.data, frame.len);
-    return write(port->wfd, bytes, port->head_size + len) < 0 ? -errno : 0;
+    small.writes[small.n] = (struct tap_write){ bytes, port->head_size + len, 0 };
+    small.lengths[small.n++] = frame.len;
+    small.bytes += FRAMING_HEADER + frame.len;
 }
 
 static int write_merged(const struct port *port, struct merge *merge)
 {
     struct iovec iov[MERGE_FRAMES + 2];
     union head head = { 0 };
-    size_t n;
+    size_t n = 1 + merge_end(merge, &head.net, iov + 1);
 
-    if (merge->n == 1 && merge->first.len <= SMALL_MAX)
-        return write_small(port, merge->first);
-    n = 1 + merge_end(merge, &head.net, iov + 1);
     iov[0] = (struct iovec){ &head, port->head_size };
     return writev(port->wfd, iov, (int)n) < 0 ? -errno : 0;
 }
@@ -122,18 +138,80 @@ static bool is_parted(struct port *port, const struct merge *merge, int error)
     return true;
 }
 
-/* 1: the frames are given up; 0: they have to wait; negative errno: the port is dead. */
-static int refused(struct port *port, const struct merge *merge, int error)
+static bool has_to_wait(int error)
+{
+    return error == EAGAIN || error == EINTR || error == ENOBUFS || error == ENOMEM;
+}
+
+/* Counts n frames as given up. 0, or negative errno: the port is dead. */
+static int give_up(struct port *port, unsigned n, size_t bytes, int error)
 {
     uint64_t *reason = error == EINVAL || error == EMSGSIZE ? &port->counters->drop_size
                                                             : &port->counters->drop_error;
 
-    if (error == EAGAIN || error == EINTR || error == ENOBUFS || error == ENOMEM)
-        return 0;
     if (error == EBADFD || error == EBADF)
         return -error;
-    for (unsigned i = 0; i < merge->n; ++i)
-        port_count_refused(port, reason, i == 0 ? (uint32_t)merge->bytes : 0);
+    for (unsigned i = 0; i < n; ++i)
+        port_count_refused(port, reason, i == 0 ? (uint32_t)bytes : 0);
+    return 0;
+}
+
+/* Before the call: lost rather than repeated. */
+static void note(const struct port *port, size_t bytes)
+{
+    port->record->h = port->sent + bytes;
+    shared_barrier();
+}
+
+/* How many are done with: the last ones may wait, but none that others have overtaken. */
+static unsigned settled(void)
+{
+    unsigned n = small.n;
+
+    while (n > 0 && has_to_wait(-small.writes[n - 1].result))
+        --n;
+    return n;
+}
+
+/* 1: all small ones are done with; 0: the rest has to wait; negative errno: the port is dead. */
+static int send_small(struct port *port)
+{
+    unsigned n = small.n, done;
+    int r = 0;
+
+    if (n == 0)
+        return 1;
+    note(port, small.bytes);
+    tap_ring_write(&small.ring, port->wfd, small.writes, n);
+    done = settled();
+    for (unsigned i = 0; i < done && r == 0; ++i) {
+        if (small.writes[i].result < 0)
+            r = give_up(port, 1, small.lengths[i], -small.writes[i].result);
+        if (r == 0)
+            port->sent += FRAMING_HEADER + small.lengths[i];
+    }
+    small.n = 0;
+    small.bytes = 0;
+    return r < 0 ? r : done == n;
+}
+
+/* As send_small(); -EINVAL: once more, frame by frame. */
+static int send_merged(struct port *port, struct merge *merge)
+{
+    size_t bytes = merge->bytes + merge->n * FRAMING_HEADER;
+    int r;
+
+    note(port, bytes);
+    r = write_merged(port, merge);
+    if (r < 0 && is_parted(port, merge, -r))
+        return -EINVAL;
+    if (r < 0 && has_to_wait(-r))
+        return 0;
+    if (r < 0)
+        r = give_up(port, merge->n, merge->bytes, -r);
+    if (r < 0)
+        return r;
+    port->sent += bytes;
     return 1;
 }
 
@@ -142,23 +220,24 @@ static ssize_t tap_send(struct port *port, const struct iovec *runs, size_t n_ru
     struct port_walk walk = { .iov = runs, .n = n_runs };
     uint64_t began = port->sent;
     struct merge merge;
-    int r = 0;
+    int r = 1;
 
-    for (struct port_walk from = walk; gather(port, &walk, &merge); from = walk) {
-        size_t bytes = merge.bytes + merge.n * FRAMING_HEADER;
+    for (struct port_walk from = walk; r > 0 && gather(port, &walk, &merge); from = walk) {
+        bool is_small = merge.n == 1 && merge.first.len <= SMALL_MAX;
 
-        port->record->h = port->sent + bytes; /* before the call: lost rather than repeated */
-        shared_barrier();
-        r = write_merged(port, &merge);
-        if (r < 0 && is_parted(port, &merge, -r)) {
+        if (is_small)
+            add_small(port, merge.first);
+        if (!is_small || small.n == TAP_RING_WRITES)
+            r = send_small(port);
+        if (!is_small && r > 0)
+            r = send_merged(port, &merge);
+        if (r == -EINVAL) {
             walk = from;
-            continue;
+            r = 1;
         }
-        r = r < 0 ? refused(port, &merge, -r) : 1;
-        if (r <= 0)
-            break;
-        port->sent += bytes;
     }
+    if (r > 0)
+        r = send_small(port);
     port->record->h = port->sent;
     return r < 0 ? r : (ssize_t)(port->sent - began);
 }

@@ -88,6 +88,9 @@ struct port {
 extern const struct port_ops port_tcp_ops, port_unix_ops, port_pipe_ops, port_udp_ops, port_tap_ops,
     port_dgram_ops;
 
+/* Before the sandbox: what TAPs need of the kernel for this process. */
+void port_tap_prepare(void);
+
 /*
  * Takes over both descriptors. A slot whose record has this id is carried on with: -EPROTO where
  * what it says cannot be. tail_open: the port's input is under way, so it may stand beyond c1.

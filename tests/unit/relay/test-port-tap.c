@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "net/link.h"
 #include "net/tap.h"
 #include "netns.h"
 #include "packets.h"
@@ -132,6 +133,50 @@ static void test_killed_in_the_call(void)
     port_free(port);
 }
 
+/* Frames of no flow leave together: killed in the call, all of them are noted as gone. */
+static void test_killed_with_small_ones(void)
+{
+    struct iovec iov = make_flow();
+    char name[TAP_NAME_MAX];
+    struct port *port;
+    int status;
+    pid_t child;
+
+    if (netns_skip_without_tun())
+        return;
+    port = new_port(4, name);
+    port->joined_max = 0;
+    child = fork();
+    if (child == 0) {
+        port_tap_prepare();
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT);
+        port->ops->send(port, &iov, 1);
+        _exit(0);
+    }
+    g_assert_cmpint(waitpid(child, &status, 0), ==, child);
+    g_assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    g_assert_cmpuint(port->record->h, ==, iov.iov_len);
+    port_free(port);
+}
+
+/* A device that is gone ends the port; frames before that one are counted as nothing. */
+static void test_gone(void)
+{
+    struct iovec iov = make_flow();
+    char name[TAP_NAME_MAX];
+    struct port *port;
+
+    if (netns_skip_without_tun())
+        return;
+    port = new_port(5, name);
+    port->joined_max = 0;
+    g_assert_cmpint(link_remove((int)if_nametoindex(name)), ==, 0);
+    g_assert_cmpint(port->ops->send(port, &iov, 1), ==, -EBADFD);
+    g_assert_cmpuint(port->counters->drop_error, ==, 0);
+    g_assert_cmpuint(port->record->h, ==, 0);
+    port_free(port);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -140,5 +185,7 @@ int main(int argc, char **argv)
     g_test_add_func("/port-tap/joins", test_joins);
     g_test_add_func("/port-tap/down", test_down);
     g_test_add_func("/port-tap/killed-in-the-call", test_killed_in_the_call);
+    g_test_add_func("/port-tap/killed-with-small-ones", test_killed_with_small_ones);
+    g_test_add_func("/port-tap/gone", test_gone);
     return g_test_run();
 }
