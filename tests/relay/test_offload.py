@@ -56,6 +56,8 @@ def host_behind(name, address, mtu=1500):
         sock.bind((host, 5001))
         sock.listen(1)
         return sock
+    eventually(lambda: not os.path.exists(f"/sys/class/net/to-{name}"), 20,
+               f"the cable of the host before is gone from {name}")
     sock = in_another_network(make)
     links.ip("link", "set", f"to-{name}", "mtu", str(mtu), "master", name, "up")
     return sock
