@@ -67,6 +67,7 @@ static NrNetwork *network_copy(const NrNetwork *network)
     copy->forward_dev = g_strdup(network->forward_dev);
     for (guint i = 0; i < network->ips->len; i++)
         g_ptr_array_add(copy->ips, g_strdup(network->ips->pdata[i]));
+    copy->addressing = network->addressing ? nr_addressing_ref(network->addressing) : NULL;
     copy->pin = network->pin;
     copy->stopped = network->stopped;
     copy_addresses(copy->listens, network->listens);

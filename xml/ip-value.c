@@ -21,6 +21,13 @@ static gboolean address_parse(Address *ret, const char *text)
     return inet_pton(ret->family, text, ret->bytes) == 1;
 }
 
+static char *address_format(const Address *address)
+{
+    char text[INET6_ADDRSTRLEN];
+
+    return g_strdup(inet_ntop(address->family, address->bytes, text, sizeof(text)));
+}
+
 static gboolean bit(const Address *address, guint i)
 {
     return address->bytes[i / 8] >> (7 - i % 8) & 1;
@@ -100,7 +107,7 @@ static gboolean is_one_host(const Address *address, guint prefix)
 char *nr_ip_value(const NrIpAttributes *ip, char **ret)
 {
     g_autofree char *quoted = ip->address ? nr_value_quote(ip->address) : NULL;
-    char text[INET6_ADDRSTRLEN];
+    g_autofree char *text = NULL;
     Address address;
     guint prefix = 0;
     char *fault;
@@ -118,7 +125,63 @@ char *nr_ip_value(const NrIpAttributes *ip, char **ret)
         return g_strdup_printf(
             "address %s with a prefix of %u is none that a host can have; " ADDRESS_EXPECTED,
             quoted, prefix);
-    inet_ntop(address.family, address.bytes, text, sizeof(text));
+    text = address_format(&address);
     *ret = g_strdup_printf("%s/%u", text, prefix);
     return NULL;
+}
+
+guint nr_ip_prefix(const char *ip)
+{
+    return (guint)g_ascii_strtoull(strchr(ip, '/') + 1, NULL, 10);
+}
+
+gboolean nr_ip_is_v6(const char *ip)
+{
+    return strchr(ip, ':') != NULL;
+}
+
+/* Of "192.168.9.1/24" the address. */
+static Address address_of(const char *ip)
+{
+    g_autofree char *plain = g_strndup(ip, strcspn(ip, "/"));
+    Address address;
+
+    (void)address_parse(&address, plain);
+    return address;
+}
+
+char *nr_ip_subnet(const char *ip)
+{
+    Address address = address_of(ip);
+
+    for (guint i = nr_ip_prefix(ip); i < address.bits; i++)
+        address.bytes[i / 8] &= (guint8) ~(1 << (7 - i % 8));
+    return address_format(&address);
+}
+
+char *nr_ip_plain(const char *text)
+{
+    Address address;
+
+    return address_parse(&address, text) ? address_format(&address) : NULL;
+}
+
+gboolean nr_ip_is_neighbour(const char *ip, const char *plain)
+{
+    guint prefix = nr_ip_prefix(ip);
+    Address mine = address_of(ip), other = address_of(plain);
+
+    if (mine.family != other.family || memcmp(mine.bytes, other.bytes, mine.bits / 8) == 0)
+        return FALSE;
+    for (guint i = 0; i < prefix; i++)
+        if (bit(&mine, i) != bit(&other, i))
+            return FALSE;
+    return is_one_host(&other, prefix);
+}
+
+gboolean nr_ip_is_before(const char *a, const char *b)
+{
+    Address first = address_of(a), second = address_of(b);
+
+    return memcmp(first.bytes, second.bytes, first.bits / 8) < 0;
 }

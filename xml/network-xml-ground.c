@@ -42,8 +42,8 @@ gboolean nr_network_read_ip(NrNetworkReading *reading)
         return nr_network_refuse(reading, "too many; at most %d were expected", IPS_MAX);
     if (g_ptr_array_find_with_equal_func(ips, text, g_str_equal, NULL))
         return nr_network_refuse(reading, "%s is given twice", text);
-    g_ptr_array_add(ips, g_steal_pointer(&text));
-    return TRUE;
+    g_ptr_array_add(ips, text);
+    return nr_network_read_ip_children(reading, g_steal_pointer(&text)); /* the list's */
 }
 
 /* libvirt's words. */

@@ -19,14 +19,6 @@ static const NrXmlBounds bounds = {
     .attributes = 16,
 };
 
-typedef gboolean (*ReadFunc)(NrNetworkReading *reading);
-
-typedef struct {
-    const char *name;
-    NrXmlShape shape;
-    ReadFunc read;
-} Element;
-
 static gboolean read_name(NrNetworkReading *reading)
 {
     g_autofree char *text = nr_xml_text(reading->node);
@@ -292,6 +284,8 @@ static const char *const listen_attributes[] = { "address", "port", "admit", NUL
 static const char *const bridge_attributes[] = { "name", NULL };
 static const char *const forward_attributes[] = { "mode", "dev", NULL };
 static const char *const ip_attributes[] = { "address", "prefix", "netmask", "family", NULL };
+static const char *const domain_attributes[] = { "name", "localOnly", NULL };
+static const char *const dns_attributes[] = { "enable", NULL };
 static const char *const multicast_attributes[] = { "address", "port", "dev", NULL };
 static const char *const match_attributes[] = { "domain", "type", "address", "port", "pin", NULL };
 static const char *const root_attributes[] = { "pin", NULL };
@@ -300,29 +294,21 @@ static const NrXmlShape root_shape = { .attributes = root_attributes,
                                        .expected = "pin is",
                                        .children = TRUE };
 
-static const Element elements[] = {
+static const NrNetworkElement elements[] = {
     { "name", { no_attributes, "no attribute is", .text = TRUE }, read_name },
     { "listen", { listen_attributes, "address, port and admit are" }, read_listen },
     { "udp", { address_attributes, "address and port are" }, read_udp },
     { "bridge", { bridge_attributes, "name is" }, nr_network_read_bridge },
     { "forward", { forward_attributes, "mode and dev are" }, nr_network_read_forward },
-    { "ip", { ip_attributes, "address, prefix, netmask and family are" }, nr_network_read_ip },
+    { "ip",
+      { ip_attributes, "address, prefix, netmask and family are", .children = TRUE },
+      nr_network_read_ip },
+    { "domain", { domain_attributes, "name and localOnly are" }, nr_network_read_domain },
+    { "dns", { dns_attributes, "enable is", .children = TRUE }, nr_network_read_dns },
     { "peer", { address_attributes, "address and port are" }, read_peer },
     { "multicast", { multicast_attributes, "address, port and dev are" }, read_multicast },
     { "match", { match_attributes, "domain, type, address, port and pin are" }, read_match },
 };
-
-static gboolean read_element(NrNetworkReading *reading)
-{
-    for (gsize i = 0; i < G_N_ELEMENTS(elements); i++) {
-        const Element *element = &elements[i];
-
-        if (nr_xml_is(reading->node, NULL, element->name))
-            return nr_network_check_shape(reading, &element->shape) && element->read(reading);
-    }
-    return nr_network_refuse(reading, "not known here; name, listen, udp, bridge, forward, ip, "
-                                      "peer, multicast or match was expected");
-}
 
 static gboolean read_network(NrNetworkReading *reading, const xmlNode *root)
 {
@@ -331,15 +317,13 @@ static gboolean read_network(NrNetworkReading *reading, const xmlNode *root)
         return nr_network_refuse(reading, "<network> without a namespace was expected");
     if (!nr_network_check_shape(reading, &root_shape) || !read_pin(reading, &reading->network->pin))
         return FALSE;
-    for (const xmlNode *node = root->children; node; node = node->next) {
-        reading->node = node;
-        if (node->type == XML_ELEMENT_NODE && !read_element(reading))
-            return FALSE;
-    }
-    reading->node = root;
+    if (!nr_network_read_children(reading, elements, G_N_ELEMENTS(elements),
+                                  "name, listen, udp, bridge, forward, ip, domain, dns, peer, "
+                                  "multicast or match was"))
+        return FALSE;
     if (!reading->network->name)
         return nr_network_refuse(reading, "no <name>; one was expected");
-    return nr_network_check_ground(reading);
+    return nr_network_check_ground(reading) && nr_network_check_addressing(reading);
 }
 
 NrNetwork *nr_network_xml_parse(const char *text, gsize length, const char *file, GError **error)

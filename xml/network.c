@@ -52,6 +52,7 @@ void nr_network_free(NrNetwork *network)
     g_ptr_array_unref(network->listens);
     g_ptr_array_unref(network->udps);
     g_ptr_array_unref(network->ips);
+    nr_addressing_unref(network->addressing);
     g_ptr_array_unref(network->peers);
     g_ptr_array_unref(network->groups);
     g_ptr_array_unref(network->matches);

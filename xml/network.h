@@ -3,6 +3,7 @@
 #ifndef NR_XML_NETWORK_H
 #define NR_XML_NETWORK_H
 
+#include "xml/addressing.h"
 #include "xml/guest.h"
 
 /* <match domain='web-*' type='udp' address='127.0.0.1' port='5000-5099'/>: which NICs are meant.
@@ -33,13 +34,14 @@ typedef struct {
     GPtrArray *udps;    /* NrAddress, heap: <udp>: our side of udp NICs */
     char *bridge;       /* kernel bridge, or NULL; one with addresses is made if it is not there */
     NrForward forward;
-    char *forward_dev;  /* the device that leads out, or NULL: any */
-    GPtrArray *ips;     /* char *: <ip>: the host's addresses on it, "192.168.9.1/24" */
-    GPtrArray *peers;   /* NrAddress, heap: <peer>: relays of other hosts, to be dialled */
-    GPtrArray *groups;  /* NrGroup: <multicast> */
-    GPtrArray *matches; /* NrMatch */
-    NrPin pin;          /* for all that do not say otherwise */
-    gboolean stopped;   /* a person has stopped it: no file says so */
+    char *forward_dev;        /* the device that leads out, or NULL: any */
+    GPtrArray *ips;           /* char *: <ip>: the host's addresses on it, "192.168.9.1/24" */
+    NrAddressing *addressing; /* what guests are told, or NULL: nothing */
+    GPtrArray *peers;         /* NrAddress, heap: <peer>: relays of other hosts, to be dialled */
+    GPtrArray *groups;        /* NrGroup: <multicast> */
+    GPtrArray *matches;       /* NrMatch */
+    NrPin pin;                /* for all that do not say otherwise */
+    gboolean stopped;         /* a person has stopped it: no file says so */
 } NrNetwork;
 
 NrNetwork *nr_network_new(void);

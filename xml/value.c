@@ -128,6 +128,32 @@ gboolean nr_value_is_bridge_name(const char *text)
     return TRUE;
 }
 
+static gboolean is_dns_label(const char *text, gsize length)
+{
+    if (length == 0 || length > HOST_LABEL_MAX_BYTES || text[0] == '-' || text[length - 1] == '-')
+        return FALSE;
+    for (gsize i = 0; i < length; i++) {
+        if (!g_ascii_isalnum(text[i]) && text[i] != '-')
+            return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean nr_value_is_dns_name(const char *text)
+{
+    gsize length = strcspn(text, ".");
+
+    if (strlen(text) > HOST_NAME_MAX_BYTES)
+        return FALSE;
+    while (is_dns_label(text, length)) {
+        if (!text[length])
+            return TRUE;
+        text += length + 1;
+        length = strcspn(text, ".");
+    }
+    return FALSE;
+}
+
 static gboolean is_number(const char *text)
 {
     return *text && text[strspn(text, "-0123456789")] == '\0';

@@ -41,6 +41,9 @@ const char *nr_value_peer(const char *text, char **ret);
 gboolean nr_value_is_network_name(const char *text);
 /* By the kernel's rules, and ASCII: nobody can type or see the others. */
 gboolean nr_value_is_bridge_name(const char *text);
+/* A name that can stand in the DNS as it is, with or without a domain behind it. */
+#define NR_DNS_NAME_EXPECTED "a name of letters, digits, '-' and dots, such as web-1,"
+gboolean nr_value_is_dns_name(const char *text);
 /* The text for a sentence: printable, and cut short. New strings. */
 char *nr_value_shown(const char *text);
 /* The same, in quotes unless it is a plain number. */

@@ -213,6 +213,46 @@ static void dump_match(GString *out, const NrMatch *match)
     g_string_append_c(out, '\n');
 }
 
+static void dump_dhcp(GString *out, const NrDhcp *dhcp)
+{
+    g_string_append_printf(out, "  dhcp %s\n", dhcp->ip);
+    for (guint i = 0; i < dhcp->ranges->len; i++) {
+        const NrDhcpRange *range = g_ptr_array_index(dhcp->ranges, i);
+
+        g_string_append_printf(out, "    %s to %s for %u s\n", range->start, range->end,
+                               range->lease_s);
+    }
+    for (guint i = 0; i < dhcp->hosts->len; i++) {
+        const NrDhcpHost *host = g_ptr_array_index(dhcp->hosts, i);
+
+        g_string_append_printf(out, "    %s", host->ip);
+        dump_text(out, "mac", host->mac);
+        dump_text(out, "name", host->name);
+        g_string_append_c(out, '\n');
+    }
+}
+
+static void dump_addressing(GString *out, const NrAddressing *addressing)
+{
+    for (guint i = 0; i < addressing->dhcps->len; i++)
+        dump_dhcp(out, g_ptr_array_index(addressing->dhcps, i));
+    if (addressing->domain)
+        g_string_append_printf(out, "  domain '%s'%s\n", addressing->domain,
+                               addressing->domain_local ? " local" : "");
+    g_string_append(out, addressing->dns ? "  dns\n" : addressing->no_dns ? "  no dns\n" : "");
+    for (guint i = 0; i < addressing->dns_hosts->len; i++) {
+        const NrDnsHost *host = g_ptr_array_index(addressing->dns_hosts, i);
+
+        g_string_append_printf(out, "    %s", host->ip);
+        for (guint k = 0; k < host->names->len; k++)
+            g_string_append_printf(out, " %s", (char *)g_ptr_array_index(host->names, k));
+        g_string_append_c(out, '\n');
+    }
+    for (guint i = 0; i < addressing->forwarders->len; i++)
+        g_string_append_printf(out, "    asks %s\n",
+                               (char *)g_ptr_array_index(addressing->forwarders, i));
+}
+
 char *fixture_dump_network(const NrNetwork *network)
 {
     GString *out = g_string_new(NULL);
@@ -241,6 +281,8 @@ char *fixture_dump_network(const NrNetwork *network)
     }
     for (guint i = 0; i < network->ips->len; i++)
         g_string_append_printf(out, "  ip %s\n", (char *)g_ptr_array_index(network->ips, i));
+    if (network->addressing)
+        dump_addressing(out, network->addressing);
     for (guint i = 0; i < network->peers->len; i++) {
         dump_address(out, "  peer", g_ptr_array_index(network->peers, i));
         g_string_append_c(out, '\n');

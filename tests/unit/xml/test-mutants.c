@@ -23,10 +23,11 @@ static const char *const values[] = {
     "[::]:9",    "::1:9",   "[h]:9",       "[ff02::1]:9", "a..b:9",      "10.0.0.1:9",
 };
 
-static const char *const names[] = { "name",   "listen", "udp",       "bridge",
-                                     "match",  "peer",   "multicast", "interface",
-                                     "domain", "mac",    "admit",     "address",
-                                     "port",   "prefix", "netmask",   "ip" };
+static const char *const names[] = { "name",  "listen",    "udp",       "bridge", "match",
+                                     "peer",  "multicast", "interface", "domain", "mac",
+                                     "admit", "address",   "port",      "prefix", "netmask",
+                                     "ip",    "dhcp",      "range",     "host",   "lease",
+                                     "dns",   "hostname" };
 
 static void add_text(xmlNode *node)
 {
@@ -154,6 +155,15 @@ static const char *const network_beyond[] = { "an IP address or a host name was 
                                               "an address of this host on the bridge",
                                               "one such as 255.255.255.0 was expected",
                                               "<ip> without a <bridge>",
+                                              "an address for a guest beside the host's own",
+                                              "an IP address was expected",
+                                              "the lower address was expected first",
+                                              "a NIC's address such as",
+                                              "nothing in it",
+                                              "64 or more was expected",
+                                              "2 minutes to 68 years were expected",
+                                              "<dhcp> or <dns> on the bridge",
+                                              "<dns> without an <ip>",
                                               NULL };
 static const char *const metadata_beyond[] = {
     "interfaces of this guest have",       "no interface of this guest has",

@@ -95,8 +95,8 @@ static void test_without_file(void)
     g_assert_null(nr_network_xml_parse("<network>\n<x/></network>", 24, NULL, &error));
     g_assert_cmpstr(
         error->message, ==,
-        "line 2: <x>: not known here; name, listen, udp, bridge, forward, ip, peer, multicast or "
-        "match was expected");
+        "line 2: <x>: not known here; name, listen, udp, bridge, forward, ip, domain, dns, peer, "
+        "multicast or match was expected");
 }
 
 int main(int argc, char *argv[])
