@@ -132,17 +132,42 @@ run_side_by_side()
     : >"$again"
 }
 
-# Those of the relay alone also say how it fares under load: each has the machine to itself.
+# in_order TIER FIRST...: all files of a tier, those of these names first; a name is test_NAME.py.
+in_order()
+{
+    tier=$1
+    shift
+    for name in "$@"; do
+        echo "$tree/tests/$tier/test_$name.py"
+    done
+    for file in "$tree/tests/$tier"/test_*.py; do
+        name=${file##*/test_}
+        case " $* " in
+        *" ${name%.py} "*) ;;
+        *) echo "$file" ;;
+        esac
+    done
+}
+
+# The longest files first: one of them that began last would be waited for by itself.
+run_relay()
+{
+    # shellcheck disable=SC2046 # a list of words
+    run_side_by_side 2 300 $(in_order relay wire loops succession rate datagrams)
+}
+
+# Two of them also say how the relay fares under load: each has the machine to itself.
 run_system()
 {
-    run_files 900 "$tree"/tests/system/test_bare_*.py
-    set -- "$tree"/tests/system/test_*.py
-    for file in "$@"; do
+    set -- bare_forms bare_switch
+    alone=$#
+    set -- "$@" client restart server lifecycle quickstart udp hook strangers bandwidth package
+    # shellcheck disable=SC2046 # a list of words
+    set -- $(in_order system "$@")
+    while [ "$alone" -gt 0 ]; do
+        run_files 900 "$1"
         shift
-        case $file in
-        */test_bare_*) ;;
-        *) set -- "$@" "$file" ;;
-        esac
+        alone=$((alone - 1))
     done
     run_side_by_side 3 900 "$@"
 }
@@ -158,7 +183,7 @@ run_tier()
     case $1 in
     lint) run_files 300 "$tree"/tests/lint/* ;;
     unit) tally meson "$build" ;;
-    relay) run_side_by_side 2 300 "$tree"/tests/relay/test_*.py ;;
+    relay) run_relay ;;
     system)
         if is_root; then
             run_system
