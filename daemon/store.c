@@ -66,13 +66,13 @@ static void thing_free(gpointer data)
     g_free(thing);
 }
 
-static char *thing_name(const Deposit *deposit, enum ctl_deposit what, guint32 port_id)
+static char *thing_name(const char *relay, enum ctl_deposit what, guint32 port_id)
 {
-    int length = (int)strcspn(deposit->relay, ".");
+    int length = (int)strcspn(relay, ".");
 
     if (what != CTL_DEPOSIT_PORT)
-        return g_strdup_printf("relay-%.*s-%s", length, deposit->relay, file_names[what]);
-    return g_strdup_printf("relay-%.*s-%u", length, deposit->relay, port_id);
+        return g_strdup_printf("relay-%.*s-%s", length, relay, file_names[what]);
+    return g_strdup_printf("relay-%.*s-%u", length, relay, port_id);
 }
 
 /* Deposits */
@@ -127,7 +127,7 @@ static void drop(Deposit *deposit, enum ctl_deposit what, guint32 port_id)
 
     if (!find(deposit, what, port_id))
         return;
-    name = thing_name(deposit, what, port_id);
+    name = thing_name(deposit->relay, what, port_id);
     nr_service_unstore(name);
     if (what == CTL_DEPOSIT_PORT) {
         g_hash_table_remove(deposit->ports, GUINT_TO_POINTER(port_id));
@@ -172,7 +172,7 @@ void nr_store_keep(NrStore *store, const char *relay, enum ctl_deposit what, gui
         drop(deposit, what, port_id);
     if (g_hash_table_size(deposit->ports) >= PORTS_MAX)
         return;
-    name = thing_name(deposit, what, port_id);
+    name = thing_name(deposit->relay, what, port_id);
     nr_service_store(name, fd);
     put(deposit, what, port_id, steal_fd(&fd));
 }
@@ -209,11 +209,12 @@ void nr_store_forget(NrStore *store, const char *relay)
     g_hash_table_remove(store->by_relay, relay);
 }
 
-/* "relay-HASH-WHAT" */
+/* "relay-HASH-WHAT", in just the form that we write: it is to be removed by that name one day. */
 static gboolean read_name(const char *name, char **ret_relay, enum ctl_deposit *ret_what,
                           guint32 *ret_id)
 {
     g_auto(GStrv) words = g_strsplit(name, "-", 3);
+    g_autofree char *again = NULL;
     guint64 id = 0;
 
     if (g_strv_length(words) != 3 || !g_str_equal(words[0], "relay"))
@@ -226,7 +227,8 @@ static gboolean read_name(const char *name, char **ret_relay, enum ctl_deposit *
         return FALSE;
     *ret_id = (guint32)id;
     *ret_relay = g_strconcat(words[1], ".sock", NULL);
-    return strlen(*ret_relay) < NR_ACTUAL_SOCKET_MAX;
+    again = thing_name(*ret_relay, *ret_what, *ret_id);
+    return g_str_equal(again, name) && strlen(*ret_relay) < NR_ACTUAL_SOCKET_MAX;
 }
 
 void nr_store_take_back(const char *name, int passed_fd, gpointer data)

@@ -133,6 +133,9 @@ static void test_taken_back(void)
     g_autofree char *network = NULL;
     g_autofree char *hash = NULL;
     static const char *const names[] = { "7", "memory", "register", "x", "" };
+    static const char *const never_ours[] = { "relay-",           "netrelayd.socket",
+                                              "relay-a.b-memory", "relay-.-register",
+                                              "relay-a.sock-1",   "relay-a-07" };
 
     nr_actual_socket_name("lab", relay);
     hash = g_strndup(relay, strcspn(relay, "."));
@@ -141,8 +144,12 @@ static void test_taken_back(void)
 
         nr_store_take_back(name, i == 2 ? register_of("lab") : file(), store);
     }
-    nr_store_take_back("relay-", file(), store);
-    nr_store_take_back("netrelayd.socket", file(), store);
+    for (guint i = 0; i < G_N_ELEMENTS(never_ours); i++) {
+        int passed = file();
+
+        nr_store_take_back(never_ours[i], passed, store);
+        g_assert_false(is_open(passed));
+    }
     relays = nr_store_relays(store);
     g_assert_cmpuint(relays->len, ==, 1);
     g_assert_cmpuint(count(store, relay), ==, 3);
