@@ -17,6 +17,7 @@
 #define AGAIN_MS   300
 #define BOUND_MS   1500
 #define WAITING_MS 500
+#define LONG_XML   (32 << 20)
 
 typedef struct {
     char *dir;
@@ -213,6 +214,60 @@ static void test_restarted(void)
     }
 }
 
+static gpointer dying_thread(gpointer data)
+{
+    Manager *manager = data;
+    int fd = accept(manager->place->listener, NULL, NULL);
+
+    g_assert_cmpint(fd, >=, 0);
+    close(fd);
+    if (!manager->lives)
+        nobody_follows(manager);
+    while (manager->lives > 0)
+        succeed(manager);
+    return NULL;
+}
+
+/* It has the connection and dies before the question is there, which takes a while to be copied. */
+static NrHookOutcome ask_one_that_dies(Manager *manager, char **sentence)
+{
+    g_autofree char *long_xml = g_strnfill(LONG_XML, ' ');
+    Place place = place_new(TRUE);
+    const NrHookQuestion question = { .runtime_dir = place.dir,
+                                      .op = HOOK_PREPARE,
+                                      .guest = "web",
+                                      .xml = long_xml,
+                                      .xml_length = LONG_XML,
+                                      .again_ms = AGAIN_MS,
+                                      .first_sign_ms = PATIENT_MS,
+                                      .deadline_ms = PATIENT_MS };
+    NrHookOutcome outcome;
+    GThread *thread;
+
+    manager->place = &place;
+    thread = g_thread_new("manager", dying_thread, manager);
+    outcome = nr_hook_ask(&question, sentence);
+    g_thread_join(thread);
+    place_done(&place);
+    return outcome;
+}
+
+static void test_died_as_it_was_asked(void)
+{
+    for (guint lives = 0; lives <= 1; lives++) {
+        Manager manager = { .successor = "O", .lives = lives };
+        g_autofree char *sentence = NULL;
+        gint64 began = g_get_monotonic_time();
+
+        g_assert_cmpint(ask_one_that_dies(&manager, &sentence), ==,
+                        lives ? NR_HOOK_OK : NR_HOOK_MUTE);
+        g_assert_cmpstr(sentence, ==, lives ? NULL : "netrelayd ended while it worked on it");
+        g_assert_cmpstr(manager.request.name, ==, lives ? "web" : "");
+        if (!lives)
+            g_assert_cmpint((g_get_monotonic_time() - began) / 1000, >=, AGAIN_MS);
+    }
+}
+
 static gint64 given_up_after_ms(const char *answer)
 {
     const char *const answers[] = { answer, NULL };
@@ -376,6 +431,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/ctl/hook-client/answers", test_answers);
     g_test_add_func("/ctl/hook-client/restarted", test_restarted);
+    g_test_add_func("/ctl/hook-client/died-as-it-was-asked", test_died_as_it_was_asked);
     g_test_add_func("/ctl/hook-client/restarted-while-others-are-waited-for",
                     test_restarted_while_others_are_waited_for);
     g_test_add_func("/ctl/hook-client/request", test_request);
