@@ -63,14 +63,23 @@ static char *shell_guest(GVariant *row)
     return nr_shell_word(nr_row_text(row, "guest"));
 }
 
-/* Of other states the reason says what to do, or doctor does. */
+/* A reason is "what is wrong", or "what is wrong; what to do". */
+static gsize wrong_length(const char *reason)
+{
+    const char *end = strstr(reason, "; ");
+
+    return end ? (gsize)(end - reason) : strlen(reason);
+}
+
 static char *cure_of_state(GVariant *row)
 {
-    g_autofree char *guest = shell_guest(row);
+    const char *reason = nr_row_text(row, "reason"), *to_do = reason + wrong_length(reason);
+    gboolean dialled = nr_row_is(row, "kind", "server") && *nr_row_text(row, "peer"); /* by that */
+    g_autofree char *guest = nr_shell_word(nr_row_text(row, dialled ? "peer" : "guest"));
 
-    return g_str_equal(nr_row_text(row, "state"), "waiting")
-               ? g_strdup_printf("netrelayctl revive %s", guest)
-               : g_strdup("netrelayctl doctor");
+    if (nr_row_is(row, "state", "waiting"))
+        return g_strdup_printf("netrelayctl revive %s", guest);
+    return g_strdup(*to_do ? to_do + strlen("; ") : "netrelayctl doctor");
 }
 
 /* Why no frame passes it, or NULL; with what to do. */
@@ -91,7 +100,8 @@ static char *nic_fault(GVariant *row, char **ret_cure)
         g_str_equal(state, "joined"))
         return NULL;
     *ret_cure = cure_of_state(row);
-    return g_strdup_printf("it is %s%s%s", state, *reason ? ": " : "", reason);
+    return g_strdup_printf("it is %s%s%.*s", state, *reason ? ": " : "", (int)wrong_length(reason),
+                           reason);
 }
 
 static char *nic_text(GVariant *row)

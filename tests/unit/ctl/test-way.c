@@ -110,6 +110,12 @@ static void test_nics(void)
                                                                                    UP),
           "a b", "b", "!a b/m1, network one, b/m2", "it is waiting: it has not connected",
           "netrelayctl revive 'a b'" },
+        { "{'guest': <'a'>, 'nic': <'m1'>, 'guest_state': <'running'>, 'kind': <'server'>,"
+          " 'peer': <'b'>, 'state': <'waiting'>, 'reason': <'b, which meets it, has not'>}, " B,
+          "a", "b", "!a/m1, b/m2", "it is waiting: b", "netrelayctl revive b" },
+        { NIC("a", "m1", "one", "'state': <'foreign'>, 'reason': <'nc has it; end nc'>") ", " NIC(
+              "b", "m2", "one", UP),
+          "a", "b", "!a/m1, network one, b/m2", "it is foreign: nc has it", "end nc" },
         { NIC("a", "m1", "one", "'state': <'blocked'>") ", " NIC("b", "m2", "one", UP), "a", "b",
           "!a/m1, network one, b/m2", "it is blocked", "netrelayctl doctor" },
         { NIC("a", "m1", "", "'state': <'unconnected'>, 'reason': <'why'>") ", " B, "a", "b",
