@@ -72,8 +72,10 @@ static const NrHostLink *empty_bridge(const GPtrArray *links)
     return NULL;
 }
 
-/* A TAP by itself is somebody's business, unless an empty bridge stands beside it. */
-static void look_at_lone_tap(GPtrArray *findings, const NrHostLink *tap, const NrHostLink *bridge)
+/* A TAP by itself is somebody's business, unless an empty bridge stands beside it that we, or a
+ * guest, may be meant to use: others' VPNs and containers have such things, too. */
+static void look_at_lone_tap(GPtrArray *findings, const NrHostLink *tap, const NrHostLink *bridge,
+                             gboolean used)
 {
     g_autofree char *word = nr_shell_word(tap->name);
     g_autofree char *master = nr_shell_word(bridge->name);
@@ -83,11 +85,18 @@ static void look_at_lone_tap(GPtrArray *findings, const NrHostLink *tap, const N
                      : NULL;
     g_autofree char *cure = g_strdup_printf("ip link set %s master %s%s%s", word, master,
                                             tap->up ? "" : " up", move ? move : "");
+    g_autofree char *what = g_strdup_printf(
+        "TAP %s is in no bridge%s%s%s", tap->name, tap->up ? "" : " and down",
+        tap->address ? " and has the address " : "", tap->address ? tap->address : "");
 
-    nr_findings_add(findings, "tap-alone", tap->name, cure,
-                    "TAP %s is in no bridge%s%s%s, and bridge %s has no members", tap->name,
-                    tap->up ? "" : " and down", tap->address ? " and has the address " : "",
-                    tap->address ? tap->address : "", bridge->name);
+    if (used)
+        nr_findings_add(findings, "tap-alone", tap->name, cure, "%s, and bridge %s has no members",
+                        what, bridge->name);
+    else
+        nr_findings_note(findings, "tap-alone", tap->name, cure,
+                         "%s, which is as it should be unless it is meant for bridge %s, which has "
+                         "no members",
+                         what, bridge->name);
 }
 
 static void look_at_end(GPtrArray *findings, const GPtrArray *links, const NrHostLink *bridge,
@@ -168,7 +177,7 @@ void nr_doctor_links(GPtrArray *findings, const GPtrArray *links, GVariant *rows
         if (link->address && master && master->bridge)
             look_at_member(findings, link);
         if (link->tap && !link->master && empty && !is_port(rows, link->name))
-            look_at_lone_tap(findings, link, empty);
+            look_at_lone_tap(findings, link, empty, may_be_used(links, empty->name, rows));
     }
     for (gsize i = 0; rows && i < g_variant_n_children(rows); i++) {
         g_autoptr(GVariant) row = g_variant_get_child_value(rows, i);

@@ -15,7 +15,7 @@ static GVariant *parse(const char *type, const char *text)
     return value;
 }
 
-/* "KIND ABOUT" of each, joined by "; ". New string. */
+/* "KIND ABOUT" of each, joined by "; "; a notice in brackets. New string. */
 static char *said(const GPtrArray *findings)
 {
     GString *text = g_string_new(NULL);
@@ -23,8 +23,8 @@ static char *said(const GPtrArray *findings)
     for (guint i = 0; i < findings->len; i++) {
         const NrFinding *finding = findings->pdata[i];
 
-        g_string_append_printf(text, "%s%s %s", text->len ? "; " : "", finding->kind,
-                               finding->about);
+        g_string_append_printf(text, finding->notice ? "%s(%s %s)" : "%s%s %s",
+                               text->len ? "; " : "", finding->kind, finding->about);
     }
     return g_string_free(text, FALSE);
 }
@@ -108,7 +108,7 @@ static void test_refused_host(void)
 
     nr_doctor_status(findings, rows, summary);
     text = said(findings);
-    g_assert_cmpstr(text, ==, "stranger office");
+    g_assert_cmpstr(text, ==, "(stranger office)");
     g_assert_true(((NrFinding *)findings->pdata[0])->notice);
 }
 
@@ -236,65 +236,73 @@ static GPtrArray *links_of(const Device *devices)
     return links;
 }
 
+static const struct {
+    Device devices[4];
+    const char *rows, *said;
+} link_cases[] = {
+    { { { "br0", NULL, TRUE, FALSE, TRUE, "10.0.0.1/24" } }, NULL, "" },
+    { { { "br0", NULL, TRUE, FALSE, FALSE, NULL } }, NULL, "bridge-down br0" },
+    { { { "br0", NULL, TRUE, FALSE, TRUE, NULL }, { "eth0", "br0", .up = TRUE } }, NULL, "" },
+    { { { "br0", NULL, TRUE, FALSE, TRUE, NULL }, { "eth0", "br0", .address = "10.0.0.1/8" } },
+      NULL,
+      "member-address eth0" },
+    /* a bond's or a VRF's member is none of ours */
+    { { { "bond0", .up = TRUE }, { "eth0", "bond0", .address = "10.0.0.1/8" } }, NULL, "" },
+    /* E8 */
+    { { { "br0", NULL, TRUE, FALSE, FALSE, NULL },
+        { "tap0", NULL, FALSE, TRUE, TRUE, "10.0.0.1/8" } },
+      NULL,
+      "bridge-down br0; tap-alone tap0" },
+    /* where there is a manager, it knows whether the two can be meant for each other */
+    { { { "br0", NULL, TRUE, FALSE, TRUE, NULL },
+        { "tap0", NULL, FALSE, TRUE, TRUE, "10.0.0.1/8" } },
+      "[]",
+      "(tap-alone tap0)" },
+    { { { "br0", NULL, TRUE, FALSE, TRUE, NULL },
+        { "tap0", NULL, FALSE, TRUE, TRUE, "10.0.0.1/8" } },
+      "[{'network': <'lab'>, 'kind': <'tap'>, 'address': <''>, 'peer': <'br0'>}]",
+      "tap-alone tap0" },
+    /* a VPN's TAP, and a bridge with a use */
+    { { { "br0", NULL, TRUE, FALSE, TRUE, "10.1.0.1/8" },
+        { "tap0", NULL, FALSE, TRUE, TRUE, "10.0.0.1/8" } },
+      NULL,
+      "" },
+    { { { "br0", NULL, TRUE, FALSE, TRUE, "10.0.0.1/8" },
+        { "nrtap0", "br0", FALSE, TRUE, TRUE, NULL } },
+      "[{'network': <'lab'>, 'kind': <'tap'>, 'address': <'nrtap0'>, 'peer': <'br0'>}]",
+      "" },
+    { { { "br0", NULL, TRUE, FALSE, TRUE, NULL }, { "nrtap0", "br0", FALSE, TRUE, TRUE, NULL } },
+      "[{'network': <'lab'>, 'kind': <'tap'>, 'address': <'nrtap0'>, 'peer': <'br0'>}]",
+      "bridge-empty br0" },
+    { { { "br0", NULL, TRUE, FALSE, TRUE, NULL },
+        { "eth0", "br0", .up = TRUE },
+        { "nrtap0", "br0", FALSE, TRUE, TRUE, NULL } },
+      "[{'network': <'lab'>, 'kind': <'tap'>, 'address': <'nrtap0'>, 'peer': <'br0'>}]",
+      "" },
+    { { { "br0", NULL, TRUE, FALSE, TRUE, NULL }, { "nrtap0", NULL, FALSE, TRUE, TRUE, NULL } },
+      "[{'network': <'lab'>, 'kind': <'tap'>, 'address': <'nrtap0'>, 'peer': <'br0'>}]",
+      "tap-elsewhere nrtap0" },
+    { { { "nrtap0", NULL, FALSE, TRUE, TRUE, NULL } },
+      "[{'network': <'lab'>, 'kind': <'tap'>, 'address': <'nrtap0'>, 'peer': <'br0'>}]",
+      "tap-elsewhere nrtap0" },
+    { { { "br0", NULL, TRUE, FALSE, TRUE, NULL },
+        { "br1", NULL, TRUE, FALSE, TRUE, NULL },
+        { "nrtap0", "br1", FALSE, TRUE, TRUE, NULL } },
+      "[{'network': <'lab'>, 'kind': <'tap'>, 'address': <'nrtap0'>, 'peer': <'br0'>}]",
+      "tap-elsewhere nrtap0" },
+};
+
 static void test_links(void)
 {
-    static const struct {
-        Device devices[4];
-        const char *rows, *said;
-    } cases[] = {
-        { { { "br0", NULL, TRUE, FALSE, TRUE, "10.0.0.1/24" } }, NULL, "" },
-        { { { "br0", NULL, TRUE, FALSE, FALSE, NULL } }, NULL, "bridge-down br0" },
-        { { { "br0", NULL, TRUE, FALSE, TRUE, NULL }, { "eth0", "br0", .up = TRUE } }, NULL, "" },
-        { { { "br0", NULL, TRUE, FALSE, TRUE, NULL }, { "eth0", "br0", .address = "10.0.0.1/8" } },
-          NULL,
-          "member-address eth0" },
-        /* a bond's or a VRF's member is none of ours */
-        { { { "bond0", .up = TRUE }, { "eth0", "bond0", .address = "10.0.0.1/8" } }, NULL, "" },
-        /* E8 */
-        { { { "br0", NULL, TRUE, FALSE, FALSE, NULL },
-            { "tap0", NULL, FALSE, TRUE, TRUE, "10.0.0.1/8" } },
-          NULL,
-          "bridge-down br0; tap-alone tap0" },
-        /* a VPN's TAP, and a bridge with a use */
-        { { { "br0", NULL, TRUE, FALSE, TRUE, "10.1.0.1/8" },
-            { "tap0", NULL, FALSE, TRUE, TRUE, "10.0.0.1/8" } },
-          NULL,
-          "" },
-        { { { "br0", NULL, TRUE, FALSE, TRUE, "10.0.0.1/8" },
-            { "nrtap0", "br0", FALSE, TRUE, TRUE, NULL } },
-          "[{'network': <'lab'>, 'kind': <'tap'>, 'address': <'nrtap0'>, 'peer': <'br0'>}]",
-          "" },
-        { { { "br0", NULL, TRUE, FALSE, TRUE, NULL },
-            { "nrtap0", "br0", FALSE, TRUE, TRUE, NULL } },
-          "[{'network': <'lab'>, 'kind': <'tap'>, 'address': <'nrtap0'>, 'peer': <'br0'>}]",
-          "bridge-empty br0" },
-        { { { "br0", NULL, TRUE, FALSE, TRUE, NULL },
-            { "eth0", "br0", .up = TRUE },
-            { "nrtap0", "br0", FALSE, TRUE, TRUE, NULL } },
-          "[{'network': <'lab'>, 'kind': <'tap'>, 'address': <'nrtap0'>, 'peer': <'br0'>}]",
-          "" },
-        { { { "br0", NULL, TRUE, FALSE, TRUE, NULL }, { "nrtap0", NULL, FALSE, TRUE, TRUE, NULL } },
-          "[{'network': <'lab'>, 'kind': <'tap'>, 'address': <'nrtap0'>, 'peer': <'br0'>}]",
-          "tap-elsewhere nrtap0" },
-        { { { "nrtap0", NULL, FALSE, TRUE, TRUE, NULL } },
-          "[{'network': <'lab'>, 'kind': <'tap'>, 'address': <'nrtap0'>, 'peer': <'br0'>}]",
-          "tap-elsewhere nrtap0" },
-        { { { "br0", NULL, TRUE, FALSE, TRUE, NULL },
-            { "br1", NULL, TRUE, FALSE, TRUE, NULL },
-            { "nrtap0", "br1", FALSE, TRUE, TRUE, NULL } },
-          "[{'network': <'lab'>, 'kind': <'tap'>, 'address': <'nrtap0'>, 'peer': <'br0'>}]",
-          "tap-elsewhere nrtap0" },
-    };
-
-    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+    for (guint i = 0; i < G_N_ELEMENTS(link_cases); i++) {
         g_autoptr(GPtrArray) findings = nr_findings_new();
-        g_autoptr(GPtrArray) links = links_of(cases[i].devices);
-        g_autoptr(GVariant) rows = cases[i].rows ? parse("aa{sv}", cases[i].rows) : NULL;
+        g_autoptr(GPtrArray) links = links_of(link_cases[i].devices);
+        g_autoptr(GVariant) rows = link_cases[i].rows ? parse("aa{sv}", link_cases[i].rows) : NULL;
         g_autofree char *text = NULL;
 
         nr_doctor_links(findings, links, rows);
         text = said(findings);
-        g_assert_cmpstr(text, ==, cases[i].said);
+        g_assert_cmpstr(text, ==, link_cases[i].said);
     }
 }
 
