@@ -8,7 +8,8 @@
 #define FIRST_DEATH_MS 200
 
 struct NrAttempts {
-    GHashTable *by_key; /* "network\nendpoint" -> NrAttempt */
+    GHashTable *by_key;  /* "network\nendpoint" -> NrAttempt */
+    GHashTable *cut_off; /* label -> id of the guest, whose next start is another matter */
 };
 
 static char *key_new(const char *network, const char *endpoint)
@@ -31,6 +32,7 @@ NrAttempts *nr_attempts_new(void)
     NrAttempts *attempts = g_new0(NrAttempts, 1);
 
     attempts->by_key = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, attempt_free);
+    attempts->cut_off = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return attempts;
 }
 
@@ -39,6 +41,7 @@ void nr_attempts_free(NrAttempts *attempts)
     if (!attempts)
         return;
     g_hash_table_unref(attempts->by_key);
+    g_hash_table_unref(attempts->cut_off);
     g_free(attempts);
 }
 
@@ -240,6 +243,19 @@ void nr_attempts_retry_devices(NrAttempts *attempts)
             g_str_has_prefix(attempt->endpoint, "mcast:"))
             attempt->next_ms = 0;
     }
+}
+
+void nr_attempts_cut_off(NrAttempts *attempts, const char *label, int guest_id)
+{
+    g_hash_table_replace(attempts->cut_off, g_strdup(label), GINT_TO_POINTER(guest_id));
+}
+
+gboolean nr_attempts_was_cut_off(const NrAttempts *attempts, const char *label, int guest_id)
+{
+    gpointer id;
+
+    return g_hash_table_lookup_extended(attempts->cut_off, label, NULL, &id) &&
+           GPOINTER_TO_INT(id) == guest_id;
 }
 
 gint64 nr_attempts_next(const NrAttempts *attempts)

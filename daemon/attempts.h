@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What failed, and when it is tried again: by network and endpoint ("" is the network's relay).
+ * What failed, and when it is tried again: by network and endpoint ("" is the network's relay). And
+ * which connections a person has ended.
  * Failures are retried with back-off; an address that a foreign process holds is left alone until
  * a newer guest wants it, so that it is never taken from a process that restarts. Pure: time comes
  * in.
@@ -56,6 +57,9 @@ void nr_attempts_explain_foreign(NrAttempts *attempts, char *(*explain)(const ch
 void nr_attempts_retry(NrAttempts *attempts, const char *network, const char *endpoint);
 /* Devices or their addresses have changed: due now is what may have failed for want of one. */
 void nr_attempts_retry_devices(NrAttempts *attempts);
+/* A person had the connection with that label cut off, of the guest as it runs with this id. */
+void nr_attempts_cut_off(NrAttempts *attempts, const char *label, int guest_id);
+gboolean nr_attempts_was_cut_off(const NrAttempts *attempts, const char *label, int guest_id);
 /* When the next one is due, or -1. */
 gint64 nr_attempts_next(const NrAttempts *attempts);
 

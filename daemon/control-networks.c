@@ -73,18 +73,34 @@ static gboolean was_accepted(const NrActualNetwork *network, const NrActualPort 
     return TRUE;
 }
 
-/* A guest's name, or what else is known of who is there. */
-static const char *name_of(const NrControlParts *parts, const NrActualPort *port)
+/* The NIC behind it, or NULL. */
+static const NrBinding *binding_of(const NrControlParts *parts, const NrActualPort *port)
 {
     const NrDesired *desired = nr_reconcile_desired(parts->reconcile);
 
     for (guint i = 0; port->label && desired && i < desired->bindings->len; i++) {
         const NrBinding *binding = desired->bindings->pdata[i];
 
-        if (g_str_has_prefix(port->label, binding->guest->uuid))
-            return binding->guest->name;
+        if (g_str_equal(port->label, binding->label))
+            return binding;
     }
+    return NULL;
+}
+
+/* A guest's name, or what else is known of who is there. */
+static const char *name_of(const NrControlParts *parts, const NrActualPort *port)
+{
+    const NrBinding *binding = binding_of(parts, port);
+
+    if (binding)
+        return binding->guest->name;
     return port->peer ? port->peer : "somebody";
+}
+
+/* Its port is let go, and nobody can make it anew but its guest. */
+static gboolean would_be_lost(const NrActualNetwork *network, const NrActualPort *port)
+{
+    return port->state != CTL_PORT_HELD && was_accepted(network, port);
 }
 
 /* The names of those who would lose their connection, or NULL. New string. */
@@ -98,7 +114,7 @@ static char *who_would_lose(const NrControlParts *parts, const char *name)
         const NrActualPort *port = network->ports->pdata[i];
         const char *who = name_of(parts, port);
 
-        if (port->state != CTL_PORT_HELD && was_accepted(network, port) &&
+        if (would_be_lost(network, port) &&
             !g_ptr_array_find_with_equal_func(names, who, g_str_equal, NULL))
             g_ptr_array_add(names, (gpointer)who);
     }
@@ -108,10 +124,26 @@ static char *who_would_lose(const NrControlParts *parts, const char *name)
     return g_strjoinv(", ", (char **)names->pdata);
 }
 
+/* For those who ask later why a guest is deaf. */
+static void note_cut_off(const NrControlParts *parts, const char *name)
+{
+    g_autoptr(NrActual) actual = nr_relays_snapshot(parts->world->relays);
+    const NrActualNetwork *network = nr_actual_find(actual, name);
+
+    for (guint i = 0; network && i < network->ports->len; i++) {
+        const NrActualPort *port = network->ports->pdata[i];
+        const NrBinding *binding = binding_of(parts, port);
+
+        if (binding && would_be_lost(network, port))
+            nr_reconcile_cut_off(parts->reconcile, binding);
+    }
+}
+
 char *nr_control_networks_stop(const NrControlParts *parts, const char *name, gboolean force)
 {
     NrNetwork *network = find(parts, name);
     g_autofree char *who = NULL;
+    char *fault;
 
     if (!network)
         return unknown(parts, name);
@@ -122,7 +154,10 @@ char *nr_control_networks_stop(const NrControlParts *parts, const char *name, gb
         return g_strdup_printf("network %s has the connections of %s, and QEMU makes a connection "
                                "only once; shut these down before, or cut them off with --force",
                                name, who);
-    return change(parts, network, TRUE);
+    fault = change(parts, network, TRUE);
+    if (!fault)
+        note_cut_off(parts, name);
+    return fault;
 }
 
 static const NrDesiredNetwork *find_desired(const NrControlParts *parts, const char *name)

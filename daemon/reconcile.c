@@ -558,6 +558,11 @@ const NrAttempts *nr_reconcile_attempts(const NrReconcile *reconcile)
     return reconcile->attempts;
 }
 
+void nr_reconcile_cut_off(NrReconcile *reconcile, const NrBinding *binding)
+{
+    nr_attempts_cut_off(reconcile->attempts, binding->label, binding->guest->id);
+}
+
 void nr_reconcile_look_at_foreign(NrReconcile *reconcile)
 {
     nr_attempts_explain_foreign(reconcile->attempts, nr_step_explain_foreign);

@@ -41,6 +41,8 @@ void nr_reconcile_cancel(NrReconcile *reconcile, gpointer data);
 /* Of the last pass; borrowed until the next. NULL before the first. */
 const NrDesired *nr_reconcile_desired(const NrReconcile *reconcile);
 const NrAttempts *nr_reconcile_attempts(const NrReconcile *reconcile);
+/* A guest's connection goes, because a person wants it so. */
+void nr_reconcile_cut_off(NrReconcile *reconcile, const NrBinding *binding);
 /* Looks who has the addresses that were others' at the last pass: that process may have ended. */
 void nr_reconcile_look_at_foreign(NrReconcile *reconcile);
 /* What a pass would do now: NrAction, the caller's. */

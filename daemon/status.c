@@ -158,6 +158,19 @@ static char *listener_key(const char *network, const char *endpoint)
 
 /* NICs */
 
+static const char *reason_of_waiting(const Status *status, const NrBinding *binding)
+{
+    if (binding->guest->state != NR_GUEST_RUNNING)
+        return "the guest does not run yet";
+    if (binding->nic->kind != NR_NIC_DIALS)
+        return NULL;
+    if (nr_attempts_was_cut_off(status->attempts, binding->label, binding->guest->id))
+        return "its connection was cut off when a person stopped the network; netrelayctl revive "
+               "helps";
+    return "the guest has not connected; if it stays so, it started before its far end was there, "
+           "or its connection was lost, and netrelayctl revive helps";
+}
+
 static void served_state(const Status *status, const NrBinding *binding, Row *row)
 {
     const NrActualNetwork *network = nr_actual_find(status->actual, binding->network);
@@ -182,11 +195,7 @@ static void served_state(const Status *status, const NrBinding *binding, Row *ro
         row->state = "listening";
     } else {
         row->state = "waiting";
-        if (binding->guest->state != NR_GUEST_RUNNING)
-            row->reason = "the guest does not run yet";
-        else if (binding->nic->kind == NR_NIC_DIALS)
-            row->reason = "the guest has not connected; if it stays so, it started before its far "
-                          "end was there, and netrelayctl revive helps";
+        row->reason = reason_of_waiting(status, binding);
     }
 }
 

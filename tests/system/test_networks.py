@@ -294,6 +294,8 @@ def test_destroy_beside_guests(host):
     assert "net-start lab" in row["reason"], row
     cut_off = host.netrelayctl("net-start", "lab").stderr
     assert "revive vm1" in cut_off and "revive vm2" in cut_off, cut_off
+    row = lab.expect_row(host, guest="vm1", state="waiting")
+    assert "was cut off when a person stopped the network" in row["reason"], row
     guests[1].destroy()
     guests[1].start()
     lab.expect_row(host, guest="vm1", state="connected")

@@ -109,6 +109,26 @@ static void test_connected(void)
     world_expect(&world, TRUE, "client web " NET " 127.0.0.1:50000 connected\n");
 }
 
+/* What is known of how it became deaf holds for as long as its QEMU runs. */
+static void test_deaf(void)
+{
+    for (guint i = 0; i < 2; i++) {
+        World world = world_of("running 7 web: client 127.0.0.1:12345\n", NULL);
+        const NrBinding *binding = world.desired->bindings->pdata[0];
+        g_autoptr(GVariant) rows = NULL, row = NULL;
+
+        nr_attempts_cut_off(world.attempts, binding->label, i ? 7 : 6);
+        rows = g_variant_ref_sink(
+            nr_status_rows(world.desired, world.actual, world.attempts, TRUE, NULL));
+        row = g_variant_get_child_value(rows, 0);
+        g_assert_cmpstr(text_of(row, "state"), ==, "waiting");
+        g_assert_nonnull(strstr(text_of(row, "reason"), i ? "was cut off" : "has not connected"));
+        nr_desired_free(world.desired);
+        nr_actual_free(world.actual);
+        nr_attempts_free(world.attempts);
+    }
+}
+
 /* A network file came while it ran: its connection is where it was made, and the row says why it is
  * there yet. */
 static void test_moving(void)
@@ -310,6 +330,7 @@ int main(int argc, char **argv)
     g_test_add_func("/status/defined", test_defined);
     g_test_add_func("/status/defined-and-hooked", test_defined_and_hooked);
     g_test_add_func("/status/connected", test_connected);
+    g_test_add_func("/status/deaf", test_deaf);
     g_test_add_func("/status/moving", test_moving);
     g_test_add_func("/status/unidentified", test_unidentified);
     g_test_add_func("/status/foreign", test_foreign);
