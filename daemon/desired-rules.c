@@ -226,15 +226,16 @@ static gboolean refuse_our_address(NrDecision *d, NrCase *c)
     nr_place_iter_init(&iter, udp ? d->udp_owners : d->tcp_owners, &c->theirs);
     while ((group = nr_place_iter_next(&iter))) {
         const NrOwner *owner = find_holder(c, group);
-        g_autofree char *address = NULL;
+        g_autofree char *address = NULL, *whose = NULL;
 
         if (!owner)
             continue;
         address = nr_place_format(&group->place);
+        whose = nr_network_words(owner->segment->network->name);
         refuse(c, c->claim != NULL,
-               "the network %s is at %s already; give this NIC another port, or take the address "
-               "from the network",
-               owner->segment->network->name, address);
+               "%s has the address %s already; give this NIC another port, or take the address "
+               "away there",
+               whose, address);
         c->binding->conflict = TRUE;
         return TRUE;
     }
@@ -246,6 +247,7 @@ static gboolean take_address(NrDecision *d, NrCase *c, NrPlaceIndex *owners, NrP
 {
     const NrOwner *owner = find_owner(owners, &c->ours);
     const NrCase *binder = find_earliest(binders, &c->ours, NULL);
+    g_autofree char *meant = nr_network_words(c->claim->network->name);
 
     if (!nr_decision_is_local(d, &c->ours)) {
         refuse(c, TRUE,
@@ -255,19 +257,20 @@ static gboolean take_address(NrDecision *d, NrCase *c, NrPlaceIndex *owners, NrP
         return FALSE;
     }
     if (owner && owner->segment != c->claim) {
+        g_autofree char *whose = nr_network_words(owner->segment->network->name);
+
         refuse(c, TRUE,
-               "it is meant for the network %s, but its address belongs to the network %s; give "
-               "it another address or port, or name one network",
-               c->claim->network->name, owner->segment->network->name);
+               "it is meant for %s, but its address belongs to %s; give it another address or "
+               "port, or name the same for both",
+               meant, whose);
         return FALSE;
     }
     if (binder && c->active && binder->active && !nr_case_starts_before(c, binder)) {
         g_autofree char *who = format_case(binder);
 
         refuse(c, TRUE,
-               "%s listens at this address itself, so the network %s cannot; give one of them "
-               "another port",
-               who, c->claim->network->name);
+               "%s listens at this address itself, so %s cannot; give one of them another port",
+               who, meant);
         return FALSE;
     }
     nr_decision_own(d, owners, &c->ours, c->claim, c);
@@ -280,13 +283,14 @@ static void decide_named(NrDecision *d, NrCase *c)
     gboolean good = TRUE;
 
     if (mirror) {
+        g_autofree char *meant = nr_network_words(c->claim->network->name);
         g_autofree char *who = format_case(mirror);
 
         /* Whatever we bound, one of the two QEMUs could not start. */
         refuse(c, TRUE,
-               "it and %s send to each other directly, so the network %s cannot take part; give "
-               "them different <local> ports, or do not name it",
-               who, c->claim->network->name);
+               "it and %s send to each other directly, so %s cannot take part; give them "
+               "different <local> ports, or do not name it",
+               who, meant);
         return;
     }
     if (c->nic->kind == NR_NIC_DIALS)
@@ -423,14 +427,16 @@ static void decide_dials(NrDecision *d, NrCase *c)
         settle(c, NR_BINDING_REMOTE,
                g_strdup_printf("%s is not an address of this host", c->ours.host));
     } else if (server && !nr_case_starts_before(c, server)) {
+        g_autofree char *whose =
+            server->binding->network ? nr_network_words(server->binding->network) : NULL;
         g_autofree char *who = format_case(server);
 
         /* QEMU takes one client; where we are that one, nobody else gets through. */
         if (server->binding->kind == NR_BINDING_SERVED)
             settle(c, NR_BINDING_UNCONNECTED,
-                   g_strdup_printf("%s listens at this address and takes one client, which the "
-                                   "network %s is; give this NIC another port",
-                                   who, server->binding->network));
+                   g_strdup_printf("%s listens at this address and takes one client, which %s is; "
+                                   "give this NIC another port",
+                                   who, whose));
         else
             meet_directly(c, server);
     } else if (policy_allows(d, c)) {

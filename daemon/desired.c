@@ -78,6 +78,21 @@ const char *nr_binding_word(const NrBinding *binding)
     return nr_binding_kind_name(binding->kind);
 }
 
+char *nr_network_words(const char *name)
+{
+    static const struct {
+        const char *prefix, *words;
+    } ours[] = {
+        { "bridge:", "the bridge " },
+        { "peer:", "the tunnel of NIC " },
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(ours); i++)
+        if (g_str_has_prefix(name, ours[i].prefix))
+            return g_strconcat(ours[i].words, name + strlen(ours[i].prefix), NULL);
+    return g_strconcat("the network ", name, NULL);
+}
+
 /* --- segments */
 
 static void segment_free(gpointer data)

@@ -92,6 +92,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(NrDesired, nr_desired_free)
 /* Host names to be resolved before the input is complete; new strings, NULL-terminated. */
 char **nr_desired_hostnames(const GPtrArray *guests, const GPtrArray *networks);
 const char *nr_binding_kind_name(NrBindingKind kind);
+/* A network as a person knows it who may not have named it: "the network lab", "the bridge br0".
+ * New string. */
+char *nr_network_words(const char *name);
 /* Whether the guest's start is refused because of it. */
 gboolean nr_binding_refuses_start(const NrBinding *binding);
 /* The kind's name for a person: what cannot be, and yet refuses no start, is "faulty". */

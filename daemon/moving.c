@@ -3,9 +3,11 @@
 
 static char *silence_of(const NrActualNetwork *network)
 {
-    return g_strdup_printf("the relay of network %s does not answer; it moves by itself once that "
-                           "does, and kill -CONT %d lets it go on if somebody has stopped it",
-                           network->name, (int)network->pid);
+    g_autofree char *whose = nr_network_words(network->name);
+
+    return g_strdup_printf("the relay of %s does not answer; it moves by itself once that does, "
+                           "and kill -CONT %d lets it go on if somebody has stopped it",
+                           whose, (int)network->pid);
 }
 
 /* Who moves it are the two relays; the last word has the guest, which may be slow to read. NULL:
@@ -32,10 +34,11 @@ char *nr_moving_reason(const NrActual *actual, const NrAttempts *attempts,
                        const NrActualNetwork *from, const NrActualPort *port, const char *to)
 {
     g_autofree char *why = obstacle(actual, attempts, from, port, to);
-    g_autofree char *its = to ? g_strdup_printf("its network is %s now", to)
-                              : g_strdup("it belongs to another network now");
+    g_autofree char *words = to ? nr_network_words(to) : g_strdup("another network");
+    g_autofree char *its = g_strdup_printf("it belongs to %s now", words);
+    g_autofree char *before = nr_network_words(from->name);
 
     if (why)
-        return g_strdup_printf("%s, and it is still connected to %s, for %s", its, from->name, why);
-    return g_strdup_printf("%s, and it is about to move there from %s", its, from->name);
+        return g_strdup_printf("%s, and it is still connected to %s, for %s", its, before, why);
+    return g_strdup_printf("%s, and it is about to move there from %s", its, before);
 }

@@ -530,7 +530,8 @@ static const Row named[] = {
       "a.0 refused named\n"
       "b.0 served named peer:52:54:00:02:00:00\n"
       "[peer:52:54:00:02:00:00] listen:127.0.0.1:12345! tcp:hostb:1!\n",
-      "a.0: network peer:52:54:00:01:00:00|network peer:52:54:00:02:00:00", .session = TRUE },
+      "a.0: the tunnel of NIC 52:54:00:01:00:00|the tunnel of NIC 52:54:00:02:00:00",
+      .session = TRUE },
     { "metadata names a peer for a NIC of a group",
       "announced 1 a: mcast 230.0.0.1:1234 @peer:hostb:1\n",
       "a.0 refused named\n"
@@ -558,6 +559,14 @@ static const Row named[] = {
       "[lab] listen:127.0.0.1:12345!\n",
       "a.0: network lab|network two",
       .files = { LAB "<match domain='none'/>", "<name>two</name><match domain='none'/>" } },
+    { "a network and a bridge for one address: no name of ours is in the sentence",
+      "running 5 a: client 127.0.0.1:12345 @bridge:br0\n"
+      "running 4 b: client 127.0.0.1:12345 @lab\n",
+      "a.0 refused named\n"
+      "b.0 served named lab\n"
+      "[lab] listen:127.0.0.1:12345!\n",
+      "a.0: meant for the bridge br0|the network lab", .bridges = "br0",
+      .files = { LAB "<match domain='none'/>" } },
     { "two networks for one udp address",
       "running 5 a: udp 127.0.0.1:5601>127.0.0.1:5602 @two\n"
       "running 4 b: udp 127.0.0.1:5601>127.0.0.1:5603 @lab\n",

@@ -138,7 +138,8 @@ static void test_moving(void)
         enum ctl_port_state state;
         const char *words[2];
     } cases[] = {
-        { .target = TRUE, .words = { "about to move there from " NET, "lab" } },
+        { .target = TRUE,
+          .words = { "to the network lab now", "about to move there from the network " NET } },
         { .mute = TRUE, .words = { NET " does not answer; it moves by itself", "kill -CONT 42" } },
         { .mute = TRUE, .target = TRUE, .state = CTL_PORT_LEAVING, .words = { NET " does not" } },
         { .target = TRUE, .target_mute = TRUE, .words = { "lab does not answer; ", "CONT 43" } },
