@@ -251,6 +251,32 @@ static char *unknown_guest(const NrControlParts *parts, const char *guest)
     return g_strdup_printf("there is no guest %s; see virsh list --all", guest);
 }
 
+static void look_nowhere(struct _virConnect *connection, gpointer data)
+{
+}
+
+static void hand_over(Request *request, void (*work)(struct _virConnect *, gpointer),
+                      void (*done)(gpointer data))
+{
+    nr_guest_source_do(*request->parts->source, (NrGuestSourceJob){ .uuid = request->rewire->uuid,
+                                                                    .work = work,
+                                                                    .done = done,
+                                                                    .data = request });
+}
+
+static void on_looked(gpointer data)
+{
+    Request *request = data;
+    g_autofree char *fault = judge_all(request->parts->world, request->rewire);
+
+    if (fault)
+        request_end(request, NULL, fault);
+    else
+        hand_over(request, write_metadata, on_written);
+}
+
+/* libvirt tells nothing of a definition that gets another NIC: before a fault is believed the guest
+ * is looked at once more. */
 void nr_control_rewire(const NrControlParts *parts, const char *guest, NrRewire *rewire,
                        NrControlRewired done, gpointer data)
 {
@@ -259,16 +285,17 @@ void nr_control_rewire(const NrControlParts *parts, const char *guest, NrRewire 
     g_autofree char *fault = NULL;
 
     *request = (Request){ parts, rewire, done, data, 0 };
-    if (found)
-        rewire->uuid = g_strdup(found->uuid);
-    fault = found ? judge_all(parts->world, rewire) : unknown_guest(parts, guest);
-    if (fault)
+    if (!found) {
+        fault = unknown_guest(parts, guest);
         request_end(request, NULL, fault);
+        return;
+    }
+    rewire->uuid = g_strdup(found->uuid);
+    fault = judge_all(parts->world, rewire);
+    if (fault)
+        hand_over(request, look_nowhere, on_looked);
     else
-        nr_guest_source_do(*parts->source, (NrGuestSourceJob){ .uuid = rewire->uuid,
-                                                               .work = write_metadata,
-                                                               .done = on_written,
-                                                               .data = request });
+        hand_over(request, write_metadata, on_written);
 }
 
 /* NICs, for those who look for one */
