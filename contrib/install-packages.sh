@@ -34,7 +34,8 @@ packages_for()
             libjson-glib-dev libslirp-dev libvdeplug-dev
         ;;
     package)
-        echo build-essential debhelper lintian debootstrap
+        # The unit tests, which are run then, look at the kernel with iproute2.
+        echo build-essential debhelper lintian debootstrap iproute2
         ;;
     run)
         # The last four make the demo's guests and show what they do.
