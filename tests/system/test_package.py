@@ -5,6 +5,7 @@
 tests/long/package.py builds, installs and purges it in a clean Debian.
 """
 
+import hashlib
 import os
 import re
 import shutil
@@ -26,6 +27,8 @@ BRIDGED = f"""<network><name>lab</name><listen address='127.0.0.1' port='{PORT}'
 <bridge name='br0'/></network>"""
 PROGRAMS = ("/usr/sbin/netrelayd", "/usr/bin/netrelayctl", "/usr/bin/netrelay")
 HOOK = "/etc/libvirt/hooks/qemu.d/50-netrelay"
+SETTINGS = "/etc/netrelay/netrelayd.conf"
+MANIFEST = "/var/lib/netrelay/manifest"
 KEPT = "/run/removed"
 RETIRED = "/run/netrelayd-retired.pid"
 # What dh's build system and Debian's own list of build-essential packages stand for.
@@ -54,6 +57,24 @@ def test_package_version():
     """The package has the program's version"""
     version = re.search(r"^  version: '(.*?)'", read("meson.build"), re.M).group(1)
     assert read("debian/changelog").startswith(f"netrelay ({version}) ")
+
+
+def test_settings_of_quickstart(host):
+    """Make room for the package's, so that dpkg has nothing to ask; not where they are edited"""
+    with open(SETTINGS, "rb") as file:
+        text = file.read()
+    os.makedirs(os.path.dirname(MANIFEST))
+    with open(MANIFEST, "w") as file:
+        file.write(f"d - /etc/netrelay\nf {hashlib.sha256(text).hexdigest()} {SETTINGS}\n")
+    with open(SETTINGS, "ab") as file:
+        file.write(b"# edited\n")
+    script("preinst", "install")
+    assert os.path.exists(SETTINGS)
+    with open(SETTINGS, "wb") as file:
+        file.write(text)
+    script("preinst", "install")
+    assert not os.path.exists(SETTINGS)
+    script("preinst", "install")
 
 
 def listens(l4_port):
