@@ -32,6 +32,9 @@ GUEST = f"""<domain type='qemu'><name>{{name}}</name><memory unit='MiB'>192</mem
 <source address='127.0.0.1' port='12345'/><model type='virtio'/></interface></devices></domain>"""
 LAB = """<network><name>lab</name><listen address='127.0.0.1' port='12345'/>
 <bridge name='br0'/></network>"""
+TREE = "/root/netrelay"
+SETTINGS = "/etc/netrelay/netrelayd.conf"
+QUICKSTART = f"cd {TREE} && NETRELAY_BUILD=$(echo {TREE}/obj-*) contrib/quickstart.sh"
 TRACES = ("find / -xdev -name '*netrelay*' -not -path '/root/*' -not -path '/proc/*' "
           "-not -path '/var/cache/*' -not -path '/var/log/*' -not -path '/sys/*'")
 
@@ -69,7 +72,7 @@ def put_tree(root):
     listed = subprocess.run(["git", "-C", install.TREE, "ls-files", "-z"], check=True,
                             capture_output=True, text=True).stdout
     for name in listed.split("\0")[:-1]:
-        target = f"{root}/root/netrelay/{name}"
+        target = f"{root}{TREE}/{name}"
         os.makedirs(os.path.dirname(target), exist_ok=True)
         shutil.copy2(f"{install.TREE}/{name}", target, follow_symlinks=False)
 
@@ -85,7 +88,7 @@ class TestPackage:
     def test_builds(self):
         """The documented commands make a package with which lintian finds no fault"""
         put_tree(self.clean.root)
-        self.clean.chroot("apt-get update -q && cd /root/netrelay && "
+        self.clean.chroot(f"apt-get update -q && cd {TREE} && "
                           "contrib/install-packages.sh build package && "
                           "DEB_BUILD_OPTIONS=parallel=2 dpkg-buildpackage -us -uc -b",
                           deadline=1500)
@@ -94,6 +97,7 @@ class TestPackage:
         built = [name for name in os.listdir(f"{self.clean.root}/root")
                  if re.match(r"netrelay_.*\.deb$", name)]
         shutil.copy(f"{self.clean.root}/root/{built[0]}", f"{self.host.root}/root/netrelay.deb")
+        shutil.copytree(self.clean.root + TREE, self.host.root + TREE, symlinks=True)
 
     @tap.timeout(600)
     def test_without_systemd(self):
@@ -115,11 +119,10 @@ class TestPackage:
         self.active()
         self.host.sh("ip link add br0 type bridge && ip addr add 10.9.0.100/24 dev br0 && "
                      "ip link set br0 up")
-        self.write("/etc/netrelay/networks/lab.xml", LAB)
         for number in (1, 2):
             self.write("/root/guest.xml", GUEST.format(name=f"vm{number}", number=number))
-            self.host.sh(f"virsh -q define /root/guest.xml && virsh -q start vm{number}")
-        self.connected("vm1", "vm2")
+            self.host.sh("virsh -q define /root/guest.xml")
+        self.in_the_lab("vm1", "vm2")
         self.reached(1)
 
     @tap.timeout(120)
@@ -144,16 +147,6 @@ class TestPackage:
         self.connected("vm1", "vm2")
         assert self.relays() == relays
 
-    @tap.timeout(120)
-    def test_over_quickstart(self):
-        """One of quickstart's, in a unit of that name: exchanged, and not taken for ours"""
-        relays, before = self.relays(), self.manager()
-        self.host.sh("/var/lib/dpkg/info/netrelay.postinst configure")
-        self.active()
-        assert self.manager() != before
-        self.connected("vm1", "vm2")
-        assert self.relays() == relays
-
     @tap.timeout(300)
     def test_removed_and_back(self):
         """Removed under guests, which are named and keep their network; installed again"""
@@ -161,6 +154,7 @@ class TestPackage:
         relays = self.relays()
         said = self.host.sh("apt-get remove -q -y netrelay")
         assert "until they are stopped:\n  vm1\n" in said, said
+        assert "activated by" not in said, said
         self.host.sh("systemctl is-active netrelayd-retired.service")
         self.reached(1)
         self.host.sh("virsh -q start vm2 && virsh -q destroy vm2")
@@ -181,10 +175,49 @@ class TestPackage:
                    10, "its directory goes")
         assert not self.host.sh(TRACES).strip()
         self.host.sh("virsh -q start vm2 && virsh -q destroy vm2")
+        self.nothing_failed()
+
+    @tap.timeout(900)
+    def test_over_quickstart(self):
+        """Over quickstart's of an older tree: its manager, settings and pages are exchanged"""
+        self.host.chroot(f"cd {TREE} && contrib/install-packages.sh build run")
+        self.host.sh(f"{QUICKSTART} --no-demo", 300)
+        self.active()
+        self.in_the_lab("vm1", "vm2")
+        self.grow_old(SETTINGS)
+        relays, before = self.relays(), self.manager()
+        self.host.sh(f"{INSTALL} /root/netrelay.deb")
+        self.active()
+        assert self.manager() != before
+        self.connected("vm1", "vm2")
+        assert self.relays() == relays
+        assert not self.host.sh(f"grep older {SETTINGS}", check=False)
+        assert not self.host.sh("find /usr/share/man -name 'netrelay*' -not -name '*.gz'")
+        self.host.sh(f"{QUICKSTART} --remove")
+        self.connected("vm1", "vm2")
+        self.host.sh("virsh -q destroy vm1 && virsh -q destroy vm2")
+        eventually(lambda: not self.relays(), 30, "the last relay ends")
+        self.host.sh("apt-get purge -q -y netrelay")
+        assert not self.host.sh(TRACES).strip()
+        self.nothing_failed()
+
+    # What is done, and looked at, again and again
+
+    def grow_old(self, path):
+        """As quickstart would have installed it from another tree."""
+        self.host.sh(f"old=$(sha256sum <{path}) && echo '# older' >>{path} && "
+                     f"new=$(sha256sum <{path}) && "
+                     "sed -i \"s/^f ${old%% *}/f ${new%% *}/\" /var/lib/netrelay/manifest")
+
+    def in_the_lab(self, *names):
+        self.write("/etc/netrelay/networks/lab.xml", LAB)
+        for name in names:
+            self.host.sh(f"virsh -q start {name}")
+        self.connected(*names)
+
+    def nothing_failed(self):
         failed = self.host.sh("systemctl --failed --plain --no-legend")
         assert "netrelay" not in failed, failed
-
-    # What is looked at again and again
 
     def write(self, path, text):
         with open(self.host.root + path, "w") as file:
