@@ -47,7 +47,7 @@ static const char expect_endpoint[] =
 static const char expect_option[] = "an option of this endpoint: " OPTIONS;
 static const char expect_path_option[] =
     "an option of this endpoint (a comma of its path is written twice): " OPTIONS;
-static const char expect_user[] = "KEY=VALUE,... of at most 500 characters";
+static const char expect_user[] = "KEY=VALUE,... of at most 2000 characters";
 static const char expect_alone[] = "no value after it";
 
 /* "::1" or "::1:80": what people write who did not think of brackets; or of one of them, or of the

@@ -24,9 +24,10 @@ static const char expect_net6[] = "an IPv6 network, as in fd00:1::/64";
 static const char expect_bits6[] = "a number of bits from 0 to 126";
 static const char expect_hostname[] = "a host name of at most 32 characters";
 static const char expect_text[] = "a value";
+static const char expect_domain[] = "a domain of at most 255 characters";
 static const char expect_bootfile[] = "a file name of at most 127 characters";
 static const char expect_folder[] = "the path of a folder, from / on";
-static const char expect_dnssearch[] = "a domain, and at most 16 of them";
+static const char expect_dnssearch[] = "a domain of at most 255 characters, and at most 16 of them";
 static const char expect_forward[] =
     "[tcp|udp]:[HOSTADDR]:HOSTPORT-[GUESTADDR]:GUESTPORT, as in tcp::2222-:22";
 static const char expect_port[] = "port numbers from 1 to 65535";
@@ -167,7 +168,7 @@ static const char *read_hostname(struct user_options *o, const char *value)
 
 static const char *read_domainname(struct user_options *o, const char *value)
 {
-    return read_text(o->domainname, sizeof(o->domainname), value, expect_text);
+    return read_text(o->domainname, sizeof(o->domainname), value, expect_domain);
 }
 
 static const char *read_bootfile(struct user_options *o, const char *value)
@@ -190,7 +191,7 @@ static const char *read_dnssearch(struct user_options *o, const char *value)
 {
     if (o->n_dnssearch == USER_DNSSEARCH_MAX)
         return expect_dnssearch;
-    return read_text(o->dnssearch[o->n_dnssearch++], USER_TEXT_MAX, value, expect_dnssearch);
+    return read_text(o->dnssearch[o->n_dnssearch++], USER_DOMAIN_MAX, value, expect_dnssearch);
 }
 
 /* Cuts *text at the next such sign; NULL where there is none. */
@@ -424,7 +425,7 @@ int user_options_parse(struct user_options *ret, const char *text, char error[US
     read_net(&o, "10.0.2.0/24");
     read_net6(&o, "fec0::/64");
     if (strlen(text) >= USER_TEXT_MAX)
-        return fail(error, "options", text, "fewer than 512 characters");
+        return fail(error, "options", text, "fewer than 2048 characters");
     while (r == 0 && *text) {
         text = next_item(text, item);
         r = read_item(&o, item, error);

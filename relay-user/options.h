@@ -10,9 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define USER_TEXT_MAX       512 /* all options and a NUL; so also each of them */
+#define USER_TEXT_MAX       2048 /* all options and a NUL; so also each of them */
 #define USER_ERROR_MAX      320
-#define USER_HOSTNAME_MAX   33  /* what libslirp keeps, with its NUL */
+#define USER_HOSTNAME_MAX   33 /* what libslirp keeps, with its NUL */
+#define USER_DOMAIN_MAX     256
 #define USER_BOOTFILE_MAX   128 /* what DHCP has room for, with its NUL */
 #define USER_FORWARDS_MAX   32
 #define USER_DNSSEARCH_MAX  16
@@ -33,11 +34,11 @@ struct user_options {
     struct in6_addr net6, host6, dns6;
     uint8_t net6_bits;
     char hostname[USER_HOSTNAME_MAX]; /* "" here and below: not given */
-    char domainname[USER_TEXT_MAX];
+    char domainname[USER_DOMAIN_MAX];
     char bootfile[USER_BOOTFILE_MAX];
     char tftp[USER_TEXT_MAX];
     char tftp_server_name[USER_TEXT_MAX];
-    char dnssearch[USER_DNSSEARCH_MAX][USER_TEXT_MAX];
+    char dnssearch[USER_DNSSEARCH_MAX][USER_DOMAIN_MAX];
     unsigned n_dnssearch;
     struct user_forward forward[USER_FORWARDS_MAX];
     unsigned n_forwards;

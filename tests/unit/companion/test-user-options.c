@@ -185,7 +185,8 @@ static void test_bounds(void)
     char error[USER_ERROR_MAX];
 
     for (int i = 0; i < USER_FORWARDS_MAX; ++i)
-        g_string_append_printf(text, "%shostfwd=::%d-:1", i ? "," : "", i + 1);
+        g_string_append_printf(text, "%shostfwd=tcp:255.255.255.255:%d-10.0.2.254:65535",
+                               i ? "," : "", 65500 + i);
     g_assert_cmpuint(text->len, <, USER_TEXT_MAX);
     g_assert_cmpuint(parsed(text->str).n_forwards, ==, USER_FORWARDS_MAX);
     g_string_assign(text, "");
