@@ -36,10 +36,10 @@
 #include "common/port-options.h"
 
 #define ENDPOINT_HOST_MAX 254  /* RFC 1035 name and its NUL */
-#define ENDPOINT_TEXT_MAX 2816 /* longest canonical form and its NUL */
+#define ENDPOINT_TEXT_MAX 3072 /* longest canonical form and its NUL */
 #define ENDPOINT_NAME_MAX 16   /* IFNAMSIZ */
 #define ENDPOINT_PATH_MAX 108  /* sun_path of sockaddr_un */
-#define ENDPOINT_USER_MAX 2048 /* all that netrelay-user takes, its 32 forwards at their longest */
+#define ENDPOINT_USER_MAX 2304 /* all that netrelay-user takes, its 32 forwards at their longest */
 #define ENDPOINT_IPS_MAX  4
 #define ENDPOINT_IP_MAX   52 /* an IPv6 address, its prefix and the NUL */
 

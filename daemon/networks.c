@@ -68,6 +68,9 @@ static NrNetwork *network_copy(const NrNetwork *network)
     for (guint i = 0; i < network->ips->len; i++)
         g_ptr_array_add(copy->ips, g_strdup(network->ips->pdata[i]));
     copy->addressing = network->addressing ? nr_addressing_ref(network->addressing) : NULL;
+    for (guint i = 0; i < network->port_forwards->len; i++)
+        g_ptr_array_add(copy->port_forwards,
+                        nr_port_forward_copy(network->port_forwards->pdata[i]));
     copy->pin = network->pin;
     copy->stopped = network->stopped;
     copy_addresses(copy->listens, network->listens);

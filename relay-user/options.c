@@ -425,7 +425,7 @@ int user_options_parse(struct user_options *ret, const char *text, char error[US
     read_net(&o, "10.0.2.0/24");
     read_net6(&o, "fec0::/64");
     if (strlen(text) >= USER_TEXT_MAX)
-        return fail(error, "options", text, "fewer than 2048 characters");
+        return fail(error, "options", text, "fewer than 2304 characters");
     while (r == 0 && *text) {
         text = next_item(text, item);
         r = read_item(&o, item, error);

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define USER_TEXT_MAX       2048 /* all options and a NUL; so also each of them */
+#define USER_TEXT_MAX       2304 /* all options and a NUL; so also each of them */
 #define USER_ERROR_MAX      320
 #define USER_HOSTNAME_MAX   33 /* what libslirp keeps, with its NUL */
 #define USER_DOMAIN_MAX     256

@@ -15,7 +15,7 @@
 #include "relay/resolver.h"
 #include "relay/unix-path.h"
 
-#define ATTACHMENT_TEXT_MAX  3072
+#define ATTACHMENT_TEXT_MAX  3328
 #define ATTACHMENT_PENDING   1  /* attachment_started() will tell */
 #define ATTACHMENT_RETRY_MIN 50 /* ms; doubled up to */
 #define ATTACHMENT_RETRY_MAX 2000

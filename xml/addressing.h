@@ -6,6 +6,8 @@
 
 #include <glib.h>
 
+#define NR_LEASE_DEFAULT_S 3600
+
 /* <range start='192.168.9.2' end='192.168.9.99'><lease expiry='2' unit='hours'/></range> */
 typedef struct {
     char *start, *end; /* inet_ntop() text */

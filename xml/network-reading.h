@@ -13,8 +13,9 @@ typedef struct {
     const xmlNode *node; /* being read, for messages */
     GError **error;
     gboolean has_forward, has_dns, has_lease;
-    NrDhcp *dhcp;    /* inside an <ip>; without lists before its <dhcp> */
-    NrDnsHost *host; /* inside a <host> of <dns> */
+    NrDhcp *dhcp;                /* inside an <ip>; without lists before its <dhcp> */
+    NrDnsHost *host;             /* inside a <host> of <dns> */
+    NrPortForward *port_forward; /* inside a <portForward> */
 } NrNetworkReading;
 
 /* An element that may stand somewhere: its row in a table. */
@@ -38,6 +39,9 @@ gboolean nr_network_read_forward(NrNetworkReading *reading);
 gboolean nr_network_read_ip(NrNetworkReading *reading);
 /* When all has been read: do they go together? reading->node is the root. */
 gboolean nr_network_check_ground(NrNetworkReading *reading);
+
+/* network-xml-user.c: what is done without the kernel; of a <forward> its <portForward> */
+gboolean nr_network_read_port_forwards(NrNetworkReading *reading);
 
 /* network-xml-dhcp.c: what guests are told; of an <ip>, whose text is given, its <dhcp> */
 gboolean nr_network_read_ip_children(NrNetworkReading *reading, const char *ip);

@@ -9,12 +9,11 @@
 #include "xml/ip-value.h"
 #include "xml/value.h"
 
-#define LEASE_DEFAULT_S 3600
-#define LEASE_MIN_S     120
-#define SLAAC_PREFIX    64
-#define RANGES_MAX      32
-#define HOSTS_MAX       4096
-#define FORWARDERS_MAX  16
+#define LEASE_MIN_S    120
+#define SLAAC_PREFIX   64
+#define RANGES_MAX     32
+#define HOSTS_MAX      4096
+#define FORWARDERS_MAX 16
 
 static NrAddressing *obtain(NrNetworkReading *reading)
 {
@@ -96,7 +95,7 @@ static gboolean read_range(NrNetworkReading *reading)
 {
     NrDhcpRange *range = nr_dhcp_range_add(reading->dhcp);
 
-    range->lease_s = LEASE_DEFAULT_S;
+    range->lease_s = NR_LEASE_DEFAULT_S;
     reading->has_lease = FALSE;
     if (!read_plain(reading, "start", &range->start) || !read_plain(reading, "end", &range->end))
         return FALSE;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The elements that ask something of the host's kernel: <bridge>, <ip>, <forward>. */
+/* The elements that say what is beside the guests: <bridge>, <ip>, <forward>. */
 #include "xml/network-reading.h"
 
 #include <string.h>
 
 #include "xml/ip-value.h"
+#include "xml/user-network.h"
 #include "xml/value.h"
 
 #define IPS_MAX 32
@@ -46,13 +47,20 @@ gboolean nr_network_read_ip(NrNetworkReading *reading)
     return nr_network_read_ip_children(reading, g_steal_pointer(&text)); /* the list's */
 }
 
+static gboolean read_no_children(NrNetworkReading *reading)
+{
+    return nr_network_read_children(reading, NULL, 0, "with this mode nothing in <forward> was");
+}
+
 /* libvirt's words. */
 static const struct {
     const char *name;
     NrForward mode;
     gboolean dev; /* may name the way out */
+    gboolean (*read_children)(NrNetworkReading *reading);
 } modes[] = {
-    { "none", NR_FORWARD_NONE, FALSE },
+    { "none", NR_FORWARD_NONE, FALSE, read_no_children },
+    { "user", NR_FORWARD_USER, FALSE, nr_network_read_port_forwards },
 };
 
 /* "none, route or nat". New string. */
@@ -94,7 +102,7 @@ gboolean nr_network_read_forward(NrNetworkReading *reading)
     for (guint i = 0; i < G_N_ELEMENTS(modes); i++) {
         if (strcmp(mode, modes[i].name) == 0) {
             reading->network->forward = modes[i].mode;
-            return read_forward_dev(reading, modes[i].dev);
+            return read_forward_dev(reading, modes[i].dev) && modes[i].read_children(reading);
         }
     }
     return nr_network_refuse(reading, "mode %s: %s was expected", quoted, expected);
@@ -103,9 +111,13 @@ gboolean nr_network_read_forward(NrNetworkReading *reading)
 gboolean nr_network_check_ground(NrNetworkReading *reading)
 {
     const NrNetwork *network = reading->network;
+    g_autofree char *fault =
+        network->forward == NR_FORWARD_USER ? nr_user_network_fault(network) : NULL;
 
-    return network->bridge || network->ips->len == 0 ||
+    if (fault)
+        return nr_network_refuse(reading, "%s", fault);
+    return network->forward == NR_FORWARD_USER || network->bridge || network->ips->len == 0 ||
            nr_network_refuse(reading,
                              "<ip> without a <bridge>; <bridge name='...'/> was expected: the "
-                             "device that gets the address");
+                             "device that gets the address (or <forward mode='user'/>)");
 }

@@ -28,6 +28,30 @@ static void match_free(gpointer data)
     g_free(match);
 }
 
+NrPortForward *nr_port_forward_copy(const NrPortForward *forward)
+{
+    NrPortForward *copy = g_new(NrPortForward, 1);
+
+    *copy = *forward;
+    copy->address = g_strdup(forward->address);
+    copy->to = g_strdup(forward->to);
+    return copy;
+}
+
+void nr_port_forward_free(NrPortForward *forward)
+{
+    if (!forward)
+        return;
+    g_free(forward->address);
+    g_free(forward->to);
+    g_free(forward);
+}
+
+static void free_port_forward(gpointer data)
+{
+    nr_port_forward_free(data);
+}
+
 NrNetwork *nr_network_new(void)
 {
     NrNetwork *network = g_new0(NrNetwork, 1);
@@ -35,6 +59,7 @@ NrNetwork *nr_network_new(void)
     network->listens = g_ptr_array_new_with_free_func(address_free);
     network->udps = g_ptr_array_new_with_free_func(address_free);
     network->ips = g_ptr_array_new_with_free_func(g_free);
+    network->port_forwards = g_ptr_array_new_with_free_func(free_port_forward);
     network->peers = g_ptr_array_new_with_free_func(address_free);
     network->groups = g_ptr_array_new_with_free_func(group_free);
     network->matches = g_ptr_array_new_with_free_func(match_free);
@@ -53,6 +78,7 @@ void nr_network_free(NrNetwork *network)
     g_ptr_array_unref(network->udps);
     g_ptr_array_unref(network->ips);
     nr_addressing_unref(network->addressing);
+    g_ptr_array_unref(network->port_forwards);
     g_ptr_array_unref(network->peers);
     g_ptr_array_unref(network->groups);
     g_ptr_array_unref(network->matches);

@@ -22,9 +22,19 @@ typedef struct {
     char *dev;         /* where it is joined; NULL: where the route to it leads */
 } NrGroup;
 
-/* <forward mode='...' dev='eth0'/>: what is behind the network's bridge. */
+/* <portForward> with one <range>: ports of the host that lead to a guest's. */
+typedef struct {
+    gboolean udp;
+    char *address;      /* the host's, or NULL: all it has */
+    char *to;           /* the guest's, or NULL: the first that is given */
+    guint16 start, end; /* of the host, both included */
+    guint16 to_start;   /* the guest's for `start` */
+} NrPortForward;
+
+/* <forward mode='...' dev='eth0'/>: what is behind the network. */
 typedef enum {
     NR_FORWARD_NONE, /* nothing: guests and their host */
+    NR_FORWARD_USER, /* what the relay's user reaches, without a bridge and without privilege */
 } NrForward;
 
 typedef struct {
@@ -35,14 +45,20 @@ typedef struct {
     char *bridge;       /* kernel bridge, or NULL; one with addresses is made if it is not there */
     NrForward forward;
     char *forward_dev;        /* the device that leads out, or NULL: any */
-    GPtrArray *ips;           /* char *: <ip>: the host's addresses on it, "192.168.9.1/24" */
+    GPtrArray *ips;           /* char *: <ip>: the host's addresses on it, "192.168.9.1/24";
+                           NR_FORWARD_USER: the gateway's */
     NrAddressing *addressing; /* what guests are told, or NULL: nothing */
+    GPtrArray *port_forwards; /* NrPortForward */
     GPtrArray *peers;         /* NrAddress, heap: <peer>: relays of other hosts, to be dialled */
     GPtrArray *groups;        /* NrGroup: <multicast> */
     GPtrArray *matches;       /* NrMatch */
     NrPin pin;                /* for all that do not say otherwise */
     gboolean stopped;         /* a person has stopped it: no file says so */
 } NrNetwork;
+
+NrPortForward *nr_port_forward_copy(const NrPortForward *forward);
+void nr_port_forward_free(NrPortForward *forward);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(NrPortForward, nr_port_forward_free)
 
 NrNetwork *nr_network_new(void);
 void nr_network_free(NrNetwork *network);

@@ -5,6 +5,8 @@
 #include <libxml/relaxng.h>
 #include <string.h>
 
+#include "xml/user-network.h"
+
 static char *read_file(const char *path, gsize *ret_length)
 {
     g_autoptr(GError) error = NULL;
@@ -278,6 +280,20 @@ char *fixture_dump_network(const NrNetwork *network)
         g_string_append_printf(out, "  forward %d", network->forward);
         dump_text(out, "dev", network->forward_dev);
         g_string_append_c(out, '\n');
+    }
+    for (guint i = 0; i < network->port_forwards->len; i++) {
+        const NrPortForward *forward = g_ptr_array_index(network->port_forwards, i);
+
+        g_string_append_printf(out, "  %s %u-%u to %u", forward->udp ? "udp" : "tcp",
+                               forward->start, forward->end, forward->to_start);
+        dump_text(out, "address", forward->address);
+        dump_text(out, "to", forward->to);
+        g_string_append_c(out, '\n');
+    }
+    if (network->forward == NR_FORWARD_USER) {
+        g_autofree char *options = nr_user_network_options(network);
+
+        g_string_append_printf(out, "  user:%s\n", options);
     }
     for (guint i = 0; i < network->ips->len; i++)
         g_string_append_printf(out, "  ip %s\n", (char *)g_ptr_array_index(network->ips, i));

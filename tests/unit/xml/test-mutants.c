@@ -164,6 +164,12 @@ static const char *const network_beyond[] = { "an IP address or a host name was 
                                               "2 minutes to 68 years were expected",
                                               "<dhcp> or <dns> on the bridge",
                                               "<dns> without an <ip>",
+                                              "with mode='user'",
+                                              "one of those that guests get",
+                                              "<portForward> ",
+                                              "an IPv4 address was expected",
+                                              "or more was expected",
+                                              "last port would be beyond",
                                               NULL };
 static const char *const metadata_beyond[] = {
     "interfaces of this guest have",       "no interface of this guest has",
