@@ -137,6 +137,14 @@ static void add_guest(NrGraph *graph, GVariant *row)
                  nr_row_text(row, "nic"), row);
 }
 
+/* By user mode: each network has its own, whatever addresses it has. */
+static void add_way_out(NrGraph *graph, Node *network, GVariant *row)
+{
+    g_autofree char *name = g_strdup_printf("out of %s", nr_row_text(row, "network"));
+
+    edge_add(graph, network, node_get(graph, NODE_FAR, name), nr_row_text(row, "address"), row);
+}
+
 /* A network's own ends: a bridge, another relay, a connection that is no guest's. */
 static void add_end(NrGraph *graph, GVariant *row)
 {
@@ -149,6 +157,8 @@ static void add_end(NrGraph *graph, GVariant *row)
              g_str_equal(nr_row_text(row, "state"), "listening") ||
              g_str_equal(nr_row_text(row, "state"), "stopped"))
         return; /* for whoever comes; nothing is there */
+    else if (g_str_equal(nr_row_text(row, "kind"), "user"))
+        add_way_out(graph, network, row);
     else if (g_str_equal(nr_row_text(row, "kind"), "peer"))
         edge_add(graph, network, node_get(graph, NODE_FAR, address), "", row);
     else

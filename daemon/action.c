@@ -81,6 +81,8 @@ static char *format_attach(const struct endpoint *endpoint, const char *local, c
         return g_strdup_printf("bind udp %s for %s", local, remote);
     case ENDPOINT_BRIDGE:
         return g_strdup_printf("put a TAP into the bridge %s", endpoint->ifname);
+    case ENDPOINT_USER:
+        return g_strdup_printf("start netrelay-user with %s", endpoint->user);
     default:
         return NULL;
     }
@@ -97,6 +99,8 @@ static char *format_detach(const struct endpoint *endpoint, const char *local, c
         return g_strdup_printf("give up udp %s for %s", local, remote);
     case ENDPOINT_BRIDGE:
         return g_strdup_printf("take the TAP out of the bridge %s", endpoint->ifname);
+    case ENDPOINT_USER:
+        return g_strdup_printf("stop netrelay-user with %s", endpoint->user);
     default:
         return NULL;
     }

@@ -14,7 +14,8 @@ const NrDesiredNetwork *nr_desired_network_find(const NrDesired *desired, const 
     return NULL;
 }
 
-static const NrAttempt *bridge_failure(const NrDesired *desired, const NrAttempts *attempts,
+/* What every guest of the network is promised: its bridge, its way out. */
+static const NrAttempt *shared_failure(const NrDesired *desired, const NrAttempts *attempts,
                                        const char *name)
 {
     const NrDesiredNetwork *network = nr_desired_network_find(desired, name);
@@ -23,7 +24,8 @@ static const NrAttempt *bridge_failure(const NrDesired *desired, const NrAttempt
         const NrDesiredEndpoint *endpoint = network->endpoints->pdata[i];
         const NrAttempt *attempt;
 
-        if (!g_str_has_prefix(endpoint->text, "bridge:"))
+        if (!g_str_has_prefix(endpoint->text, "bridge:") &&
+            !g_str_has_prefix(endpoint->text, "user:"))
             continue;
         attempt = nr_attempts_find(attempts, name, endpoint->text);
         if (attempt)
@@ -42,7 +44,7 @@ const NrAttempt *nr_barrier_failure(const NrDesired *desired, const NrAttempts *
     attempt = nr_attempts_find(attempts, binding->network, "");
     if (!attempt && binding->endpoint)
         attempt = nr_attempts_find(attempts, binding->network, binding->endpoint);
-    return attempt ? attempt : bridge_failure(desired, attempts, binding->network);
+    return attempt ? attempt : shared_failure(desired, attempts, binding->network);
 }
 
 guint nr_barrier_first(const NrDesired *desired, const char *uuid)

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "xml/user-network.h"
+
 /* c may be NULL: an endpoint of the network's file that is there for nobody in particular. */
 static NrDesiredEndpoint *want(NrSegment *segment, const char *text, gboolean named,
                                const NrCase *c)
@@ -223,6 +225,14 @@ static void want_bridge_of_file(NrSegment *segment)
         endpoint->ground = nr_ground_of_file(segment->file);
 }
 
+static void want_user_of_file(NrSegment *segment)
+{
+    g_autofree char *options = nr_user_network_options(segment->file);
+    g_autofree char *text = g_strconcat("user:", options, NULL);
+
+    want(segment, text, TRUE, NULL);
+}
+
 static void want_of_files(NrDecision *d)
 {
     for (guint i = 0; i < d->input->networks->len; i++) {
@@ -240,6 +250,8 @@ static void want_of_files(NrDecision *d)
         }
         if (file->bridge)
             want_bridge_of_file(segment);
+        if (file->forward == NR_FORWARD_USER)
+            want_user_of_file(segment);
     }
 }
 

@@ -215,6 +215,17 @@ static void mark_same_text(Plan *plan, GHashTable *texts)
     }
 }
 
+/* The next netrelay-user may be meant to have a port of the host that one of these has. */
+static void mark_users(Plan *plan, const char *network)
+{
+    for (guint i = 0; i < plan->stale->len; i++) {
+        Stale *stale = g_ptr_array_index(plan->stale, i);
+
+        if (stale->parsed.kind == ENDPOINT_USER)
+            mark_first(plan, stale, network);
+    }
+}
+
 static gboolean is_missing(const Plan *plan, const NrDesiredNetwork *want,
                            const NrDesiredEndpoint *endpoint, GHashTable *have)
 {
@@ -239,8 +250,11 @@ static void mark_conflicts_of(Plan *plan, const NrDesiredNetwork *want, GHashTab
         if (!is_missing(plan, want, endpoint, have))
             continue;
         g_hash_table_insert(texts, endpoint->text, want->name);
-        if (endpoint_parse(&parsed, endpoint->text, &expected) < 0 ||
-            !endpoint_place(&place, &parsed))
+        if (endpoint_parse(&parsed, endpoint->text, &expected) < 0)
+            continue;
+        if (parsed.kind == ENDPOINT_USER)
+            mark_users(plan, want->name);
+        if (!endpoint_place(&place, &parsed))
             continue;
         nr_place_iter_init(&iter, parsed.kind == ENDPOINT_UDP ? plan->udp : plan->tcp, &place);
         while ((group = nr_place_iter_next(&iter)))

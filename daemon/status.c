@@ -311,6 +311,7 @@ static const char *kind_of(const char *text, const char *label)
         { "listen:", "client" }, { "tcp:", label ? "server" : "peer" },
         { "udp:", "udp" },       { "bridge:", "tap" },
         { "tap:", "tap" },       { "mcast:", "mcast" },
+        { "user:", "user" },
     };
 
     for (guint i = 0; text && i < G_N_ELEMENTS(schemes); i++)
@@ -324,10 +325,22 @@ static const char *after_colon(const char *text)
     return text ? strchr(text, ':') + 1 : NULL;
 }
 
+/* Of a user: endpoint's options. New string, or NULL. */
+static char *gateway_of(const char *text)
+{
+    g_auto(GStrv) options = g_strsplit(after_colon(text), ",", -1);
+
+    for (char **option = options; *option; option++)
+        if (g_str_has_prefix(*option, "host=") || g_str_has_prefix(*option, "ipv6-host="))
+            return g_strdup(strchr(*option, '=') + 1);
+    return NULL;
+}
+
 static void add_port(Status *status, const NrActualNetwork *network, const NrActualPort *port)
 {
     const NrActualEndpoint *endpoint = endpoint_of(network, port);
     const char *text = endpoint ? endpoint->text : NULL;
+    g_autofree char *gateway = NULL;
     Row row = { .network = network->name,
                 .relay_pid = (guint32)network->pid,
                 .port = port,
@@ -344,6 +357,8 @@ static void add_port(Status *status, const NrActualNetwork *network, const NrAct
         row.peer = after_colon(text);
     } else if (g_str_equal(row.kind, "peer")) {
         row.address = after_colon(text); /* as its file has it; `peer` is what has come of it */
+    } else if (g_str_equal(row.kind, "user")) {
+        row.address = gateway = gateway_of(text);
     }
     row_add(status, &row);
 }
@@ -361,6 +376,7 @@ static void add_endpoint(Status *status, const NrDesiredNetwork *network,
     const NrActualEndpoint *endpoint = endpoint_find(actual, wanted->text);
     const NrAttempt *attempt = nr_attempts_find(status->attempts, network->name, "");
     g_autofree char *key = listener_key(network->name, wanted->text);
+    g_autofree char *gateway = NULL;
     Row row = { .network = network->name,
                 .relay_pid = actual ? (guint32)actual->pid : 0,
                 .kind = g_str_has_prefix(wanted->text, "listen:")
@@ -377,6 +393,8 @@ static void add_endpoint(Status *status, const NrDesiredNetwork *network,
     if (g_str_equal(row.kind, "tap")) {
         row.peer = row.address;
         row.address = NULL;
+    } else if (g_str_equal(row.kind, "user")) {
+        row.address = gateway = gateway_of(wanted->text);
     }
     if (attempt) {
         row.state = attempt->foreign ? "foreign" : "failed";
@@ -385,7 +403,7 @@ static void add_endpoint(Status *status, const NrDesiredNetwork *network,
         row.state = "listening";
         row.reason = endpoint->detail;
     } else if (endpoint && endpoint->state == CTL_ENDPOINT_DIALLING) {
-        row.state = "dialling";
+        row.state = g_str_equal(row.kind, "user") ? "failed" : "dialling";
         row.reason = endpoint->detail;
         row.since = endpoint->since;
     }

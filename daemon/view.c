@@ -246,7 +246,7 @@ static void add_connection(Build *build, GVariant *row)
     const NrFact *old = known_before(build, place, &old_key);
     GVariantDict details;
 
-    if (!port_of(row) ||
+    if (!port_of(row) || nr_row_is(row, "kind", "user") || /* nobody: it is the network's own */
         !(nr_row_is(row, "state", "connected") || nr_row_is(row, "state", "blocked")))
         return;
     if (old && !*nr_row_text(row, "uuid")) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The network's <ip> is the gateway. Where guests ask for names, and the first of the addresses that
- * they get, follow from it as QEMU has them, so that what is known of -netdev user holds here.
+ * The network's <ip> is the gateway. Where guests ask for names, and the first of the addresses
+ * that they get, follow from it as QEMU has them, so that what is known of -netdev user holds here.
  */
 #include "xml/user-network.h"
 

@@ -60,6 +60,11 @@ static void test_ends(void)
         { "[{'network': <'lab'>, 'kind': <'tap'>, 'address': <'tap0'>, 'peer': <'br0'>,"
           "  'state': <'connected'>}]",
           "network lab -- bridge br0: tap0/ connected\n" },
+        /* of two networks with the same addresses each has its own */
+        { "[{'network': <'a'>, 'kind': <'user'>, 'address': <'10.0.2.2'>, 'state': <'connected'>},"
+          " {'network': <'b'>, 'kind': <'user'>, 'address': <'10.0.2.2'>, 'state': <'failed'>}]",
+          "network a -- address out of a: 10.0.2.2/ connected\n"
+          "network b -- address out of b: 10.0.2.2/ failed\n" },
         { "[{'network': <'lab'>, 'kind': <'server'>, 'address': <'10.0.0.1:4000'>,"
           "  'peer': <'10.0.0.2:12345'>, 'state': <'connected'>},"
           " {'network': <'lab'>, 'kind': <'peer'>, 'address': <'hostb:12345'>, 'peer': "

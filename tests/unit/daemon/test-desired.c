@@ -386,6 +386,15 @@ static const Row interpretation[] = {
 static const Row named[] = {
     { "a file's listener is there for nobody too", "", "[lab] listen:10.0.0.1:12345! bridge:br0!\n",
       .files = { LAB "<listen address='10.0.0.1' port='12345'/><bridge name='br0'/>" } },
+    { "a way out by user mode, for nobody too, and none of a stopped network's", "",
+      "[lab] listen:127.0.0.1:12345! "
+      "user:net=192.168.9.0/24,host=192.168.9.1,dns=192.168.9.3,dhcpstart=192.168.9.15,ipv6=off,"
+      "hostfwd=tcp::2222-:22!\n",
+      .files = { LAB "<listen address='127.0.0.1' port='12345'/>"
+                     "<ip address='192.168.9.1' prefix='24'/><forward mode='user'>"
+                     "<portForward proto='tcp'><range start='2222' to='22'/></portForward>"
+                     "</forward>",
+                 "!<name>other</name><forward mode='user'/>" } },
     { "a file of rules only is nothing while nobody is there", "defined - a: client 127.0.0.1:1\n",
       "a.0 served named lab\n",
       .files = { LAB "<match domain='a'/><udp address='127.0.0.1' port='5601'/>" } },

@@ -240,6 +240,36 @@ static void test_bridge_missing(void)
     world_expect(&world, TRUE, "tap   br0 failed\n");
 }
 
+/* The gateway's address, whatever else netrelay-user is told. */
+static void test_user(void)
+{
+    static const struct {
+        const char *file, *endpoint, *row;
+    } cases[] = {
+        { "<name>lab</name><ip address='10.0.0.1' prefix='8'/><forward mode='user'/>",
+          "user:net=10.0.0.0/8,host=10.0.0.1,dns=10.0.0.3,dhcpstart=10.0.0.15,ipv6=off",
+          "user  10.0.0.1 " },
+        { "<name>lab</name><ip address='fd00::1' prefix='64'/><forward mode='user'/>",
+          "user:ipv4=off,ipv6-net=fd00::/64,ipv6-host=fd00::1,ipv6-dns=fd00::3", "user  fd00::1 " },
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        for (int up = 0; up < 2; up++) {
+            World world = world_of("", cases[i].file);
+            NrActualEndpoint *endpoint = nr_actual_endpoint_new(2, cases[i].endpoint);
+            g_autofree char *row =
+                g_strdup_printf("%s%s\n", cases[i].row, up ? " connected" : " failed");
+
+            g_ptr_array_set_size(world.network->endpoints, 0);
+            g_ptr_array_add(world.network->endpoints, endpoint);
+            endpoint->state = up ? CTL_ENDPOINT_UP : CTL_ENDPOINT_DIALLING;
+            if (up)
+                g_clear_pointer(&add_port(&world, 2, NULL)->peer, g_free);
+            world_expect(&world, TRUE, row);
+        }
+    }
+}
+
 /* As it is written, with what it is connected to; or since when it is not. */
 static void test_peer(void)
 {
@@ -338,6 +368,7 @@ int main(int argc, char **argv)
     g_test_add_func("/status/file-without-guests", test_file_without_guests);
     g_test_add_func("/status/bridge", test_bridge);
     g_test_add_func("/status/bridge-missing", test_bridge_missing);
+    g_test_add_func("/status/user", test_user);
     g_test_add_func("/status/peer", test_peer);
     g_test_add_func("/status/peer-missing", test_peer_missing);
     g_test_add_func("/status/direct", test_direct);
