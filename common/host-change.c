@@ -10,6 +10,7 @@ static const struct {
 } kinds[HOST_CHANGE_KINDS] = {
     [HOST_BRIDGE] = { "bridge", false },
     [HOST_ADDRESS] = { "address", true },
+    [HOST_NAT] = { "nat", true },
 };
 
 /* A word up to the next blank; *at is behind it. False: there is none, or it is too long. */

@@ -16,6 +16,7 @@
 enum host_change_kind {
     HOST_BRIDGE,  /* the device is a bridge */
     HOST_ADDRESS, /* it has the address "192.168.9.1/24", or "fd99::1/64" */
+    HOST_NAT,     /* guests of that subnet go out with the host's address: "192.168.9.1/24,eth0" */
     HOST_CHANGE_KINDS,
 };
 

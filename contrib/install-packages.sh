@@ -30,8 +30,8 @@ packages_for()
     case $1 in
     build)
         echo meson ninja-build pkg-config gcc libc6-dev libglib2.0-dev libvirt-dev libxml2-dev \
-            libnl-3-dev libnl-route-3-dev libseccomp-dev libcap-ng-dev liburing-dev \
-            libjson-glib-dev libslirp-dev libvdeplug-dev
+            libnl-3-dev libnl-route-3-dev libnftables-dev libseccomp-dev libcap-ng-dev \
+            liburing-dev libjson-glib-dev libslirp-dev libvdeplug-dev
         ;;
     package)
         # The unit tests, which are run then, look at the kernel with iproute2.
@@ -39,12 +39,12 @@ packages_for()
         ;;
     run)
         # The last four make the demo's guests and show what they do.
-        echo libvirt-daemon-system libvirt-clients qemu-system-x86 dbus \
+        echo libvirt-daemon-system libvirt-clients qemu-system-x86 libnftables1 dbus \
             busybox-static cpio iproute2 procps
         ;;
     test)
-        echo python3 socat systemd vde2 tcpdump dnsmasq-base iputils-ping libcap2-bin \
-            libxml2-utils graphviz shellcheck clang-format clang
+        echo python3 socat systemd vde2 tcpdump dnsmasq-base nftables iptables iputils-ping \
+            libcap2-bin libxml2-utils graphviz shellcheck clang-format clang
         ;;
     bench)
         echo python3 vde2 iperf3 iputils-ping cpio

@@ -48,6 +48,10 @@ static void append_change(GString *all, const struct host_change *change, gboole
         g_string_append_printf(all, lift ? "take %s from %s" : "give %s to %s", change->value,
                                change->device);
         break;
+    case HOST_NAT:
+        g_string_append_printf(all, "%s %s", lift ? "no longer masquerade" : "masquerade",
+                               change->value);
+        break;
     default:
         break;
     }

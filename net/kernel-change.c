@@ -7,6 +7,7 @@
 #include "net/address.h"
 #include "net/bridge.h"
 #include "net/link.h"
+#include "net/nat.h"
 #include "net/stable-mac.h"
 
 #define FIRST_BYTE 0x52 /* locally administered, as other bridges of virtual machines have it */
@@ -15,6 +16,14 @@
 static void set_state(char ret[KERNEL_STATE_MAX], const char *state)
 {
     snprintf(ret, KERNEL_STATE_MAX, "%s", state);
+}
+
+/* The aim of what is there or is not. */
+static int to_be_set(const struct host_change *change, const char *before,
+                     char ret[KERNEL_STATE_MAX])
+{
+    set_state(ret, SET);
+    return 0;
 }
 
 /* A bridge: its state is its address, by which one that somebody else has made meanwhile is told
@@ -77,13 +86,6 @@ static int address_look(const struct host_change *change, char ret[KERNEL_STATE_
     return 0;
 }
 
-static int address_aim(const struct host_change *change, const char *before,
-                       char ret[KERNEL_STATE_MAX])
-{
-    set_state(ret, SET);
-    return 0;
-}
-
 static int address_put(const struct host_change *change, const char *state)
 {
     struct link_state link;
@@ -103,13 +105,36 @@ static int address_put(const struct host_change *change, const char *state)
                   : address_remove(link.ifindex, change->value);
 }
 
+/* Masquerading: whoever takes the rule away, or the whole ruleset, meant it. */
+
+static int nat_look(const struct host_change *change, char ret[KERNEL_STATE_MAX])
+{
+    bool there = false;
+    int r = nat_is_set(change->device, change->value, &there);
+
+    set_state(ret, there ? SET : "");
+    return r;
+}
+
+static int nat_put(const struct host_change *change, const char *state)
+{
+    bool there = false;
+    int r;
+
+    if (!*state)
+        return nat_remove(change->device, change->value);
+    r = nat_is_set(change->device, change->value, &there);
+    return r < 0 || there ? r : nat_add(change->device, change->value);
+}
+
 static const struct {
     int (*look)(const struct host_change *change, char ret[KERNEL_STATE_MAX]);
     int (*aim)(const struct host_change *change, const char *before, char ret[KERNEL_STATE_MAX]);
     int (*put)(const struct host_change *change, const char *state);
 } kinds[HOST_CHANGE_KINDS] = {
     [HOST_BRIDGE] = { bridge_look, bridge_aim, bridge_put },
-    [HOST_ADDRESS] = { address_look, address_aim, address_put },
+    [HOST_ADDRESS] = { address_look, to_be_set, address_put },
+    [HOST_NAT] = { nat_look, to_be_set, nat_put },
 };
 
 int kernel_look(const struct host_change *change, char ret[KERNEL_STATE_MAX])

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "common/scope.h"
+#include "net/nft.h"
 #include "netns.h"
 
 #define OWNER "lab"
@@ -104,6 +105,7 @@ char *changes_host_text(void)
 {
     static const char command[] =
         "{ ip -d -o link; ip -o addr; ip route show table all; ip -6 route show table all;"
+        " nft list ruleset;"
         " grep -s . /proc/sys/net/ipv4/conf/*/* /proc/sys/net/ipv6/conf/*/*; } |"
         " sed -e 's/^[0-9]*: //' -e 's/_timer *[0-9.]*//g'"
         " -e '/stable_secret/d' | sort";
@@ -134,12 +136,16 @@ static void append_settings(GString *all)
 /* Much faster: for the many rounds of the SIGKILL test. */
 static char *host_brief(void)
 {
-    g_autoptr(GRegex) numbers = g_regex_new("^[0-9]+: | tentative", G_REGEX_MULTILINE, 0, NULL);
-    g_autofree char *text = NULL, *named = NULL;
+    g_autoptr(GRegex) numbers =
+        g_regex_new("^[0-9]+: | tentative| # handle [0-9]+", G_REGEX_MULTILINE, 0, NULL);
+    g_autofree char *text = NULL, *whole = NULL, *named = NULL;
+    _cleanup_(freep) char *rules = NULL;
     GString *all;
 
     g_assert_true(g_spawn_command_line_sync("ip -o -d addr", &text, NULL, NULL, NULL));
-    named = g_regex_replace_literal(numbers, text, -1, 0, "", 0, NULL);
+    g_assert_cmpint(nft_run("list ruleset", &rules), ==, 0);
+    whole = g_strconcat(text, rules, NULL);
+    named = g_regex_replace_literal(numbers, whole, -1, 0, "", 0, NULL);
     all = g_string_new(named);
     append_settings(all);
     return g_string_free(all, FALSE);
