@@ -104,8 +104,9 @@ static void test_bridge_is_safe(void)
     g_assert_cmpint(system("test $(cat /proc/sys/net/ipv6/conf/virbr9/accept_ra) = 0"), ==, 0);
     g_assert_cmpint(system("test $(cat /proc/sys/net/ipv6/conf/virbr9/autoconf) = 0"), ==, 0);
     changes_lift_anew();
-    changes_lay_anew(own_bridge); /* guests that know it find it again */
-    g_assert_true(mac_equal(netns_link("virbr9").mac, mac));
+    changes_lay_anew(own_bridge);             /* guests that know it find it again */
+    if (access("/etc/machine-id", R_OK) == 0) /* as where packages are built it is not */
+        g_assert_true(mac_equal(netns_link("virbr9").mac, mac));
     changes_lift_anew();
 }
 
