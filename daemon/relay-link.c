@@ -13,22 +13,11 @@
 #include "common/ctl-io.h"
 #include "common/scope.h"
 #include "daemon/relay-model.h"
+#include "daemon/relay-requests.h"
 
 #define QUEUE_MAX 4096 /* messages that wait for room in the socket */
 #define ROUND_MAX 256  /* messages read before the main loop has its turn */
 #define TEXT_MAX  1024
-
-typedef struct {
-    struct NrRelayLink *link;
-    guint32 serial;
-    enum ctl_type type;
-    guint32 id; /* DETACH: the endpoint; LABEL_PORT, ADMIT_PORT, SET_OPTIONS: the port */
-    char *text; /* ATTACH: the endpoint's canonical text; SET_OPTIONS: the options */
-    char *label;
-    NrReply reply;
-    gpointer data;
-    guint timer;
-} Request;
 
 typedef struct {
     struct ctl_msg msg;
@@ -42,88 +31,10 @@ struct NrRelayLink {
     gpointer data;
     NrRelayModel *model;
     gboolean ready;
-    guint32 next_serial;
-    GHashTable *requests; /* serial -> Request */
-    GQueue outgoing;      /* Outgoing */
-    guint32 dump_serial;  /* of the dump under way, or 0 */
+    NrRelayRequests *requests;
+    GQueue outgoing;     /* Outgoing */
+    guint32 dump_serial; /* of the last dump that was asked for */
 };
-
-/* Requests */
-
-static void request_free(gpointer p)
-{
-    Request *request = p;
-
-    if (request->timer)
-        g_source_remove(request->timer);
-    g_free(request->text);
-    g_free(request->label);
-    g_free(request);
-}
-
-/* For what a relay answers after it was stopped for an hour. */
-static void request_be_patient(Request *request)
-{
-    g_source_remove(request->timer);
-    request->timer = 0;
-}
-
-/* Takes the request out and answers it. */
-static void request_finish(NrRelayLink *link, Request *request, int error, const char *text)
-{
-    g_hash_table_steal(link->requests, GUINT_TO_POINTER(request->serial));
-    if (link->dump_serial == request->serial)
-        link->dump_serial = 0;
-    if (request->reply)
-        request->reply(error, text, request->data);
-    request_free(request);
-}
-
-static gboolean on_request_late(gpointer data)
-{
-    Request *request = data;
-
-    request->timer = 0;
-    request_finish(request->link, request, -ETIMEDOUT, "the relay did not answer in time");
-    return G_SOURCE_REMOVE;
-}
-
-static void requests_fail(NrRelayLink *link, int error)
-{
-    g_autoptr(GList) open = g_hash_table_get_values(link->requests);
-
-    g_hash_table_steal_all(link->requests);
-    for (GList *node = open; node; node = node->next) {
-        Request *request = node->data;
-
-        if (request->reply)
-            request->reply(error, "the relay has ended", request->data);
-        request_free(request);
-    }
-}
-
-/* NULL where the link is closed; then the answer has been given. */
-static Request *request_new(NrRelayLink *link, enum ctl_type type, NrReply reply, gpointer data)
-{
-    Request *request;
-
-    if (link->sock < 0) {
-        if (reply)
-            reply(-EPIPE, "the relay has ended", data);
-        return NULL;
-    }
-    request = g_new0(Request, 1);
-    request->link = link;
-    request->serial = link->next_serial++;
-    if (link->next_serial == 0) /* 0 marks events */
-        link->next_serial = 1;
-    request->type = type;
-    request->reply = reply;
-    request->data = data;
-    request->timer = g_timeout_add(NR_RELAY_REPLY_MS, on_request_late, request);
-    g_hash_table_insert(link->requests, GUINT_TO_POINTER(request->serial), request);
-    return request;
-}
 
 /* Life */
 
@@ -154,7 +65,7 @@ static void link_clear(gpointer p)
     NrRelayLink *link = p;
 
     nr_relay_model_free(link->model);
-    g_hash_table_unref(link->requests);
+    nr_relay_requests_free(link->requests);
 }
 
 /* The relay is gone, or not to be understood: everybody is told, once. */
@@ -163,7 +74,7 @@ static void link_end(NrRelayLink *link, int error)
     if (link->sock < 0)
         return;
     link_close(link);
-    requests_fail(link, -EPIPE);
+    nr_relay_requests_fail(link->requests, -EPIPE);
     if (link->events)
         link->events->ended(error, link->data);
 }
@@ -174,7 +85,7 @@ void nr_relay_link_free(NrRelayLink *link)
         return;
     link->events = NULL;
     link_close(link);
-    requests_fail(link, -EPIPE);
+    nr_relay_requests_fail(link->requests, -EPIPE);
     g_rc_box_release_full(link, link_clear);
 }
 
@@ -220,17 +131,33 @@ static void link_send(NrRelayLink *link, struct ctl_msg *msg, int pass_fd)
         link_enqueue(link, msg, pass_fd);
 }
 
+/* NULL where the link is closed; then the answer has been given. */
+static NrRelayRequest *request_new(NrRelayLink *link, enum ctl_type type, NrReply reply,
+                                   gpointer data)
+{
+    if (link->sock >= 0)
+        return nr_relay_requests_add(link->requests, type, reply, data);
+    if (reply)
+        reply(-EPIPE, "the relay has ended", data);
+    return NULL;
+}
+
+static NrRelayRequest *request_of(NrRelayLink *link, const struct ctl_msg *msg)
+{
+    return nr_relay_requests_find(link->requests, ctl_msg_serial(msg));
+}
+
 /* Messages */
 
 static void dump_begin(NrRelayLink *link, gboolean patient, NrReply reply, gpointer data)
 {
-    Request *request = request_new(link, CTL_DUMP, reply, data);
+    NrRelayRequest *request = request_new(link, CTL_DUMP, reply, data);
     struct ctl_msg msg;
 
     if (!request)
         return;
     if (patient)
-        request_be_patient(request);
+        nr_relay_request_be_patient(request);
     link->dump_serial = request->serial;
     nr_relay_model_dump_begin(link->model);
     ctl_msg_begin(&msg, CTL_DUMP, request->serial);
@@ -250,7 +177,7 @@ static void on_first_dump(int error, const char *text, gpointer data)
 
 static int handle_welcome(NrRelayLink *link, const struct ctl_msg *msg)
 {
-    Request *hello = g_hash_table_lookup(link->requests, GUINT_TO_POINTER(ctl_msg_serial(msg)));
+    NrRelayRequest *hello = request_of(link, msg);
     NrActualNetwork *network = nr_relay_model_network(link->model);
     char name[CTL_MSG_MAX];
     uint32_t version = 0, pid = 0;
@@ -265,7 +192,7 @@ static int handle_welcome(NrRelayLink *link, const struct ctl_msg *msg)
     ctl_get_u32(msg, CTL_A_PID, &pid);
     network->name = g_strdup(name);
     network->pid = (pid_t)pid;
-    request_finish(link, hello, 0, NULL);
+    nr_relay_request_finish(hello, 0, NULL);
     dump_begin(link, TRUE, on_first_dump, link);
     return 0;
 }
@@ -273,19 +200,19 @@ static int handle_welcome(NrRelayLink *link, const struct ctl_msg *msg)
 static int handle_done(NrRelayLink *link, const struct ctl_msg *msg)
 {
     guint32 serial = ctl_msg_serial(msg);
-    Request *request = g_hash_table_lookup(link->requests, GUINT_TO_POINTER(serial));
+    NrRelayRequest *request = request_of(link, msg);
 
     if (!request || request->type != CTL_DUMP)
         return 0; /* a late answer */
     if (serial == link->dump_serial)
         nr_relay_model_dump_end(link->model);
-    request_finish(link, request, 0, NULL);
+    nr_relay_request_finish(request, 0, NULL);
     return 0;
 }
 
 static int handle_reply(NrRelayLink *link, const struct ctl_msg *msg)
 {
-    Request *request = g_hash_table_lookup(link->requests, GUINT_TO_POINTER(ctl_msg_serial(msg)));
+    NrRelayRequest *request = request_of(link, msg);
     char text[TEXT_MAX];
     uint32_t error = 0, id = 0;
     gboolean told;
@@ -303,8 +230,9 @@ static int handle_reply(NrRelayLink *link, const struct ctl_msg *msg)
         nr_relay_model_set_options(link->model, request->id, request->text);
     if (error != 0 && (request->type == CTL_LABEL_PORT || request->type == CTL_ADMIT_PORT))
         nr_relay_model_set_label(link->model, request->id, NULL);
-    request_finish(link, request, error > 0 && error < 4096 ? -(int)error : (error ? -EPROTO : 0),
-                   error ? (told ? text : g_strerror((int)error)) : NULL);
+    nr_relay_request_finish(request,
+                            error > 0 && error < 4096 ? -(int)error : (error ? -EPROTO : 0),
+                            error ? (told ? text : g_strerror((int)error)) : NULL);
     return 0;
 }
 
@@ -411,12 +339,12 @@ static gboolean on_readable(gint fd, GIOCondition condition, gpointer data)
 
 static void hello(NrRelayLink *link)
 {
-    Request *request = request_new(link, CTL_HELLO, NULL, NULL);
+    NrRelayRequest *request = request_new(link, CTL_HELLO, NULL, NULL);
     struct ctl_msg msg;
 
     if (!request)
         return;
-    request_be_patient(request);
+    nr_relay_request_be_patient(request);
     ctl_msg_begin(&msg, CTL_HELLO, request->serial);
     ctl_put_u32(&msg, CTL_A_VERSION, CTL_VERSION);
     ctl_put_u32(&msg, CTL_A_JUDGES, 1);
@@ -432,8 +360,7 @@ NrRelayLink *nr_relay_link_new(int sock, const NrRelayLinkEvents *events, gpoint
     link->events = events;
     link->data = data;
     link->model = nr_relay_model_new();
-    link->next_serial = 1;
-    link->requests = g_hash_table_new(NULL, NULL);
+    link->requests = nr_relay_requests_new();
     link->watch = g_unix_fd_add(sock, G_IO_IN | G_IO_HUP | G_IO_ERR, on_readable, link);
     hello(link);
     return link;
@@ -460,7 +387,7 @@ static void put_admit(struct ctl_msg *msg, const NrAdmit *admit)
 void nr_relay_link_attach(NrRelayLink *link, const char *endpoint, const char *label, int pass_fd,
                           const NrAdmit *admit, NrReply reply, gpointer data)
 {
-    Request *request = request_new(link, CTL_ATTACH, reply, data);
+    NrRelayRequest *request = request_new(link, CTL_ATTACH, reply, data);
     struct ctl_msg msg;
 
     if (!request)
@@ -477,7 +404,7 @@ void nr_relay_link_attach(NrRelayLink *link, const char *endpoint, const char *l
 
 void nr_relay_link_detach(NrRelayLink *link, guint32 endpoint_id, NrReply reply, gpointer data)
 {
-    Request *request = request_new(link, CTL_DETACH, reply, data);
+    NrRelayRequest *request = request_new(link, CTL_DETACH, reply, data);
     struct ctl_msg msg;
 
     if (!request)
@@ -490,7 +417,7 @@ void nr_relay_link_detach(NrRelayLink *link, guint32 endpoint_id, NrReply reply,
 
 void nr_relay_link_close_port(NrRelayLink *link, guint32 port_id, NrReply reply, gpointer data)
 {
-    Request *request = request_new(link, CTL_CLOSE_PORT, reply, data);
+    NrRelayRequest *request = request_new(link, CTL_CLOSE_PORT, reply, data);
     struct ctl_msg msg;
 
     if (!request)
@@ -505,7 +432,7 @@ void nr_relay_link_close_port(NrRelayLink *link, guint32 port_id, NrReply reply,
 void nr_relay_link_move_port(NrRelayLink *link, guint32 port_id, int other, NrReply reply,
                              gpointer data)
 {
-    Request *request = request_new(link, CTL_MOVE_PORT, reply, data);
+    NrRelayRequest *request = request_new(link, CTL_MOVE_PORT, reply, data);
     struct ctl_msg msg;
 
     if (!request)
@@ -518,7 +445,7 @@ void nr_relay_link_move_port(NrRelayLink *link, guint32 port_id, int other, NrRe
 static void name_port(NrRelayLink *link, enum ctl_type type, guint32 port_id, const char *label,
                       const char *options, NrReply reply, gpointer data)
 {
-    Request *request = request_new(link, type, reply, data);
+    NrRelayRequest *request = request_new(link, type, reply, data);
     struct ctl_msg msg;
 
     if (!request)
@@ -548,7 +475,7 @@ void nr_relay_link_admit_port(NrRelayLink *link, guint32 port_id, const char *la
 void nr_relay_link_set_options(NrRelayLink *link, guint32 port_id, const char *options,
                                NrReply reply, gpointer data)
 {
-    Request *request = request_new(link, CTL_SET_OPTIONS, reply, data);
+    NrRelayRequest *request = request_new(link, CTL_SET_OPTIONS, reply, data);
     struct ctl_msg msg;
 
     if (!request)
@@ -563,7 +490,7 @@ void nr_relay_link_set_options(NrRelayLink *link, guint32 port_id, const char *o
 
 void nr_relay_link_listen(NrRelayLink *link, int sock, NrReply reply, gpointer data)
 {
-    Request *request = request_new(link, CTL_LISTEN, reply, data);
+    NrRelayRequest *request = request_new(link, CTL_LISTEN, reply, data);
     struct ctl_msg msg;
 
     if (!request)
@@ -574,7 +501,7 @@ void nr_relay_link_listen(NrRelayLink *link, int sock, NrReply reply, gpointer d
 
 void nr_relay_link_stop(NrRelayLink *link, NrReply reply, gpointer data)
 {
-    Request *request = request_new(link, CTL_STOP, reply, data);
+    NrRelayRequest *request = request_new(link, CTL_STOP, reply, data);
     struct ctl_msg msg;
 
     if (!request)
