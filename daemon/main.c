@@ -8,14 +8,12 @@
 #include <fcntl.h>
 #include <gio/gio.h>
 #include <glib-unix.h>
-#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "common/hook-proto.h"
-#include "common/paths.h"
 #include "common/scope.h"
 #include "daemon/admission.h"
 #include "daemon/callers.h"
@@ -26,6 +24,7 @@
 #include "daemon/hook-socket.h"
 #include "daemon/hooked.h"
 #include "daemon/log.h"
+#include "daemon/options.h"
 #include "daemon/runtime-dir.h"
 #include "daemon/runtime-watch.h"
 #include "daemon/service.h"
@@ -36,9 +35,7 @@
 #define RELOAD_MS  200 /* a file that is written makes several events */
 
 typedef struct {
-    /* options */
-    char *config_file, *networks_dir, *uri, *relay_program;
-    gboolean cleanup, retire, debug, version;
+    NrOptions options;
     /* modules, in the order they are made */
     GMainLoop *loop;
     NrRuntimeDir *runtime;
@@ -110,7 +107,7 @@ static void on_passed(gpointer data)
 
     nr_admission_look(manager->admission, FALSE);
     nr_control_api_passed(manager->control);
-    if (manager->retire && nr_relays_count(manager->world.relays) == 0 &&
+    if (manager->options.retire && nr_relays_count(manager->world.relays) == 0 &&
         nr_ground_is_lifted(manager->world.ground)) {
         nr_log(NR_LOG_INFO, "the last guest has gone; ending");
         nr_runtime_dir_remove(manager->runtime);
@@ -122,7 +119,7 @@ static void on_all_guests(const GPtrArray *guests, const GPtrArray *unread, gpoi
 {
     Manager *manager = data;
 
-    manager->world.policy->hooked = nr_hooked(manager->uri);
+    manager->world.policy->hooked = nr_hooked(manager->options.uri);
     nr_inventory_sync_all(manager->world.inventory, guests, unread);
     nr_reconcile_guests_known(manager->reconcile);
     nr_hook_socket_guests_changed(manager->hooks);
@@ -167,15 +164,15 @@ static const NrGuestSourceEvents source_events = {
 
 static gboolean load_config(Manager *manager, GError **error)
 {
-    NrConfig *config = nr_config_load(manager->config_file, geteuid(), error);
+    NrConfig *config = nr_config_load(manager->options.config_file, geteuid(), error);
 
     if (!config)
         return FALSE;
     nr_config_free(manager->config);
     manager->config = config;
-    if (!manager->uri)
-        manager->uri = g_strdup(config->uri);
-    config->policy.hooked = nr_hooked(manager->uri);
+    if (!manager->options.uri)
+        manager->options.uri = g_strdup(config->uri);
+    config->policy.hooked = nr_hooked(manager->options.uri);
     manager->world.policy = &config->policy;
     return TRUE;
 }
@@ -184,7 +181,7 @@ static void load_networks(Manager *manager)
 {
     NrNetworks *before = manager->world.networks;
 
-    manager->world.networks = nr_networks_load(manager->networks_dir, geteuid(), before);
+    manager->world.networks = nr_networks_load(manager->options.networks_dir, geteuid(), before);
     nr_networks_free(before);
     nr_stopped_apply(manager->stopped, manager->world.networks);
     for (guint i = 0; i < manager->world.networks->faults->len; i++)
@@ -196,7 +193,7 @@ static void admit_callers(Manager *manager)
 {
     const char *group = geteuid() == 0 ? manager->config->control_group : NULL;
 
-    nr_control_api_admit(manager->control, nr_callers_group(group, manager->config_file));
+    nr_control_api_admit(manager->control, nr_callers_group(group, manager->options.config_file));
 }
 
 static void reload(gpointer data)
@@ -243,7 +240,7 @@ static void on_file_changed(GFileMonitor *monitor, GFile *file, GFile *other,
 
 static void watch_networks(Manager *manager)
 {
-    g_autoptr(GFile) directory = g_file_new_for_path(manager->networks_dir);
+    g_autoptr(GFile) directory = g_file_new_for_path(manager->options.networks_dir);
 
     manager->monitor = g_file_monitor_directory(directory, G_FILE_MONITOR_WATCH_MOVES, NULL, NULL);
     if (manager->monitor)
@@ -275,28 +272,6 @@ static gboolean on_ignored(gpointer data)
 
 /* Start */
 
-static void set_text(char **text, const char *directory, const char *name)
-{
-    if (!*text)
-        *text = name ? g_build_filename(directory, name, NULL) : g_strdup(directory);
-}
-
-static gboolean default_paths(Manager *manager, GError **error)
-{
-    char directory[PATH_MAX];
-    int r = paths_config_dir(geteuid(), directory, sizeof(directory));
-
-    if (r < 0) {
-        g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED, "no directory for settings: %s",
-                    g_strerror(-r));
-        return FALSE;
-    }
-    set_text(&manager->config_file, directory, "netrelayd.conf");
-    set_text(&manager->networks_dir, directory, "networks");
-    set_text(&manager->relay_program, NR_RELAY_PROGRAM, NULL);
-    return TRUE;
-}
-
 /* Without that user there is no relay, and each network says why. */
 static gboolean relay_user(Manager *manager, GError **error)
 {
@@ -309,7 +284,8 @@ static gboolean relay_user(Manager *manager, GError **error)
         g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED,
                     "there is no user %s for relays to run as; make it (useradd --system %s), or "
                     "name another as user= under [relay] in %s",
-                    manager->config->relay_user, manager->config->relay_user, manager->config_file);
+                    manager->config->relay_user, manager->config->relay_user,
+                    manager->options.config_file);
         return FALSE;
     }
     manager->settings.switch_user = TRUE;
@@ -340,8 +316,8 @@ static gboolean open_control(Manager *manager, GError **error)
     manager->control_parts = (NrControlParts){
         .world = &manager->world,
         .reconcile = manager->reconcile,
-        .uri = manager->uri,
-        .networks_dir = manager->networks_dir,
+        .uri = manager->options.uri,
+        .networks_dir = manager->options.networks_dir,
         .stopped = manager->stopped,
         .source = &manager->source,
         .libvirt = &manager->libvirt_state,
@@ -410,15 +386,15 @@ static gboolean start(Manager *manager, GError **error)
     manager->reconcile = nr_reconcile_new(&manager->world, on_passed, manager);
     manager->admission = nr_admission_new(&manager->world, manager->reconcile, &manager->settings);
     manager->stopped =
-        nr_stopped_new(manager->runtime->fd, manager->networks_dir, manager->runtime->made);
-    if (!manager->retire) /* before they are read, so that no change falls in between */
+        nr_stopped_new(manager->runtime->fd, manager->options.networks_dir, manager->runtime->made);
+    if (!manager->options.retire) /* before they are read, so that no change falls in between */
         watch_networks(manager);
     load_networks(manager);
-    if (!manager->retire && !open_control(manager, error))
+    if (!manager->options.retire && !open_control(manager, error))
         return FALSE;
-    manager->source = nr_guest_source_new(manager->uri, &source_events, manager);
+    manager->source = nr_guest_source_new(manager->options.uri, &source_events, manager);
     /* Who retires answers nobody any more, and goes by the files that there were. */
-    if (!manager->retire && !open_hooks(manager, error))
+    if (!manager->options.retire && !open_hooks(manager, error))
         return FALSE;
     watch_links(manager);
     watch_runtime(manager);
@@ -449,24 +425,26 @@ static void cleanup(Manager *manager)
 
 static gboolean prepare(Manager *manager, GError **error)
 {
-    if (!default_paths(manager, error) || !load_config(manager, error))
+    if (!nr_options_default_paths(&manager->options, NR_RELAY_PROGRAM, error) ||
+        !load_config(manager, error))
         return FALSE;
-    if (!manager->cleanup && !relay_user(manager, error))
+    if (!manager->options.cleanup && !relay_user(manager, error))
         return FALSE;
     manager->runtime = nr_runtime_dir_open(geteuid(), error);
     if (!manager->runtime)
         return FALSE;
     manager->settings.relays_fd = manager->runtime->relays_fd;
-    manager->settings.program = manager->relay_program;
+    manager->settings.program = manager->options.relay_program;
     manager->settings.n_users =
         nr_admission_users(manager->world.policy->system, manager->settings.users);
     manager->settings.store = nr_store_new();
     manager->activated = nr_service_take_descriptors(nr_store_take_back, manager->settings.store);
-    manager->world.relays = nr_relays_new(
-        &manager->settings, manager->cleanup ? &nr_cleanup_events : &relays_events, manager);
+    manager->world.relays =
+        nr_relays_new(&manager->settings,
+                      manager->options.cleanup ? &nr_cleanup_events : &relays_events, manager);
     manager->world.ground = nr_ground_new(manager->runtime->fd);
     manager->libvirt_state = g_strdup("connecting");
-    manager->world.retiring = manager->retire;
+    manager->world.retiring = manager->options.retire;
     return TRUE;
 }
 
@@ -505,14 +483,14 @@ static int run(Manager *manager)
     g_unix_signal_add(SIGINT, on_end, manager);
     if (!prepare(manager, &error))
         goto failed;
-    if (manager->cleanup) {
+    if (manager->options.cleanup) {
         cleanup(manager);
     } else {
-        g_unix_signal_add(SIGHUP, manager->retire ? on_ignored : on_hangup, manager);
+        g_unix_signal_add(SIGHUP, manager->options.retire ? on_ignored : on_hangup, manager);
         nr_service_watchdog();
         if (!start(manager, &error))
             goto failed;
-        nr_log(NR_LOG_INFO, "version %s, for %s, in %s", NR_VERSION, manager->uri,
+        nr_log(NR_LOG_INFO, "version %s, for %s, in %s", NR_VERSION, manager->options.uri,
                manager->runtime->path);
     }
     g_main_loop_run(manager->loop);
@@ -525,53 +503,21 @@ failed:
     return EXIT_FAILURE;
 }
 
-static gboolean parse_options(Manager *manager, int *argc, char ***argv, GError **error)
-{
-    const GOptionEntry entries[] = {
-        { "config", 0, 0, G_OPTION_ARG_FILENAME, &manager->config_file, "Settings", "FILE" },
-        { "networks", 0, 0, G_OPTION_ARG_FILENAME, &manager->networks_dir, "Network files", "DIR" },
-        { "connect", 0, 0, G_OPTION_ARG_STRING, &manager->uri, "libvirt connection", "URI" },
-        { "relay", 0, 0, G_OPTION_ARG_FILENAME, &manager->relay_program, "The relay's program",
-          "PATH" },
-        { "cleanup", 0, 0, G_OPTION_ARG_NONE, &manager->cleanup,
-          "End every relay, remove our sockets, and exit", NULL },
-        { "retire", 0, 0, G_OPTION_ARG_NONE, &manager->retire,
-          "Make nothing new, and end with the last guest that is served", NULL },
-        { "debug", 0, 0, G_OPTION_ARG_NONE, &manager->debug, "Log more", NULL },
-        { "version", 0, 0, G_OPTION_ARG_NONE, &manager->version, "Show the version", NULL },
-        G_OPTION_ENTRY_NULL,
-    };
-    g_autoptr(GOptionContext) context = g_option_context_new(NULL);
-
-    g_option_context_set_summary(context,
-                                 "Makes the far ends of libvirt guests' socket NICs exist. "
-                                 "Runs in the foreground.");
-    g_option_context_add_main_entries(context, entries, NULL);
-    if (!g_option_context_parse(context, argc, argv, error))
-        return FALSE;
-    if (*argc > 1) {
-        g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION,
-                    "unexpected argument \"%s\"", (*argv)[1]);
-        return FALSE;
-    }
-    return TRUE;
-}
-
 int main(int argc, char **argv)
 {
     static Manager manager = { .link_monitor = -1 };
     g_autoptr(GError) error = NULL;
     int status;
 
-    if (!parse_options(&manager, &argc, &argv, &error)) {
+    if (!nr_options_parse(&manager.options, &argc, &argv, &error)) {
         fprintf(stderr, "netrelayd: %s; see netrelayd --help\n", error->message);
         return EXIT_USAGE;
     }
-    if (manager.version) {
+    if (manager.options.version) {
         printf("netrelayd %s\n", NR_VERSION);
         return EXIT_SUCCESS;
     }
-    nr_log_open(manager.debug);
+    nr_log_open(manager.options.debug);
     signal(SIGPIPE, SIG_IGN);
     nr_service_raise_descriptor_limit();
     status = run(&manager);
