@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -32,7 +33,7 @@ typedef struct {
     struct hook_request request; /* as it came */
     char xml[64];
     int seals;
-    int hold_ms;                 /* before it hangs up */
+    gboolean silent;             /* it does not hang up first */
     int deadline_ms, waiting_ms; /* what its client is ready to wait; 0: long */
     const char *successor;       /* its one answer */
     guint lives;                 /* how many successors there are; each dies of "" */
@@ -118,6 +119,13 @@ static void succeed(Manager *manager)
     close(fd);
 }
 
+static void wait_for_hang_up(int fd)
+{
+    struct pollfd look = { .fd = fd };
+
+    g_assert_cmpint(poll(&look, 1, PATIENT_MS), ==, 1);
+}
+
 static gpointer manager_thread(gpointer data)
 {
     Manager *manager = data;
@@ -130,7 +138,8 @@ static gpointer manager_thread(gpointer data)
             break;
         g_usleep(20000);
     }
-    g_usleep((gulong)manager->hold_ms * 1000);
+    if (manager->silent)
+        wait_for_hang_up(fd);
     if (!manager->lives)
         nobody_follows(manager);
     close(fd);
@@ -140,8 +149,7 @@ static gpointer manager_thread(gpointer data)
 }
 
 /* The outcome and sentence that a manager with these answers gives. */
-static NrHookOutcome converse(Manager *manager, const char *const *answers, int hold_ms,
-                              char **sentence)
+static NrHookOutcome converse(Manager *manager, const char *const *answers, char **sentence)
 {
     Place place = place_new(TRUE);
     GThread *thread;
@@ -149,9 +157,8 @@ static NrHookOutcome converse(Manager *manager, const char *const *answers, int 
 
     manager->place = &place;
     manager->answers = answers;
-    manager->hold_ms = hold_ms;
     thread = g_thread_new("manager", manager_thread, manager);
-    outcome = ask(&place, !*answers && hold_ms ? SILENT_MS : PATIENT_MS,
+    outcome = ask(&place, !*answers && manager->silent ? SILENT_MS : PATIENT_MS,
                   manager->deadline_ms ? manager->deadline_ms : PATIENT_MS,
                   manager->waiting_ms ? manager->waiting_ms : PATIENT_MS, sentence);
     g_thread_join(thread);
@@ -163,28 +170,28 @@ static void test_answers(void)
 {
     static const struct {
         const char *answers[4];
-        int hold_ms;
+        gboolean silent;
         NrHookOutcome outcome;
         const char *sentence;
     } rows[] = {
-        { { "O" }, 0, NR_HOOK_OK, NULL },
-        { { "P", "P", "O" }, 0, NR_HOOK_OK, NULL },
-        { { "P", "Na remark", "O" }, 0, NR_HOOK_OK, "a remark" },
-        { { "Rno\nbridge\033" }, 0, NR_HOOK_REFUSED, "no\\x0abridge\\x1b" },
-        { { "P", "Nold", "Rnew" }, 0, NR_HOOK_REFUSED, "new" },
-        { { NULL }, 2000, NR_HOOK_MUTE, "netrelayd does not answer" },
-        { { "P" }, 2000, NR_HOOK_MUTE, "netrelayd was not done in time" },
-        { { "P" }, 0, NR_HOOK_MUTE, "netrelayd ended while it worked on it" },
-        { { NULL }, 0, NR_HOOK_MUTE, "netrelayd ended while it worked on it" },
-        { { "Zwhat?" }, 2000, NR_HOOK_MUTE, "netrelayd ended while it worked on it" },
+        { { "O" }, FALSE, NR_HOOK_OK, NULL },
+        { { "P", "P", "O" }, FALSE, NR_HOOK_OK, NULL },
+        { { "P", "Na remark", "O" }, FALSE, NR_HOOK_OK, "a remark" },
+        { { "Rno\nbridge\033" }, FALSE, NR_HOOK_REFUSED, "no\\x0abridge\\x1b" },
+        { { "P", "Nold", "Rnew" }, FALSE, NR_HOOK_REFUSED, "new" },
+        { { NULL }, TRUE, NR_HOOK_MUTE, "netrelayd does not answer" },
+        { { "P" }, TRUE, NR_HOOK_MUTE, "netrelayd was not done in time" },
+        { { "P" }, FALSE, NR_HOOK_MUTE, "netrelayd ended while it worked on it" },
+        { { NULL }, FALSE, NR_HOOK_MUTE, "netrelayd ended while it worked on it" },
+        { { "Zwhat?" }, TRUE, NR_HOOK_MUTE, "netrelayd ended while it worked on it" },
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
-        Manager manager = { .deadline_ms = rows[i].hold_ms ? BOUND_MS : 0 };
+        Manager manager = { .silent = rows[i].silent,
+                            .deadline_ms = rows[i].silent ? BOUND_MS : 0 };
         g_autofree char *sentence = NULL;
 
-        g_assert_cmpint(converse(&manager, rows[i].answers, rows[i].hold_ms, &sentence), ==,
-                        rows[i].outcome);
+        g_assert_cmpint(converse(&manager, rows[i].answers, &sentence), ==, rows[i].outcome);
         g_assert_cmpstr(sentence, ==, rows[i].sentence);
     }
 }
@@ -208,7 +215,7 @@ static void test_restarted(void)
         Manager manager = { .successor = rows[i].successor, .lives = rows[i].lives };
         g_autofree char *sentence = NULL;
 
-        g_assert_cmpint(converse(&manager, answers, 0, &sentence), ==, rows[i].outcome);
+        g_assert_cmpint(converse(&manager, answers, &sentence), ==, rows[i].outcome);
         g_assert_cmpstr(sentence, ==, rows[i].sentence);
         g_assert_cmpstr(manager.xml, ==, XML);
     }
@@ -275,7 +282,7 @@ static gint64 given_up_after_ms(const char *answer)
     g_autofree char *sentence = NULL;
     gint64 began = g_get_monotonic_time();
 
-    g_assert_cmpint(converse(&manager, answers, 0, &sentence), ==, NR_HOOK_MUTE);
+    g_assert_cmpint(converse(&manager, answers, &sentence), ==, NR_HOOK_MUTE);
     return (g_get_monotonic_time() - began) / 1000;
 }
 
@@ -292,7 +299,7 @@ static void test_request(void)
     Manager manager = { 0 };
     g_autofree char *sentence = NULL;
 
-    g_assert_cmpint(converse(&manager, answers, 0, &sentence), ==, NR_HOOK_OK);
+    g_assert_cmpint(converse(&manager, answers, &sentence), ==, NR_HOOK_OK);
     g_assert_cmpuint(manager.request.magic, ==, HOOK_MAGIC);
     g_assert_cmpuint(manager.request.version, ==, HOOK_VERSION);
     g_assert_cmpuint(manager.request.op, ==, HOOK_PREPARE);
@@ -315,7 +322,7 @@ static NrHookOutcome repeated(const char *answer, guint count, const char *last,
     for (guint i = 0; i < count; i++)
         answers[i] = answer;
     answers[count] = last;
-    outcome = converse(&manager, answers, 0, &sentence);
+    outcome = converse(&manager, answers, &sentence);
     if (outcome == NR_HOOK_MUTE)
         g_assert_cmpstr(sentence, ==, "netrelayd was not done in time");
     *ret_ms = (g_get_monotonic_time() - began) / 1000;
@@ -421,7 +428,7 @@ static void test_no_descriptor_is_left(void)
         Manager manager = { 0 };
         g_autofree char *sentence = NULL;
 
-        converse(&manager, answers, 0, &sentence);
+        converse(&manager, answers, &sentence);
     }
     g_assert_cmpint(open_descriptors(), ==, before);
 }
