@@ -123,7 +123,7 @@ xmlDoc *nr_xml_read(const char *text, gsize length, const NrXmlBounds *bounds, c
 {
     const int options = XML_PARSE_NONET | XML_PARSE_IGNORE_ENC | XML_PARSE_NOCDATA |
                         XML_PARSE_COMPACT | XML_PARSE_BIG_LINES;
-    Reading reading = { .text = text, .left = length };
+    Reading reading = { .text = text ? text : "", .left = length };
     g_autoptr(xmlDoc) doc = NULL;
     xmlParserCtxt *parser;
 

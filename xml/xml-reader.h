@@ -17,7 +17,10 @@ typedef struct {
     guint attributes; /* of one element: libxml2 compares each with each */
 } NrXmlBounds;
 
-/* file (may be NULL) is for messages only: "lab.xml:4: ...", or "line 4: ...". */
+/*
+ * text may be NULL where there is none. file (may be NULL) is for messages only: "lab.xml:4: ...",
+ * or "line 4: ...".
+ */
 xmlDoc *nr_xml_read(const char *text, gsize length, const NrXmlBounds *bounds, const char *file,
                     GError **error);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(xmlDoc, xmlFreeDoc)
