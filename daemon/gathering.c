@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/gathering.h"
 
+#include <errno.h>
+
 struct NrGathering {
     guint open;
-    void (*done)(gpointer data);
+    void (*done)(gpointer data); /* NULL: nobody waits for it any more */
     gpointer data;
 };
 
@@ -24,11 +26,16 @@ void nr_gathering_leave(NrGathering *gathering)
 {
     if (--gathering->open > 0)
         return;
-    gathering->done(gathering->data);
+    if (gathering->done)
+        gathering->done(gathering->data);
     g_free(gathering);
 }
 
-void nr_gathering_reply(int error, const char *text, gpointer gathering)
+void nr_gathering_reply(int error, const char *text, gpointer data)
 {
+    NrGathering *gathering = data;
+
+    if (error == -ECANCELED)
+        gathering->done = NULL;
     nr_gathering_leave(gathering);
 }

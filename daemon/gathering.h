@@ -11,7 +11,7 @@ typedef struct NrGathering NrGathering;
 NrGathering *nr_gathering_new(void (*done)(gpointer data), gpointer data);
 void nr_gathering_join(NrGathering *gathering);
 void nr_gathering_leave(NrGathering *gathering);
-/* An NrReply: leaves. */
+/* An NrReply: leaves. After -ECANCELED, which is the end of who makes it, done is not called. */
 void nr_gathering_reply(int error, const char *text, gpointer gathering);
 
 #endif

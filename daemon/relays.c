@@ -53,8 +53,7 @@ static void waiter_finish(Waiter *waiter, int error, const char *text)
     g_ptr_array_remove_fast(waiter->relays->waiting, waiter);
     if (waiter->timer)
         g_source_remove(waiter->timer);
-    if (waiter->reply)
-        waiter->reply(error, text, waiter->data);
+    waiter->reply(error, text, waiter->data);
     g_free(waiter);
 }
 
@@ -288,12 +287,8 @@ void nr_relays_free(NrRelays *relays)
         g_source_remove(relays->adopt_timer);
     if (relays->restore_timer)
         g_source_remove(relays->restore_timer);
-    while (relays->waiting->len > 0) {
-        Waiter *waiter = relays->waiting->pdata[0];
-
-        waiter->reply = NULL;
-        waiter_finish(waiter, -ECANCELED, NULL);
-    }
+    while (relays->waiting->len > 0)
+        waiter_finish(relays->waiting->pdata[0], -ECANCELED, NULL);
     g_hash_table_iter_init(&iter, relays->by_socket);
     while (g_hash_table_iter_next(&iter, NULL, &relay))
         nr_relay_free(relay);
