@@ -369,6 +369,14 @@ static gboolean is_told_by_ports(const NrActualNetwork *network, const NrActualE
     return endpoint && has_port(network, endpoint) && endpoint->refused == 0;
 }
 
+/* netrelay-user dials nobody: it is about to begin, or has ended. */
+static const char *dialling_state(const NrActualEndpoint *endpoint, const char *kind)
+{
+    if (!g_str_equal(kind, "user"))
+        return "dialling";
+    return endpoint->detail && *endpoint->detail ? "failed" : "waiting";
+}
+
 static void add_endpoint(Status *status, const NrDesiredNetwork *network,
                          const NrDesiredEndpoint *wanted)
 {
@@ -403,7 +411,7 @@ static void add_endpoint(Status *status, const NrDesiredNetwork *network,
         row.state = "listening";
         row.reason = endpoint->detail;
     } else if (endpoint && endpoint->state == CTL_ENDPOINT_DIALLING) {
-        row.state = g_str_equal(row.kind, "user") ? "failed" : "dialling";
+        row.state = dialling_state(endpoint, row.kind);
         row.reason = endpoint->detail;
         row.since = endpoint->since;
     }

@@ -52,6 +52,17 @@ NIC = """<interface type='{kind}'>
     </interface>"""
 
 
+CONFIGURE = """#!/bin/sh
+case $1 in
+bound | renew)
+    ip addr replace $ip/$mask dev $interface
+    ip route replace default via $router
+    echo "nameserver $dns" >/etc/resolv.conf
+    ;;
+esac
+"""
+
+
 def client_nic(port, mac, address="127.0.0.1", tail=""):
     """The guest dials address:port."""
     return NIC.format(kind="client", mac=mac, tail=tail,
@@ -162,6 +173,14 @@ class Console:
         code, output = self.sh(command, deadline)
         assert code == 0, f"in guest {self.name!r}: {command}: exit {code}\n{output}"
         return output
+
+    # Its addresses
+
+    def configure(self, device="eth0"):
+        """Asks for an address, a gateway and a name server, as distributions do; returns it."""
+        self.must(f"mkdir -p /etc; cat >/tmp/dhcp <<'END'\n{CONFIGURE}END\nchmod 755 /tmp/dhcp\n"
+                  f"udhcpc -i {device} -n -q -t 10 -T 1 -s /tmp/dhcp", 30)
+        return self.must(f"ip -4 -o addr show {device} | awk '{{print $4}}'").strip()
 
     # Pings
 

@@ -19,22 +19,6 @@ from relayproc import Relay, status # noqa: E402
 from wait import eventually         # noqa: E402
 
 GATEWAY = "10.0.2.2"
-CONFIGURE = """#!/bin/sh
-case $1 in
-bound | renew)
-    ip addr replace $ip/$mask dev $interface
-    ip route replace default via $router
-    echo "nameserver $dns" >/etc/resolv.conf
-    ;;
-esac
-"""
-
-
-def configure(guest):
-    """As distributions do it; returns the address."""
-    guest.must(f"mkdir -p /etc; cat >/tmp/dhcp <<'END'\n{CONFIGURE}END\nchmod 755 /tmp/dhcp\n"
-               "udhcpc -i eth0 -n -q -t 5 -T 1 -s /tmp/dhcp")
-    return guest.must("ip -4 -o addr show eth0 | awk '{print $4}'").strip()
 
 
 def md5(data):
@@ -68,8 +52,8 @@ class TestUser:
 
     def test_C6_each_guest_gets_an_address(self):
         """by udhcpc, one after the other"""
-        assert configure(self.one) == "10.0.2.15/24"
-        assert configure(self.two) == "10.0.2.16/24"
+        assert self.one.configure() == "10.0.2.15/24"
+        assert self.two.configure() == "10.0.2.16/24"
 
     def test_B7_the_guests_share_one_segment(self):
         """they reach each other and the gateway"""
@@ -116,7 +100,7 @@ class TestUser:
         flow.wait_replies(3)
         sent, received = flow.stop()
         assert received >= sent - 1, f"{received} of {sent} pings"
-        assert configure(self.two) == "10.0.2.16/24"
+        assert self.two.configure() == "10.0.2.16/24"
 
     def teardown(self):
         for guest in (self.one, self.two):

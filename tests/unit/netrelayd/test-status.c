@@ -252,18 +252,19 @@ static void test_user(void)
         { "<name>lab</name><ip address='fd00::1' prefix='64'/><forward mode='user'/>",
           "user:ipv4=off,ipv6-net=fd00::/64,ipv6-host=fd00::1,ipv6-dns=fd00::3", "user  fd00::1 " },
     };
+    static const char *const states[] = { "waiting", "failed", "connected" };
 
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
-        for (int up = 0; up < 2; up++) {
+        for (gsize state = 0; state < G_N_ELEMENTS(states); state++) {
             World world = world_of("", cases[i].file);
             NrActualEndpoint *endpoint = nr_actual_endpoint_new(2, cases[i].endpoint);
-            g_autofree char *row =
-                g_strdup_printf("%s%s\n", cases[i].row, up ? " connected" : " failed");
+            g_autofree char *row = g_strdup_printf("%s %s\n", cases[i].row, states[state]);
 
             g_ptr_array_set_size(world.network->endpoints, 0);
             g_ptr_array_add(world.network->endpoints, endpoint);
-            endpoint->state = up ? CTL_ENDPOINT_UP : CTL_ENDPOINT_DIALLING;
-            if (up)
+            endpoint->state = state == 2 ? CTL_ENDPOINT_UP : CTL_ENDPOINT_DIALLING;
+            endpoint->detail = g_strdup(state == 1 ? "it ended" : NULL);
+            if (state == 2)
                 g_clear_pointer(&add_port(&world, 2, NULL)->peer, g_free);
             world_expect(&world, TRUE, row);
         }
