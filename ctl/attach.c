@@ -86,15 +86,28 @@ static const char *extent(GVariant *outcome)
                                                                    : ", until the guest is stopped";
 }
 
+/* Its definition may have said something else. New string. */
+static char *detached_from(GVariant *outcome)
+{
+    const char *was_to = nr_row_text(outcome, "was_to"), *was = nr_row_text(outcome, "was");
+    const char *config_to = nr_row_text(outcome, "config_was_to");
+    const char *config = nr_row_text(outcome, "config_was");
+
+    if (!*config_to || (g_str_equal(was_to, config_to) && g_str_equal(was, config)))
+        return g_strdup_printf("%s %s", was_to, was);
+    return g_strdup_printf("%s %s, and in its definition from %s %s", was_to, was, config_to,
+                           config);
+}
+
 static void print_people(GVariant *outcome)
 {
     gboolean attached = *nr_row_text(outcome, "to") != '\0';
-    g_autofree char *text =
-        g_strdup_printf("NIC %s of guest %s %s %s %s%s", nr_row_text(outcome, "nic"),
-                        nr_row_text(outcome, "guest"), attached ? "attached to" : "detached from",
-                        nr_row_text(outcome, attached ? "to" : "was_to"),
-                        nr_row_text(outcome, attached ? "where" : "was"), extent(outcome));
-
+    g_autofree char *place = attached ? g_strdup_printf("%s %s", nr_row_text(outcome, "to"),
+                                                        nr_row_text(outcome, "where"))
+                                      : detached_from(outcome);
+    g_autofree char *text = g_strdup_printf(
+        "NIC %s of guest %s %s %s%s", nr_row_text(outcome, "nic"), nr_row_text(outcome, "guest"),
+        attached ? "attached to" : "detached from", place, extent(outcome));
     g_autofree char *printable = nr_printable(text);
 
     puts(printable);

@@ -186,6 +186,8 @@ static void answer(Request *request, const NrGuest *guest, const NrNic *nic,
     nr_row_put_text(&dict, "where", rewire->where);
     nr_row_put_text(&dict, "was_to", rewire->was_to);
     nr_row_put_text(&dict, "was", rewire->was);
+    nr_row_put_text(&dict, "config_was_to", rewire->config_was_to);
+    nr_row_put_text(&dict, "config_was", rewire->config_was);
     put_flag(&dict, "live", rewire->live_done);
     put_flag(&dict, "config", rewire->config_done);
     put_flag(&dict, "running", rewire->running);

@@ -31,6 +31,8 @@ void nr_rewire_free(NrRewire *rewire)
     g_free(rewire->fault);
     g_free(rewire->was_to);
     g_free(rewire->was);
+    g_free(rewire->config_was_to);
+    g_free(rewire->config_was);
     g_free(rewire);
 }
 
@@ -103,6 +105,9 @@ static gboolean write_side(NrRewire *rewire, virDomainPtr domain, const Side *si
     if (!rewire->was_to) {
         rewire->was_to = g_steal_pointer(&edited->to);
         rewire->was = g_steal_pointer(&edited->where);
+    } else {
+        rewire->config_was_to = g_steal_pointer(&edited->to);
+        rewire->config_was = g_steal_pointer(&edited->where);
     }
     return TRUE;
 }

@@ -20,6 +20,8 @@ typedef struct {
     gboolean running, persistent;
     gboolean live_done, config_done;
     char *was_to, *was; /* where it belonged before, by the metadata; or NULL, NULL */
+    /* The same of its definition, where both were changed. */
+    char *config_was_to, *config_was;
 } NrRewire;
 
 void nr_rewire_free(NrRewire *rewire);

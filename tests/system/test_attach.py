@@ -291,7 +291,10 @@ class TestRunning:
         answer = attach(self.host, "vm1", "--mac", mac(1), "--network", "lab", "--config")
         assert answer.stdout.endswith("attached to network lab, from its next start on\n"), answer
         assert lab.rows(self.host, guest="vm1", network="127.0.0.1:5001", state="connected")
-        detach(self.host, "vm1", "--mac", mac(1), "--config")
+        attach(self.host, "vm1", "--mac", mac(1), "--network", "office", "--live")
+        answer = detach(self.host, "vm1", "--mac", mac(1), "--live", "--config")
+        assert answer.stdout.endswith("detached from network office, and in its definition from "
+                                      "network lab\n"), answer
 
     def test_there_while_everything_dies(self):
         """The manager and forwarders are killed at the moment; the guest gets there all the same"""
