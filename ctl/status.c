@@ -15,16 +15,16 @@ enum { COLUMN_STATE = 6 };
 
 static const NrColumn columns[] = {
     { "NETWORK", NR_COLUMN_NAME },
-    { "PORT", NR_COLUMN_NUMBER },
+    { "PORT", NR_COLUMN_NUMBER, .spare = 3 },
     { "GUEST", NR_COLUMN_NAME },
-    { "NIC", NR_COLUMN_ADDRESS },
-    { "KIND", NR_COLUMN_TEXT },
-    { "ADDRESS", NR_COLUMN_ADDRESS },
+    { "NIC", NR_COLUMN_ADDRESS, .spare = 2 },
+    { "KIND", NR_COLUMN_TEXT, .spare = 1 },
+    { "ADDRESS", NR_COLUMN_ADDRESS, .spare = 4 },
     { "STATE", NR_COLUMN_TEXT },
     { "RX", NR_COLUMN_NUMBER },
     { "TX", NR_COLUMN_NUMBER },
-    { "DROPS", NR_COLUMN_NUMBER },
-    { NULL, 0 },
+    { "DROPS", NR_COLUMN_NUMBER, .spare = 5 },
+    { NULL },
 };
 
 static const struct {
@@ -194,21 +194,31 @@ static void append_summary(GString *lines, GVariant *summary)
     }
 }
 
-static char *rows_text(GVariant *rows, gboolean chosen)
+/* Names that nothing has are complained of by themselves, where it is shown once. */
+static const char *nothing_text(const NrCall *call)
+{
+    if (call->operand_count == 0)
+        return "nothing is there: no network, and no guest's NIC of type client, server or udp\n\n";
+    return call->options & NR_OPTION_WATCH
+               ? "nothing is there by that name: no network, and no active guest with a NIC of "
+                 "type client, server or udp\n\n"
+               : "";
+}
+
+static char *rows_text(GVariant *rows, const NrCall *call)
 {
     g_autoptr(NrTable) table = nr_table_new(columns);
+    g_autofree char *text = NULL;
 
     for (gsize i = 0; i < g_variant_n_children(rows); i++) {
         g_autoptr(GVariant) row = g_variant_get_child_value(rows, i);
 
         add_row(table, row);
     }
-    if (g_variant_n_children(rows) > 0)
-        return nr_table_text(table, nr_terminal_room());
-    return g_strdup(chosen ? "nothing is there by that name: no network, and no active guest with "
-                             "a NIC of type client, server or udp\n"
-                           : "nothing is there: no network, and no guest's NIC of type client, "
-                             "server or udp\n");
+    if (g_variant_n_children(rows) == 0)
+        return g_strdup(nothing_text(call));
+    text = nr_table_text(table, nr_terminal_room());
+    return g_strconcat(text, "\n", NULL);
 }
 
 char *nr_status_text(GVariant *reply, const NrCall *call)
@@ -216,10 +226,9 @@ char *nr_status_text(GVariant *reply, const NrCall *call)
     g_autoptr(GVariant) all = g_variant_get_child_value(reply, 0);
     g_autoptr(GVariant) summary = g_variant_get_child_value(reply, 1);
     g_autoptr(GVariant) rows = choose_rows(all, call);
-    g_autofree char *text = rows_text(rows, call->operand_count > 0);
+    g_autofree char *text = rows_text(rows, call);
     GString *lines = g_string_new(text);
 
-    g_string_append_c(lines, '\n');
     append_summary(lines, summary);
     return g_string_free(lines, FALSE);
 }

@@ -182,16 +182,52 @@ static int widest(const NrTable *table, const guint *widths)
     return found;
 }
 
+static guint room_needed(const NrTable *table, const guint *widths)
+{
+    guint sum = 0;
+
+    for (guint i = 0; i < table->count; i++)
+        sum += widths[i] ? (sum ? GAP : 0) + widths[i] : 0;
+    return sum;
+}
+
+/* The next to be left out, or -1. */
+static int sparest(const NrTable *table, const guint *widths)
+{
+    int found = -1;
+
+    for (guint i = 0; i < table->count; i++)
+        if (widths[i] && table->columns[i].spare &&
+            (found < 0 || table->columns[i].spare < table->columns[found].spare))
+            found = (int)i;
+    return found;
+}
+
 /* Takes from the widest ones, so that what is narrow anyway stays whole. */
 static void narrow(const NrTable *table, guint *widths, guint room)
 {
-    guint sum = GAP * (table->count - 1);
     int column;
 
-    for (guint i = 0; i < table->count; i++)
-        sum += widths[i];
-    for (; sum > room && (column = widest(table, widths)) >= 0; sum--)
+    for (guint sum = room_needed(table, widths);
+         sum > room && (column = widest(table, widths)) >= 0; sum--)
         widths[column]--;
+}
+
+/* The width of each column; 0: it is left out, and the others may be wider again. */
+static void fit(const NrTable *table, guint *widths, guint room)
+{
+    int column;
+
+    for (;;) {
+        for (guint i = 0; i < table->count; i++)
+            widths[i] = widths[i] ? column_width(table, i) : 0;
+        if (!room)
+            return;
+        narrow(table, widths, room);
+        if (room_needed(table, widths) <= room || (column = sparest(table, widths)) < 0)
+            return;
+        widths[column] = 0;
+    }
 }
 
 /* Lines */
@@ -201,21 +237,36 @@ static void append_blanks(GString *lines, guint count)
     g_string_append_printf(lines, "%*s", (int)count, "");
 }
 
-static void append_cell(GString *lines, const NrTable *table, guint column, guint width,
-                        const char *whole, const char *code)
+static void append_cell(GString *lines, const NrColumn *is, guint width, const char *whole,
+                        const char *code)
 {
-    const NrColumn *is = &table->columns[column];
     g_autofree char *text = is_shortened(is) ? shortened(whole, is->kind, width) : g_strdup(whole);
     guint padding = width - text_width(text);
     gboolean right = is->kind == NR_COLUMN_NUMBER;
 
-    if (column > 0)
-        append_blanks(lines, GAP);
     if (right)
         append_blanks(lines, padding);
     g_string_append_printf(lines, "%s%s%s", code, text, *code ? "\033[0m" : "");
-    if (!right && column + 1 < table->count)
+    if (!right)
         append_blanks(lines, padding);
+}
+
+/* Missing ones are blank. */
+static void append_cells(GString *lines, const NrTable *table, const GPtrArray *cells,
+                         const guint *widths, guint toned, const char *code)
+{
+    gboolean first = TRUE;
+
+    for (guint i = 0; i < MIN(table->count, cells->len); i++) {
+        if (!widths[i])
+            continue;
+        append_blanks(lines, first ? 0 : GAP);
+        append_cell(lines, &table->columns[i], widths[i], cells->pdata[i], i == toned ? code : "");
+        first = FALSE;
+    }
+    while (lines->len > 0 && lines->str[lines->len - 1] == ' ')
+        g_string_truncate(lines, lines->len - 1);
+    g_string_append_c(lines, '\n');
 }
 
 /* In lines that end with a word, where there is a width to keep to. */
@@ -239,15 +290,13 @@ static void append_remark(GString *lines, const char *text, guint room)
     g_string_append_c(lines, '\n');
 }
 
-static void append_row(GString *lines, const NrTable *table, const Row *row, const guint *widths,
-                       guint room, gboolean colour)
+static void append_title(GString *lines, const NrTable *table, const guint *widths)
 {
-    for (guint i = 0; i < row->cells->len; i++)
-        append_cell(lines, table, i, widths[i], g_ptr_array_index(row->cells, i),
-                    colour && i == row->toned ? tone_codes[row->tone] : "");
-    g_string_append_c(lines, '\n');
-    for (guint i = 0; i < row->remarks->len; i++)
-        append_remark(lines, g_ptr_array_index(row->remarks, i), room);
+    g_autoptr(GPtrArray) titles = g_ptr_array_new();
+
+    for (guint i = 0; i < table->count; i++)
+        g_ptr_array_add(titles, (gpointer)table->columns[i].title);
+    append_cells(lines, table, titles, widths, 0, "");
 }
 
 char *nr_table_text(const NrTable *table, guint room)
@@ -257,14 +306,17 @@ char *nr_table_text(const NrTable *table, guint room)
     gboolean colour = nr_terminal_wants_colour();
 
     for (guint i = 0; i < table->count; i++)
-        widths[i] = column_width(table, i);
-    if (room)
-        narrow(table, widths, room);
-    for (guint i = 0; i < table->count; i++)
-        append_cell(lines, table, i, widths[i], table->columns[i].title, "");
-    g_string_append_c(lines, '\n');
-    for (guint i = 0; i < table->rows->len; i++)
-        append_row(lines, table, g_ptr_array_index(table->rows, i), widths, room, colour);
+        widths[i] = 1;
+    fit(table, widths, room);
+    append_title(lines, table, widths);
+    for (guint i = 0; i < table->rows->len; i++) {
+        const Row *row = g_ptr_array_index(table->rows, i);
+
+        append_cells(lines, table, row->cells, widths, row->toned,
+                     colour ? tone_codes[row->tone] : "");
+        for (guint k = 0; k < row->remarks->len; k++)
+            append_remark(lines, g_ptr_array_index(row->remarks, k), room);
+    }
     return g_string_free(lines, FALSE);
 }
 

@@ -20,6 +20,7 @@ typedef enum {
 typedef struct {
     const char *title;
     NrColumnKind kind;
+    guint spare; /* 1 is left out first where all texts are as short as they can be; 0 never is */
 } NrColumn;
 
 typedef struct NrTable NrTable;
@@ -35,8 +36,8 @@ void nr_table_cell(NrTable *table, const char *text); /* NULL or "": "-" */
 /* A remark below the newest row. */
 void nr_table_remark(NrTable *table, const char *text);
 /* For standard output: in colour only where that is a terminal which wants it. room is the width to
- * keep to, as far as columns may be shortened and remarks broken; 0: as wide as it likes. New
- * string. */
+ * keep to, as far as columns may be shortened or left out and remarks broken; 0: as wide as it
+ * likes. New string. */
 char *nr_table_text(const NrTable *table, guint room);
 void nr_table_print(const NrTable *table);
 /* How many columns of a terminal a character takes. */

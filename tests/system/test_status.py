@@ -65,6 +65,8 @@ def test_status_of_nobody(host):
         answer = host.netrelayctl("status", "lab", "nobody", *more, check=False)
         assert answer.returncode == 1 and "listening" in answer.stdout, answer
         assert "'nobody'" in answer.stderr and answer.stderr.count("\n") == 1, answer
+    answer = host.netrelayctl("status", "nobody", check=False)
+    assert "nothing is there" in answer.stderr and "nothing" not in answer.stdout, answer
 
 
 def test_reload_says_what_is_wrong(host):

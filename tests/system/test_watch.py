@@ -139,6 +139,9 @@ def test_80_columns(host):
     assert len(table) == 2 and len(table[0]) <= 80 and table[0].endswith("  DROPS"), table
     assert re.match("a-net.*\u2026.*name ", table[1]) and f"{PORT}  listening" in table[1], table
     assert name not in table[1] and "\u2026" in table[1], table
+    terminal.resize(24, 60)
+    eventually(lambda: any("KIND" not in line and line.endswith("  DROPS")
+                           for line in terminal.frame()), 10, "what can be spared is left out")
     terminal.resize(24, 120)
     terminal.shows(name)
     terminal.type(b"q")

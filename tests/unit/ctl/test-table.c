@@ -169,6 +169,41 @@ static void test_room(void)
     }
 }
 
+/* Where not even the shortest texts have room, what can be spared goes first, and no counter. */
+static void test_spared(void)
+{
+    static const NrColumn spared[] = {
+        { "NAME", NR_COLUMN_NAME },
+        { "KIND", NR_COLUMN_TEXT, .spare = 1 },
+        { "AT", NR_COLUMN_ADDRESS, .spare = 2 },
+        { "RX", NR_COLUMN_NUMBER },
+        { NULL },
+    };
+    static const struct {
+        guint room;
+        const char *text;
+    } rows[] = {
+        { 24, "NAME    KIND  AT      RX\na-" DOTS "ame  tap   " DOTS "12345  99\n" },
+        { 23, "NAME      AT         RX\na-l" DOTS "name  " DOTS ".1:12345  99\n" },
+        { 18, "NAME    AT      RX\na-" DOTS "ame  " DOTS "12345  99\n" },
+        { 17, "NAME         RX\na-long-name  99\n" },
+        { 1, "NAME    RX\na-" DOTS "ame  99\n" },
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(NrTable) table = nr_table_new(spared);
+        g_autofree char *text = NULL;
+
+        nr_table_row(table, 2, NR_TONE_PLAIN);
+        nr_table_cell(table, "a-long-name");
+        nr_table_cell(table, "tap");
+        nr_table_cell(table, "127.0.0.1:12345");
+        nr_table_cell(table, "99");
+        text = nr_table_text(table, rows[i].room);
+        g_assert_cmpstr(text, ==, rows[i].text);
+    }
+}
+
 /* Networks without a name are told apart by their ports. */
 static void test_addresses_as_names(void)
 {
@@ -221,6 +256,7 @@ int main(int argc, char **argv)
     g_test_add_func("/ctl/table/human-numbers", test_human_numbers);
     g_test_add_func("/ctl/table/layout", test_layout);
     g_test_add_func("/ctl/table/widths", test_widths);
+    g_test_add_func("/ctl/table/spared", test_spared);
     g_test_add_func("/ctl/table/room", test_room);
     g_test_add_func("/ctl/table/addresses-as-names", test_addresses_as_names);
     g_test_add_func("/ctl/table/remark", test_remark);
