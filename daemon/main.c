@@ -81,9 +81,12 @@ static void on_relays_changed(gpointer data)
 static void on_relay_died(const char *network, gint64 age_ms, const char *text, gpointer data)
 {
     Manager *manager = data;
+    gboolean goes_on = nr_relays_goes_on(manager->world.relays, network);
+    g_autofree char *news =
+        g_strconcat(text, goes_on ? "; another one goes on with its connections" : "", NULL);
 
     nr_reconcile_relay_died(manager->reconcile, network, age_ms, text);
-    nr_control_api_relay_died(manager->control, network, text);
+    nr_control_api_relay_died(manager->control, network, news);
 }
 
 static void on_relay_replaced(const char *network, const char *how, gpointer data)

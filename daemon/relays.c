@@ -460,6 +460,16 @@ int nr_relays_look(const NrRelays *relays, const char *network)
     return relay ? nr_relay_look(relay) : -ENOENT;
 }
 
+gboolean nr_relays_goes_on(const NrRelays *relays, const char *network)
+{
+    char socket_name[NR_ACTUAL_SOCKET_MAX];
+    g_autofree char *deposited = NULL;
+
+    nr_actual_socket_name(network, socket_name);
+    deposited = nr_store_network(relays->settings->store, socket_name);
+    return deposited != NULL;
+}
+
 guint nr_relays_count(const NrRelays *relays)
 {
     g_autoptr(GPtrArray) deposits = nr_store_relays(relays->settings->store);

@@ -39,6 +39,8 @@ NrActual *nr_relays_snapshot(const NrRelays *relays);
 const NrActualNetwork *nr_relays_network(const NrRelays *relays, const char *network);
 /* See nr_relay_look(); -ENOENT where there is none. */
 int nr_relays_look(const NrRelays *relays, const char *network);
+/* The network's relay is gone, and another one has its connections, or will have them. */
+gboolean nr_relays_goes_on(const NrRelays *relays, const char *network);
 /* Also those that are gone and that others are to go on for. */
 guint nr_relays_count(const NrRelays *relays);
 

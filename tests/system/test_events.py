@@ -72,7 +72,8 @@ def test_a_guest_and_its_relay(host):
         events.expect("relay-mended", network=connected["network"])
         assert not events.past("nic-disconnected"), events.past()
         os.kill(relay, signal.SIGKILL)
-        events.expect("relay-died", network=connected["network"])
+        died = events.expect("relay-died", network=connected["network"])
+        assert died["text"].endswith("; another one goes on with its connections"), died
         next_one = events.expect("relay-started", network=connected["network"])
         lab.expect_row(host, guest="vm1", state="connected", relay_pid=next_one["relay_pid"])
         host.write_network("lab", network("lab", PORT))
