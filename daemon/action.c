@@ -57,6 +57,16 @@ static void append_change(GString *all, const struct host_change *change, gboole
     }
 }
 
+char *nr_action_change_words(const char *text)
+{
+    GString *words = g_string_new(NULL);
+    struct host_change change;
+
+    if (host_change_parse(&change, text))
+        append_change(words, &change, FALSE);
+    return g_string_free(words, FALSE);
+}
+
 /* "make sure of the bridge virbr9, give 192.168.9.1/24 to virbr9". New string. */
 static char *format_ground(const NrAction *action)
 {

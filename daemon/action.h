@@ -37,6 +37,8 @@ NrAction *nr_action_new(NrActionKind kind, const char *network);
 void nr_action_free(gpointer action); /* not NULL */
 /* It takes away, and makes nothing. */
 gboolean nr_action_takes(const NrAction *action);
+/* A text of host-change.h, for a person: "give 192.168.9.1/24 to virbr9". New string. */
+char *nr_action_change_words(const char *text);
 /* One line for a person: "lab: listen on 127.0.0.1:12345". New string. */
 char *nr_action_format(const NrAction *action);
 

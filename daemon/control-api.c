@@ -243,9 +243,11 @@ static GVariant *findings_variant(const NrControlApi *api)
     g_autoptr(NrActual) actual = nr_relays_snapshot(world->relays);
     g_autoptr(GPtrArray) unserved =
         nr_unserved_find(nr_reconcile_desired(api->parts->reconcile), actual);
+    g_autoptr(GPtrArray) ground = nr_ground_faults(world->ground);
     NrExamined examined = { .guests = guests,
                             .unannounced = unannounced,
                             .unserved = unserved,
+                            .ground = ground,
                             .resolved = nr_resolver_table(world->resolver),
                             .hook = world->policy->hooked ? nr_hook_path() : NULL,
                             .system = world->policy->system };

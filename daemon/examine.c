@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/examine.h"
 
+#include "common/host-change.h"
+#include "daemon/action.h"
 #include "daemon/place.h"
 #include "daemon/row.h"
 
@@ -124,6 +126,48 @@ static void look_at_unserved(GVariantBuilder *findings, const GPtrArray *unserve
     }
 }
 
+/* What was changed in this host's kernel, and is not as it should be */
+
+/* Nothing is done again that somebody has undone: he may have meant it. */
+static void add_undone(GVariantBuilder *findings, const NrGroundFault *fault)
+{
+    g_autofree char *words = nr_action_change_words(fault->change);
+    g_autofree char *text = g_strdup_printf(
+        "network %s: it is to %s, and did, and somebody has undone that", fault->network, words);
+    g_autofree char *cure = g_strdup_printf("netrelayctl net-destroy %s, and net-start %s, do it "
+                                            "again",
+                                            fault->network, fault->network);
+    struct host_change change;
+
+    if (host_change_parse(&change, fault->change) && change.kind == HOST_ADDRESS) {
+        g_free(cure);
+        cure = g_strdup_printf("ip address add %s dev %s", change.value, change.device);
+    }
+    add(findings, "fault", "undone", fault->network, text, cure);
+}
+
+static void add_kept(GVariantBuilder *findings, const NrGroundFault *fault)
+{
+    struct host_change change;
+    g_autofree char *text = NULL;
+
+    if (!host_change_parse(&change, fault->change))
+        return;
+    text = g_strdup_printf("network %s has gone, and %s, which was made for it, is still there: "
+                           "others use it, and it goes when they do not",
+                           fault->network, change.device);
+    add(findings, "notice", "kept", change.device, text, "");
+}
+
+static void look_at_ground(GVariantBuilder *findings, const GPtrArray *ground)
+{
+    for (guint i = 0; ground && i < ground->len; i++) {
+        const NrGroundFault *fault = ground->pdata[i];
+
+        (fault->kept ? add_kept : add_undone)(findings, fault);
+    }
+}
+
 GVariant *nr_examine(const NrExamined *examined)
 {
     GVariantBuilder findings;
@@ -133,5 +177,6 @@ GVariant *nr_examine(const NrExamined *examined)
     look_at_claims(&findings, examined, NR_NIC_LISTENS);
     look_at_claims(&findings, examined, NR_NIC_UDP);
     look_at_unserved(&findings, examined->unserved);
+    look_at_ground(&findings, examined->ground);
     return g_variant_builder_end(&findings);
 }

@@ -2,6 +2,7 @@
 #include "daemon/ground.h"
 
 #include <errno.h>
+#include <string.h>
 #include "common/scope.h"
 #include "daemon/log.h"
 #include "net/link.h"
@@ -155,6 +156,57 @@ static gboolean is_free(gpointer text, gpointer value, gpointer data)
 void nr_ground_look_again(NrGround *ground)
 {
     g_hash_table_foreach_remove(ground->kept, is_free, NULL);
+}
+
+/* Of a bridge that is there we do not mind the address: others' own comes and goes with members. */
+static gboolean is_undone(const struct journal_record *record)
+{
+    char now[KERNEL_STATE_MAX] = "";
+    int r = kernel_look(&record->change, now);
+
+    if (!record->done || (r < 0 && r != -ENOTSUP))
+        return FALSE;
+    if (record->change.kind == HOST_BRIDGE)
+        return *now == '\0';
+    return strcmp(now, record->ours) != 0;
+}
+
+static void fault_free(gpointer data)
+{
+    NrGroundFault *fault = data;
+
+    g_free(fault->network);
+    g_free(fault->change);
+    g_free(fault);
+}
+
+static void add_fault(GPtrArray *faults, const struct journal_record *record, const char *change,
+                      gboolean kept)
+{
+    NrGroundFault *fault = g_new(NrGroundFault, 1);
+
+    *fault = (NrGroundFault){ g_strdup(record->owner), g_strdup(change), kept };
+    g_ptr_array_add(faults, fault);
+}
+
+GPtrArray *nr_ground_faults(const NrGround *ground)
+{
+    GPtrArray *faults = g_ptr_array_new_with_free_func(fault_free);
+    g_autoptr(GHashTable) lost = g_hash_table_new(g_str_hash, g_str_equal); /* bridges */
+
+    for (size_t i = 0; ground->journal && i < ground->journal->count; i++) {
+        const struct journal_record *record = &ground->journal->records[i];
+        const struct host_change *change = &record->change;
+        char text[HOST_CHANGE_TEXT_MAX];
+        gboolean kept = g_hash_table_contains(ground->kept, host_change_format(change, text));
+
+        if (!kept && (g_hash_table_contains(lost, change->device) || !is_undone(record)))
+            continue;
+        if (!kept && change->kind == HOST_BRIDGE)
+            g_hash_table_add(lost, (gpointer)change->device);
+        add_fault(faults, record, text, kept);
+    }
+    return faults;
 }
 
 void nr_ground_note(const NrGround *ground)

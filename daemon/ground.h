@@ -27,6 +27,14 @@ int nr_ground_lift_all(NrGround *ground, char **ret_text);
 gboolean nr_ground_is_lifted(const NrGround *ground);
 /* Devices have changed: what is kept can perhaps go now. */
 void nr_ground_look_again(NrGround *ground);
+/* One change that is not as it is to be. */
+typedef struct {
+    char *network; /* whose it is, or was */
+    char *change;  /* its text */
+    gboolean kept; /* it is to go, and others use it; else somebody has undone it */
+} NrGroundFault;
+/* As the kernel has it now. What goes with a lost bridge is not told of by itself. New list. */
+GPtrArray *nr_ground_faults(const NrGround *ground);
 /* The directory was made anew, and the journal is to be in it. */
 void nr_ground_note(const NrGround *ground);
 

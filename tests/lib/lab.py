@@ -87,3 +87,17 @@ def metadata(*interfaces):
     """Our element for a guest's <metadata>, from the attributes of each interface."""
     inner = "".join(f"<netrelay:interface {attributes}/>" for attributes in interfaces)
     return f"<netrelay:domain xmlns:netrelay='urn:netrelay:domain:1'>{inner}</netrelay:domain>"
+
+
+def findings(connection, level="fault"):
+    """{(kind, about): finding} of this level; the exit code says whether there is any fault."""
+    answer = connection.netrelayctl("doctor", "--json", check=False)
+    found = json.loads(answer.stdout)["findings"]
+    faults = [finding for finding in found if finding["level"] == "fault"]
+    assert answer.returncode == (1 if faults else 0), answer
+    for finding in found:
+        assert finding["level"] in ("fault", "notice"), finding
+        assert finding["text"] and not finding["text"].endswith("."), finding
+        assert "\n" not in finding["text"] + finding["cure"], finding
+    return {(finding["kind"], finding["about"]): finding for finding in found
+            if finding["level"] == level}

@@ -3,7 +3,6 @@
 """netrelayctl doctor: each of its findings, provoked, and a healthy host that gives none."""
 
 import contextlib
-import json
 import os
 import signal
 import socket
@@ -16,27 +15,13 @@ import links
 import tap
 from guest import client_nic, server_nic, udp_nic
 from host import PrivateHost
-from lab import PORT, address, mac
+from lab import PORT, address, findings, mac
 from process import run, tail
 from wait import eventually
 
 HOOK = "/etc/libvirt/hooks/qemu.d/50-netrelay"
 LAB = f"""<network><name>lab</name>
 <listen address='127.0.0.1' port='{PORT}'/><bridge name='br0'/></network>"""
-
-
-def findings(connection, level="fault"):
-    """{(kind, about): finding} of this level; the exit code says whether there is any fault."""
-    answer = connection.netrelayctl("doctor", "--json", check=False)
-    found = json.loads(answer.stdout)["findings"]
-    faults = [finding for finding in found if finding["level"] == "fault"]
-    assert answer.returncode == (1 if faults else 0), answer
-    for finding in found:
-        assert finding["level"] in ("fault", "notice"), finding
-        assert finding["text"] and not finding["text"].endswith("."), finding
-        assert "\n" not in finding["text"] + finding["cure"], finding
-    return {(finding["kind"], finding["about"]): finding for finding in found
-            if finding["level"] == level}
 
 
 def expect_only(connection, *wanted, deadline=10):

@@ -134,8 +134,11 @@ def test_E1_kernel_of_others(host):
     add_member("virbr9", "v2")
     host.netrelayctl("reload")
     assert not has("virbr9", f"{v6_address(HOST)}/64")
+    undone = lab.findings(host)["undone", "lab"]
+    assert undone["cure"] == f"ip address add {v6_address(HOST)}/64 dev virbr9", undone
     os.unlink(path)
     eventually(lambda: "other devices are in the bridge virbr9" in daemon.text(), 10, "it is said")
+    eventually(lambda: ("kept", "virbr9") in lab.findings(host, "notice"), 10, "and by the doctor")
     eventually(lambda: not has("virbr9", f"{address(HOST)}/24"), 10, "ours is taken away")
     assert has("virbr9", "10.9.0.200/24") and links.members("virbr9") == ["v2"]
     links.ip("address", "add", f"{address(HOST)}/24", "dev", "br0")

@@ -72,10 +72,60 @@ static void test_hook(void)
     g_assert_cmpstr(called, ==, "");
 }
 
+static void test_ground(void)
+{
+    static const struct {
+        NrGroundFault fault;
+        const char *level, *kind, *about, *says, *cure;
+    } cases[] = {
+        { { (char *)"lab", (char *)"address virbr9 192.0.2.1/24", FALSE },
+          "fault",
+          "undone",
+          "lab",
+          "it is to give 192.0.2.1/24 to virbr9, and did",
+          "ip address add 192.0.2.1/24 dev virbr9" },
+        { { (char *)"lab", (char *)"bridge virbr9", FALSE },
+          "fault",
+          "undone",
+          "lab",
+          "the bridge virbr9",
+          "netrelayctl net-destroy lab, and net-start lab, do it again" },
+        { { (char *)"lab", (char *)"bridge virbr9", TRUE },
+          "notice",
+          "kept",
+          "virbr9",
+          "network lab has gone, and virbr9",
+          "" },
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GPtrArray) none = g_ptr_array_new(), ground = g_ptr_array_new();
+        NrExamined examined = { .guests = none, .unannounced = none, .ground = ground };
+        g_autoptr(GVariant) findings = NULL, finding = NULL;
+        const char *level, *kind, *about, *text, *cure;
+
+        g_ptr_array_add(ground, (gpointer)&cases[i].fault);
+        findings = g_variant_ref_sink(nr_examine(&examined));
+        g_assert_cmpuint(g_variant_n_children(findings), ==, 1);
+        finding = g_variant_get_child_value(findings, 0);
+        g_variant_lookup(finding, "level", "&s", &level);
+        g_variant_lookup(finding, "kind", "&s", &kind);
+        g_variant_lookup(finding, "about", "&s", &about);
+        g_variant_lookup(finding, "text", "&s", &text);
+        g_variant_lookup(finding, "cure", "&s", &cure);
+        g_assert_cmpstr(level, ==, cases[i].level);
+        g_assert_cmpstr(kind, ==, cases[i].kind);
+        g_assert_cmpstr(about, ==, cases[i].about);
+        g_assert_nonnull(strstr(text, cases[i].says));
+        g_assert_cmpstr(cure, ==, cases[i].cure);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/examine/conflicts", test_conflicts);
     g_test_add_func("/examine/hook", test_hook);
+    g_test_add_func("/examine/ground", test_ground);
     return g_test_run();
 }
