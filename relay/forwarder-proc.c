@@ -259,10 +259,30 @@ static int send_stats(struct forwarder_proc *proc)
     return r;
 }
 
+static void on_retry(struct loop_timer *timer)
+{
+    struct forwarder_proc *proc = container(timer, struct forwarder_proc, retry);
+    int r = forwarder_proc_start(proc);
+
+    if (r == 0)
+        return;
+    log_limited(LOG_LEVEL_ERROR, "the forwarder cannot be started: %s", strerror(-r));
+    loop_timer_in(&proc->keeper->loop, &proc->retry, RETRY_MAX_MS);
+}
+
+/* The first one of a manager's relay, which may be there in advance, for guests that are off: it
+ * holds sockets until a connection comes. */
+static bool is_wanted(const struct forwarder_proc *proc)
+{
+    return proc->pid == 0 && !proc->retry.armed && (proc->dirty || proc->keeper->n_holdings > 0);
+}
+
 void forwarder_proc_flush(struct forwarder_proc *proc)
 {
     int r = 0;
 
+    if (is_wanted(proc))
+        on_retry(&proc->retry);
     if (proc->io.fd < 0 || !proc->dirty)
         return;
     if (!proc->config_sent)
@@ -296,17 +316,6 @@ void forwarder_proc_ask_stats(struct forwarder_proc *proc)
 static void on_stats_timeout(struct loop_timer *timer)
 {
     stats_done(container(timer, struct forwarder_proc, stats_timeout));
-}
-
-static void on_retry(struct loop_timer *timer)
-{
-    struct forwarder_proc *proc = container(timer, struct forwarder_proc, retry);
-    int r = forwarder_proc_start(proc);
-
-    if (r == 0)
-        return;
-    log_limited(LOG_LEVEL_ERROR, "the forwarder cannot be started: %s", strerror(-r));
-    loop_timer_in(&proc->keeper->loop, &proc->retry, RETRY_MAX_MS);
 }
 
 void forwarder_proc_init(struct forwarder_proc *proc, struct keeper *keeper)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The keeper's side of the forwarder: starts it, passes it ports, hears what became of them, and
- * starts another as soon as one is dead. One that dies before it runs is retried with back-off.
+ * starts another as soon as one is dead. One that dies before it runs is retried with back-off. A
+ * manager's relay has its first one once there is something to move.
  */
 #ifndef NR_RELAY_FORWARDER_PROC_H
 #define NR_RELAY_FORWARDER_PROC_H
@@ -35,7 +36,7 @@ void forwarder_proc_init(struct forwarder_proc *proc, struct keeper *keeper);
 int forwarder_proc_start(struct forwarder_proc *proc);
 /* A child of ours is dead; true if it was the forwarder. */
 bool forwarder_proc_reaped(struct forwarder_proc *proc, pid_t pid, int status);
-/* Passes and tells what is due; called once a round. */
+/* Passes and tells what is due, to a first forwarder, if need be; called once a round. */
 void forwarder_proc_flush(struct forwarder_proc *proc);
 /* Fetches all counters, then tells control and tally, within half a second in any case. */
 void forwarder_proc_ask_stats(struct forwarder_proc *proc);

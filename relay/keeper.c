@@ -444,7 +444,7 @@ static int keeper_run(struct keeper *keeper)
 {
     int r = sandbox_enter_keeper(needs_net_admin(keeper->config));
 
-    if (r == 0)
+    if (r == 0 && !keeper->config->managed)
         r = forwarder_proc_start(&keeper->forwarder);
     while (r == 0 && !keeper->ended) {
         forwarder_proc_flush(&keeper->forwarder); /* before waiting: there may be no event */

@@ -17,7 +17,7 @@ from ctlproto import (DIALLING, LISTENING, PORT_HELD, PORT_UP, TYPES, UP, Contro
                       attribute, encode, message)
 from frames import header
 from peers import Server, UdpPeer, dial, exchange, introduce, meet, talk, tcp_pair
-from relayproc import Relay, descriptors, listeners, udp_ports
+from relayproc import Relay, descriptors, forwarder_of, listeners, udp_ports
 from traffic import Traffic, complete, unhurt
 from wait import eventually
 
@@ -40,6 +40,18 @@ def test_welcome_names_version_network_and_keeper():
         cred = control.sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
         assert struct.unpack("iii", cred)[0] == relay.keeper
         assert control.dump() == ({}, {})
+
+
+def test_a_forwarder_with_the_first_port():
+    """a relay that is there in advance is one process with sockets, until somebody comes"""
+    with managed() as (relay, control):
+        control.attach(LISTEN)
+        assert len(control.dump()[0]) == 1, "counters are answered all the same"
+        assert not forwarder_of(relay.keeper), "whose frames are these?"
+        meet(dial(12345), dial(12345))
+        first = relay.forwarder()
+        relay.kill_forwarder()
+        eventually(lambda: relay.forwarder() != first, 15, "there is another one")
 
 
 def test_attach_listen_dump_and_counters():
