@@ -70,8 +70,7 @@ def test_what_each_kind_of_nic_may(host):
     guests = {1: lab.numbered(host, 1, client_nic(PORT, mac(1))),
               2: lab.numbered(host, 2, server_nic(PORT + 2, mac(2), tail=tail)),
               3: lab.numbered(host, 3, udp_nic(PORT + 1, PORT + 3, mac(3), tail=tail))}
-    for guest in guests.values():
-        guest.boot()
+    lab.start_all(guests)
     lab.all_meet(guests)
     for guest in guests.values():
         serve(guest)
@@ -118,8 +117,7 @@ def test_a_pinned_nic(host):
     pinned = lab.numbered(host, 1, client_nic(PORT, mac(1)),
                           metadata=lab.metadata(f"mac='{mac(1)}' pin='yes'"))
     guests = {1: pinned, 2: lab.numbered(host, 2, client_nic(PORT, mac(2)))}
-    for guest in guests.values():
-        guest.boot()
+    lab.start_all(guests)
     lab.all_meet(guests)
     assert options(host, "vm1") == f"pin={mac(1)}" and options(host, "vm2") == ""
     for guest, other, reached in ((guests[2], 1, True), (pinned, 2, False)):

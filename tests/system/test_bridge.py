@@ -65,8 +65,8 @@ def test_bridge_of_a_file(host):
     guests = {1: lab.numbered(host, 1, client_nic(PORT, mac(1))),
               2: lab.numbered(host, 2, server_nic(23456, mac(2))),
               3: lab.numbered(host, 3, udp_nic(5601, 5602, mac(3)))}
+    lab.start_all(guests)
     for number, guest in guests.items():
-        guest.boot()
         both_ways(guest, number)
     lab.all_meet(guests)
     check_tap(before)

@@ -23,7 +23,7 @@ def dialling(connection, numbers):
 
 def start_in_order(guests, order):
     for number in order:
-        guests[number].boot()
+        guests[number].start()
 
 
 def restart_each(guests):
@@ -57,7 +57,7 @@ def two_guests_meet_in_the_other_order(connection):
     lab.no_relays()
 
 
-@tap.timeout(150)
+@tap.timeout(240)
 def test_client_system(host):
     """A1, A2, A3: two, then three guests under qemu:///system, each restarted in turn"""
     host.libvirtd()
@@ -74,7 +74,7 @@ def test_client_system_other_order(host):
     two_guests_meet_in_the_other_order(host)
 
 
-@tap.timeout(150)
+@tap.timeout(240)
 def test_client_session_with_hook(host):
     """A5: qemu:///session of an unprivileged user with its own netrelayd, by the hook"""
     session = host.session(runtime_dir=True)
@@ -105,8 +105,6 @@ def test_client_transient(host):
     guests = {n: lab.numbered(host, n, client_nic(PORT, mac(n)), define=False) for n in (1, 2)}
     for guest in guests.values():
         guest.start(transient=True)
-    for guest in guests.values():
-        guest.wait_up()
     lab.all_meet(guests)
     for guest in guests.values():
         guest.destroy()
@@ -122,7 +120,7 @@ def test_client_networks_are_apart(host):
     for n in (1, 2):
         nics = [client_nic(PORT, mac(n)), client_nic(PORT, mac(0x10 + n), address="127.0.0.2")]
         guests[n] = host.guest(f"vm{n}", nics, addresses=[f"{address(n)}/24", f"10.10.0.{n}/24"])
-        guests[n].boot()
+    lab.start_all(guests)
     lab.all_meet(guests)
     guests[1].reaches("10.10.0.2")
     lab.expect_row(host, network=f"127.0.0.1:{PORT}", guest="vm1", mac=mac(1), state="connected")

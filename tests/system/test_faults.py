@@ -64,8 +64,7 @@ def status_of(pid, field):
 
 def two_guests(host):
     guests = {i: lab.numbered(host, i, client_nic(PORT, mac(i))) for i in (1, 2)}
-    for guest in guests.values():
-        guest.start()
+    lab.start_all(guests)
     for guest in guests.values():
         guest.wait_up()
     lab.all_meet(guests)

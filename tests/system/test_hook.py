@@ -209,8 +209,7 @@ def test_hook_host_name(host):
     host.netrelayd()
     guests = {n: lab.numbered(host, n, client_nic(PORT, mac(n), address="localhost"))
               for n in (1, 2)}
-    for guest in guests.values():
-        guest.boot()
+    lab.start_all(guests)
     lab.all_meet(guests)
 
 
@@ -282,8 +281,7 @@ def test_hook_broken_file_beside_good_ones(host):
     host.write_network("broken", "<network>\n<name>broken</name>\n<lisen/>\n</network>")
     host.netrelayd()
     guests = {n: client(host, n) for n in (1, 2)}
-    for guest in guests.values():
-        guest.boot()
+    lab.start_all(guests)
     lab.all_meet(guests)
     faults = lab.report(host)["summary"]["faults"]
     assert len(faults) == 1 and "broken.xml:3" in faults[0] and "lisen" in faults[0], faults

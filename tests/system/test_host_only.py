@@ -73,8 +73,8 @@ def test_E1_host_only(host):
     path = host.write_network("lab", network("virbr9"))
     daemon = host.netrelayd()
     guests = {n: lab.numbered(host, n, client_nic(PORT, mac(n))) for n in (1, 2)}
+    lab.start_all(guests)
     for number, guest in guests.items():
-        guest.boot()
         for mine, theirs in ((address(HOST), address(number)),
                              (v6_address(HOST), v6_address(number))):
             guest.reaches(mine)

@@ -50,8 +50,7 @@ def test_hostile_metadata_of_running_guests(host):
     host.libvirtd()
     daemon = host.netrelayd()
     guests = {i: lab.numbered(host, i, client_nic(PORT, mac(i))) for i in (1, 2)}
-    for guest in guests.values():
-        guest.boot()
+    lab.start_all(guests)
     guests[1].reaches(lab.address(2))
     relays = ours("netrelay")
     flow = guests[1].start_pings(lab.address(2))

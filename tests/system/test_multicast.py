@@ -43,8 +43,7 @@ def test_group_is_left_alone(host):
     host.libvirtd()
     host.netrelayd()
     guests = {n: lab.numbered(host, n, mcast_nic(n)) for n in (1, 2)}
-    for guest in guests.values():
-        guest.start()
+    lab.start_all(guests)
     lab.all_meet(guests)
     assert LINE in lab.expect_row(host, guest="vm1", state="ignored")["reason"]
     assert not ours("netrelay")
@@ -58,8 +57,7 @@ def test_B2_a_user_nic_and_a_group_each(host):
     guests = {n: session.guest(f"vm{n}", [NIC.format(kind="user", mac=mac(16 + n), inner="",
                                                      tail=""), mcast_nic(n)],
                                addresses=["", lab.addresses(n)]) for n in (1, 2, 3)}
-    for guest in guests.values():
-        guest.start()
+    lab.start_all(guests)
     session.netrelayd()
     lab.all_meet(guests)
     for guest in guests.values():
@@ -78,8 +76,7 @@ def test_group_of_a_network(host):
     host.netrelayd()
     guests = {1: lab.numbered(host, 1, mcast_nic(1)),
               2: lab.numbered(host, 2, client_nic(PORT, mac(2)))}
-    for guest in guests.values():
-        guest.start()
+    lab.start_all(guests)
     lab.all_meet(guests)
     lab.expect_row(host, network="lab", guest="vm1", kind="mcast", state="joined")
     lab.expect_row(host, network="lab", guest="", kind="mcast", state="connected")

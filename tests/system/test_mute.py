@@ -59,8 +59,7 @@ def two_guests(host):
     host.write_network("lab", NAMED)
     daemon = host.netrelayd()
     guests = {i: lab.numbered(host, i, client_nic(PORT, mac(i))) for i in (1, 2)}
-    for guest in guests.values():
-        guest.start()
+    lab.start_all(guests)
     for guest in guests.values():
         guest.wait_up()
     lab.all_meet(guests)

@@ -272,8 +272,7 @@ def test_destroy_beside_guests(host):
     host.netrelayd()
     define(host, network())
     guests = {n: lab.numbered(host, n, client_nic(PORT, mac(n))) for n in (1, 2)}
-    for guest in guests.values():
-        guest.boot()
+    lab.start_all(guests)
     lab.all_meet(guests)
     host.guest("vm3", [client_nic(PORT, mac(n)) for n in (3, 4)]).start()
     for number in (3, 4):

@@ -130,8 +130,7 @@ def test_removed_under_guests(host):
     host.libvirtd()
     daemon = host.netrelayd()
     guests = {n: lab.numbered(host, n, client_nic(PORT, mac(n))) for n in (1, 2)}
-    for guest in guests.values():
-        guest.boot()
+    lab.start_all(guests)
     lab.all_meet(guests)
     flow = guests[1].start_pings(address(2))
     flow.wait_replies(5)

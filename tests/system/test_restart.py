@@ -25,8 +25,7 @@ BRIDGED = f"""<network><name>lab</name><listen address='127.0.0.1' port='{PORT}'
 
 def two_guests(host):
     guests = {n: lab.numbered(host, n, client_nic(PORT, mac(n))) for n in (1, 2)}
-    for guest in guests.values():
-        guest.boot()
+    lab.start_all(guests)
     lab.all_meet(guests)
     for number in guests:
         lab.expect_row(host, guest=f"vm{number}", state="connected")
@@ -182,7 +181,7 @@ def test_restart_everything_killed(host):
     # These two lost their links for good (QEMU does not redial); started anew they meet again.
     for guest in guests.values():
         guest.destroy()
-        guest.boot()
+        guest.start()
     lab.all_meet(guests)
     for guest in guests.values():
         guest.destroy()

@@ -50,8 +50,7 @@ def arp_reply_to(one, mine):
 
 
 def dialled_and_again(host, guests):
-    for guest in guests.values():
-        guest.boot()
+    lab.start_all(guests)
     lab.all_meet(guests)
     lab.expect_row(host, network="lab", guest="vm2", kind="server", state="connected")
     guests[2].destroy()
@@ -101,8 +100,8 @@ def test_server_before_client_is_direct(host):
     host.netrelayd()
     server = lab.numbered(host, 2, server_nic(LISTENING, mac(2)))
     client = lab.numbered(host, 1, client_nic(LISTENING, mac(1)))
-    server.boot()
-    client.boot()
+    server.start()
+    client.start()
     lab.all_meet({1: client, 2: server})
     lab.expect_row(host, guest="vm1", state="direct")
     lab.expect_row(host, guest="vm2", state="direct")
@@ -116,8 +115,8 @@ def test_client_before_server_is_handed_over(host):
     host.netrelayd()
     client = lab.numbered(host, 1, client_nic(LISTENING, mac(1)))
     server = lab.numbered(host, 2, server_nic(LISTENING, mac(2)))
-    client.boot()
-    server.boot()
+    client.start()
+    server.start()
     lab.all_meet({1: client, 2: server})
     server.destroy()
     server.boot()

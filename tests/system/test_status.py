@@ -25,8 +25,7 @@ def test_status_table_and_json(host):
     host.libvirtd()
     host.netrelayd()
     guests = {n: lab.numbered(host, n, client_nic(PORT, mac(n))) for n in (1, 2)}
-    for guest in guests.values():
-        guest.boot()
+    lab.start_all(guests)
     lab.all_meet(guests)
     table = host.netrelayctl("status").stdout.splitlines()
     assert table[0].split() == HEADINGS, table[0]

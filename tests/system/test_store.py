@@ -30,8 +30,7 @@ def three_guests(host):
     host.write_network("lab", NETWORK)
     guests = {n: lab.numbered(host, n, client_nic(PORT, mac(n))) for n in (1, 2)}
     guests[3] = lab.numbered(host, 3, server_nic(SERVER, mac(3)))
-    for guest in guests.values():
-        guest.start()
+    lab.start_all(guests)
     for guest in guests.values():
         guest.wait_up(40)
     lab.all_meet(guests)

@@ -63,8 +63,7 @@ def refused(connection):
 
 def two_guests(connection):
     guests = {n: lab.numbered(connection, n, client_nic(PORT, mac(n))) for n in (1, 2)}
-    for guest in guests.values():
-        guest.boot()
+    lab.start_all(guests)
     lab.all_meet(guests)
     return guests
 

@@ -33,7 +33,7 @@ def starts_direct(host, order):
     host.netrelayd()
     guests = mirrored(host)
     for number in order:
-        guests[number].boot()
+        guests[number].start()
     lab.all_meet(guests)
     for guest in ("vm1", "vm2"):
         lab.expect_row(host, guest=guest, kind="udp", state="direct")
@@ -48,8 +48,7 @@ def test_udp_shared_source(host):
     host.libvirtd()
     host.netrelayd()
     guests = {n: lab.numbered(host, n, udp_nic(SOURCE, SOURCE + n, mac(n))) for n in (1, 2)}
-    for guest in guests.values():
-        guest.boot()
+    lab.start_all(guests)
     lab.all_meet(guests)
     for guest in guests.values():
         guest.destroy()
@@ -70,8 +69,7 @@ def test_udp_named_by_a_file(host):
     host.netrelayd()
     guests = {1: lab.numbered(host, 1, client_nic(PORT, mac(1))),
               2: lab.numbered(host, 2, udp_nic(SOURCE, SOURCE + 1, mac(2)))}
-    for guest in guests.values():
-        guest.boot()
+    lab.start_all(guests)
     lab.all_meet(guests)
     lab.expect_row(host, network="lab", guest="vm2", kind="udp", state="connected")
 
@@ -106,8 +104,8 @@ def test_udp_mirrored_by_a_newcomer(host):
     host.netrelayd()
     first = lab.numbered(host, 1, udp_nic(SOURCE, SOURCE + 1, mac(1)))
     second = lab.numbered(host, 2, udp_nic(SOURCE, SOURCE + 2, mac(2)))
-    first.boot()
-    second.boot()
+    first.start()
+    second.start()
     lab.all_meet({1: first, 2: second})
     third = lab.numbered(host, 3, udp_nic(SOURCE + 1, SOURCE, mac(3)), define=False)
     third.start(transient=True)
