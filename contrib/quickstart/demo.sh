@@ -29,8 +29,8 @@ demo_command()
 # demo_xml NAME NUMBER PEERNUMBER
 demo_xml()
 {
-    arguments="console=ttyS0 quiet panic=-1 mitigations=off no_timer_check nr.name=$1"
-    arguments="$arguments nr.eth0=10.77.0.$2/24 nr.run=$(demo_command "10.77.0.$3")"
+    arguments="console=ttyS0 quiet panic=-1 mitigations=off no_timer_check cryptomgr.notests"
+    arguments="$arguments nr.name=$1 nr.eth0=10.77.0.$2/24 nr.run=$(demo_command "10.77.0.$3")"
     cat <<END
 <domain type='qemu'>
   <name>$1</name>
