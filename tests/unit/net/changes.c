@@ -163,7 +163,7 @@ void changes_assert_same(const char *a, const char *b)
 /* --- SIGKILL */
 
 /* A child that works in the same namespace, and stops at each of its system calls. */
-static pid_t begin_child(const char *const *texts)
+static pid_t begin_child(void (*work)(const char *const *texts), const char *const *texts)
 {
     pid_t pid = fork();
 
@@ -172,10 +172,7 @@ static pid_t begin_child(const char *const *texts)
         return pid;
     ptrace(PTRACE_TRACEME, 0, NULL, NULL);
     raise(SIGSTOP);
-    if (texts)
-        changes_lay_anew(texts);
-    else
-        changes_lift_anew();
+    work(texts);
     _exit(0);
 }
 
@@ -206,10 +203,10 @@ static bool next_stop(pid_t pid)
     return false;
 }
 
-/* Lays the texts, or lifts all, and is killed after the k-th such call. False: there are fewer. */
-static bool kill_after(const char *const *texts, unsigned k)
+bool changes_kill_after(void (*work)(const char *const *texts), const char *const *texts,
+                        unsigned k)
 {
-    pid_t pid = begin_child(texts);
+    pid_t pid = begin_child(work, texts);
     int status;
 
     g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
@@ -239,7 +236,7 @@ static void check_kills_of_making(const char *const *texts, unsigned least)
     for (kills = 1; more; kills++) {
         g_autofree char *now = NULL;
 
-        more = kill_after(texts, kills);
+        more = changes_kill_after(changes_lay_anew, texts, kills);
         if (kills % 2) { /* its successor undoes ... */
             changes_lift_anew();
             now = host_brief();
@@ -254,6 +251,11 @@ static void check_kills_of_making(const char *const *texts, unsigned least)
     g_assert_cmpuint(kills, >, least);
 }
 
+static void lift_all(const char *const *texts)
+{
+    changes_lift_anew();
+}
+
 /* One that takes all back is killed, and the next one does what is left. */
 static void check_kills_of_undo(const char *const *texts, unsigned least)
 {
@@ -265,7 +267,7 @@ static void check_kills_of_undo(const char *const *texts, unsigned least)
         g_autofree char *now = NULL;
 
         changes_lay_anew(texts);
-        more = kill_after(NULL, kills);
+        more = changes_kill_after(lift_all, NULL, kills);
         changes_lift_anew();
         now = host_brief();
         changes_assert_same(now, before);

@@ -28,6 +28,10 @@ void changes_assert_same(const char *a, const char *b);
 
 /* ptrace may be forbidden in a container; then the test is skipped. */
 bool changes_skip_without_ptrace(void);
+/* Has a child do the work in the same namespace, and kills it after its k-th system call by which
+ * something may have changed. False: there were fewer, and it came to its end. */
+bool changes_kill_after(void (*work)(const char *const *texts), const char *const *texts,
+                        unsigned k);
 /* Kills at each step, making and taking back: the next one undoes it, or finishes. `least` steps
  * are expected: else it has not been looked at closely. */
 void changes_check_kills(const char *const *texts, unsigned least);

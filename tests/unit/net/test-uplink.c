@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A device's addresses and routes that move to a bridge, and back, whatever dies meanwhile. */
+#include <errno.h>
+#include <fcntl.h>
+#include <glib.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+#include <unistd.h>
+#include "changes.h"
+#include "common/scope.h"
+#include "net/uplink.h"
+#include "netns.h"
+
+static int uplinks_fd = -1;
+
+static void shell(const char *command)
+{
+    if (system(command) != 0)
+        g_error("failed: %s", command);
+}
+
+static char *output(const char *command)
+{
+    const char *argv[] = { "sh", "-c", command, NULL };
+    char *text = NULL;
+
+    g_assert_true(g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &text,
+                               NULL, NULL, NULL));
+    return text;
+}
+
+#define WAIT_FOR_ADDRESSES "while ip -6 addr show tentative | grep -q inet6; do sleep 0.01; done"
+
+static void setup_small(void)
+{
+    shell("ip link add eth0 address 02:00:00:00:00:e0 mtu 1400 type veth peer name veth0 &&"
+          " ip link set veth0 up && ip link set eth0 up &&"
+          " until ip -6 -o addr show dev eth0 | grep -q fe80::ff:fe00:e0; do sleep 0.01; done &&"
+          " ip addr add 192.0.2.5/24 dev eth0 brd + label eth0 &&"
+          " ip addr add 192.0.2.6/24 dev eth0 label eth0:1 &&"
+          " ip addr add 2001:db8:1::5/64 dev eth0 && " WAIT_FOR_ADDRESSES " &&"
+          " ip route add default via 192.0.2.1 &&"
+          " ip -6 route add default via 2001:db8:1::1 &&"
+          " ip -6 route add default via fe80::1 dev eth0 metric 2048");
+}
+
+/* A host with most that one can have on its uplink. */
+static void setup(void)
+{
+    setup_small();
+    shell("echo 2 > /proc/sys/net/ipv4/conf/eth0/rp_filter &&"
+          " ip addr add 10.1.0.1 peer 10.1.0.2/32 dev eth0 &&"
+          " ip addr add 198.51.100.7/25 dev eth0 metric 77 &&"
+          " ip addr add 198.51.100.8/25 dev eth0 &&"
+          " ip addr add 2001:db8:1::6/64 dev eth0 &&"
+          " ip addr add 2001:db8:2::7/64 dev eth0 noprefixroute &&"
+          " ip addr add fe80::77/64 dev eth0 && " WAIT_FOR_ADDRESSES " &&"
+          " ip route add default via 192.0.2.254 metric 500 &&"
+          " ip route add 203.0.113.0/24 via 192.0.2.9 src 192.0.2.6 mtu 1300 &&"
+          " ip route add 172.16.0.0/16 dev eth0 scope link &&"
+          " ip route add 198.18.0.0/15 nexthop via 192.0.2.10 nexthop via 192.0.2.11 weight 3 &&"
+          " ip route add default via 192.0.2.3 table 100 &&"
+          " ip -6 route add 2001:db8:9::/48 via 2001:db8:1::9 src 2001:db8:1::6 metric 7 &&"
+          " ip -6 route add 2001:db8:2::/64 dev eth0 metric 9 &&"
+          " ip -6 route add 2001:db8:8::/48 nexthop via 2001:db8:1::10 nexthop via 2001:db8:1::11");
+}
+
+static void add_bridge(void)
+{
+    netns_link_add("br7", "bridge");
+    netns_link_mac("br7", "02:00:00:00:00:b7");
+}
+
+static void teardown(void)
+{
+    netns_link_del("eth0");
+    g_assert_cmpint(faccessat(uplinks_fd, "eth0", F_OK, 0), ==, -1);
+}
+
+static void there(const char *const *unused)
+{
+    g_assert_cmpint(uplink_there(uplinks_fd, "lab", "eth0", "br7", 0), ==, 0);
+}
+
+static void back(const char *const *unused)
+{
+    g_assert_cmpint(uplink_back(uplinks_fd, "eth0"), ==, 0);
+}
+
+/* In the order in which the kernel has them, without the labels and the device's name, and without
+ * the link-local ones, of which the bridge has another, too. */
+static char *addresses(const char *device)
+{
+    g_autofree char *command = g_strdup_printf("ip -o addr show dev %s | grep -v fe80: | sed -e "
+                                               "'s/^[0-9]*: %s//' -e 's/ %s[:1]*\\\\/\\\\/'",
+                                               device, device, device);
+
+    return output(command);
+}
+
+/* --- there and back */
+
+/* The routes, with the device's name instead of the bridge's. */
+static char *routes(const char *device)
+{
+    g_autofree char *command = g_strdup_printf(
+        "for f in -4 -6; do ip $f route show table all | grep 'dev %s' |"
+        " grep -v -e 'table local' -e linkdown -e multicast -e fe80:.*kernel |"
+        " sed -e 's/dev %s/dev X/g'; ip $f route show | grep -A2 '^[^ ]* *proto static *$';"
+        " done",
+        device, device);
+
+    return output(command);
+}
+
+static void test_round(void)
+{
+    g_autofree char *before = NULL, *after = NULL, *order = NULL, *order_after = NULL;
+    g_autofree char *routes_before = NULL, *routes_there = NULL, *order_there = NULL;
+    struct link_state bridge;
+
+    setup();
+    before = changes_host_text();
+    order = addresses("eth0");
+    routes_before = routes("eth0");
+    add_bridge();
+    there(NULL);
+    bridge = netns_link("br7");
+    g_assert_true(mac_equal(bridge.mac, netns_link("eth0").mac));
+    g_assert_cmpint(netns_link("eth0").master, ==, bridge.ifindex);
+    routes_there = routes("br7");
+    changes_assert_same(routes_there, routes_before);
+    order_there = addresses("br7");
+    changes_assert_same(order_there, order);
+    shell("test \"$(ip -4 -o addr show dev eth0)\" = '' &&"
+          " ! ip -6 -o addr show dev eth0 | grep -v fe80: &&"
+          " ip -6 -o addr show dev br7 | grep -q fe80::77/64 &&"
+          " test $(cat /proc/sys/net/ipv4/conf/br7/rp_filter) = 2");
+    back(NULL);
+    g_assert_cmpint(netns_link("br7").mac.b[5], ==, 0xb7);
+    netns_link_del("br7");
+    after = changes_host_text();
+    changes_assert_same(after, before);
+    order_after = addresses("eth0");
+    changes_assert_same(order_after, order);
+    teardown();
+}
+
+/* --- what dies */
+
+/* Of the device and the bridge, what a move changes. */
+static char *brief(void)
+{
+    return output(
+        "ip -o addr show dev eth0; ip -o addr show dev br7 | grep -v inet6.fe80;"
+        "ip -o link show dev eth0 | sed 's/ state .*//'; ip link show dev br7 | grep ether;"
+        " ip route show table 0 | grep -v linkdown;"
+        " ip -6 route show table 0 | grep -v -e linkdown -e 'br7.*kernel';"
+        " grep . /proc/sys/net/ipv?/conf/br7/[adr]* | grep -v stable_secret");
+}
+
+static void test_kills(void)
+{
+    g_autofree char *before = NULL;
+    unsigned kills = 1;
+
+    if (changes_skip_without_ptrace())
+        return;
+    setup_small();
+    add_bridge();
+    before = brief();
+    for (bool more = true; more; kills++) {
+        g_autofree char *after = NULL;
+
+        more = changes_kill_after(there, NULL, kills);
+        back(NULL);
+        after = brief();
+        changes_assert_same(after, before);
+    }
+    g_assert_cmpuint(kills, >, 40);
+    kills = 1;
+    for (bool more = true; more; kills++) {
+        g_autofree char *after = NULL;
+
+        there(NULL);
+        more = changes_kill_after(back, NULL, kills);
+        back(NULL);
+        after = brief();
+        changes_assert_same(after, before);
+    }
+    g_assert_cmpuint(kills, >, 30);
+    netns_link_del("br7");
+    teardown();
+}
+
+/* --- what others do */
+
+static void test_others(void)
+{
+    setup();
+    add_bridge();
+    there(NULL);
+    shell("ip addr del 192.0.2.6/24 dev br7 && ip route del default via 192.0.2.254 &&"
+          " ip -6 route del default via fe80::1 dev br7 && ip addr add 192.0.2.99/24 dev br7 &&"
+          " ip route add 192.0.2.128/25 via 192.0.2.200 dev eth0 onlink");
+    back(NULL);
+    shell("! ip addr show | grep -q 192.0.2.6/24 && ip addr show dev eth0 | grep -q 192.0.2.5/24 &&"
+          " test $(ip route show default | wc -l) = 1 && ip route show | grep -q 192.0.2.128/25 &&"
+          " test $(ip -6 route show default | wc -l) = 1 &&"
+          " ip addr show dev br7 | grep -q 192.0.2.99/24");
+    netns_link_del("br7");
+    teardown();
+}
+
+static void test_bridge_removed(void)
+{
+    g_autofree char *before = NULL, *after = NULL;
+
+    setup();
+    before = changes_host_text();
+    add_bridge();
+    there(NULL);
+    netns_link_del("br7");
+    back(NULL);
+    after = changes_host_text();
+    changes_assert_same(after, before);
+    teardown();
+}
+
+static void test_device_removed(void)
+{
+    setup();
+    add_bridge();
+    there(NULL);
+    netns_link_del("eth0");
+    back(NULL);
+    g_assert_cmpint(faccessat(uplinks_fd, "eth0", F_OK, 0), ==, -1);
+    netns_link_del("br7");
+}
+
+/* A move that fails in the middle is taken back by what the record says. */
+static void test_fails(void)
+{
+    g_autofree char *before = NULL, *after = NULL;
+
+    setup();
+    shell("ip link add macvlan0 link eth0 type macvlan"); /* its master cannot be in a bridge */
+    before = changes_host_text();
+    add_bridge();
+    g_assert_cmpint(uplink_there(uplinks_fd, "lab", "eth0", "br7", 0), ==, -EBUSY);
+    back(NULL);
+    netns_link_del("br7");
+    after = changes_host_text();
+    changes_assert_same(after, before);
+    g_assert_cmpint(uplink_there(uplinks_fd, "lab", "eth0", "br7", 0), ==, -ENODEV);
+    g_assert_cmpint(uplink_there(uplinks_fd, "lab", "eth0", "veth0", 0), ==, -ENOTSUP);
+    teardown();
+}
+
+int main(int argc, char **argv)
+{
+    int status, fd;
+
+    g_test_init(&argc, &argv, NULL);
+    fd = changes_begin();
+    uplinks_fd = uplink_dir_open(fd);
+    g_test_add_func("/uplink/round", test_round);
+    g_test_add_func("/uplink/kills", test_kills);
+    g_test_add_func("/uplink/others", test_others);
+    g_test_add_func("/uplink/bridge-removed", test_bridge_removed);
+    g_test_add_func("/uplink/device-removed", test_device_removed);
+    g_test_add_func("/uplink/fails", test_fails);
+    status = g_test_run();
+    g_assert_cmpint(unlinkat(fd, UPLINK_DIR, AT_REMOVEDIR), ==, 0);
+    changes_end();
+    return status;
+}
