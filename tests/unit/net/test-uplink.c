@@ -3,12 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib.h>
-#include <linux/rtnetlink.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 #include "changes.h"
 #include "common/scope.h"
-#include "net/uplink.h"
+#include "net/uplink-guard.h"
 #include "netns.h"
 
 static int uplinks_fd = -1;
@@ -257,10 +257,88 @@ static void test_fails(void)
     teardown();
 }
 
+/* --- the guard, which is this program again */
+
+/* Of the network "dies" the child dies when it has moved all, or taken all back. */
+static int work(int dir_fd, const struct uplink_task *task)
+{
+    int r = uplink_guard_work(dir_fd, task);
+
+    if (strcmp(task->network, "dies") == 0)
+        raise(SIGKILL);
+    return r;
+}
+
+static int ask(const char *network, bool back_again, long long until)
+{
+    const struct uplink_task task = {
+        .back = back_again, .network = network, .device = "eth0", .bridge = "br7", .until = until
+    };
+
+    return uplink_guard_ask(uplinks_fd, &task);
+}
+
+static bool is_recorded(void)
+{
+    return faccessat(uplinks_fd, "eth0", F_OK, 0) == 0;
+}
+
+static void test_guarded(void)
+{
+    g_autofree char *before = NULL, *after = NULL;
+
+    setup_small();
+    add_bridge();
+    before = brief();
+    g_assert_cmpint(ask("lab", false, 0), ==, 0);
+    g_assert_true(is_recorded() && netns_link("eth0").master != 0);
+    g_assert_cmpint(ask("lab", true, 0), ==, 0);
+    g_assert_false(is_recorded());
+    g_assert_cmpint(ask("dies", false, 0), ==, -EINTR);
+    g_assert_false(is_recorded());
+    g_assert_cmpint(ask("lab", false, 0), ==, 0);
+    g_assert_cmpint(ask("dies", true, 0), ==, 0);
+    g_assert_false(is_recorded());
+    after = brief();
+    changes_assert_same(after, before);
+    netns_link_del("br7");
+    g_assert_cmpint(ask("lab", false, 0), ==, -ENODEV);
+    g_assert_false(is_recorded());
+    teardown();
+}
+
+static void test_confirmed(void)
+{
+    g_autofree char *before = NULL, *after = NULL;
+    struct uplink_record *record = NULL;
+
+    setup_small();
+    add_bridge();
+    before = brief();
+    g_assert_cmpint(uplink_confirm(uplinks_fd, "eth0"), ==, -ENOENT);
+    g_assert_cmpint(ask("lab", false, uplink_now() + 1000), ==, 0);
+    g_assert_cmpint(uplink_confirm(uplinks_fd, "eth0"), ==, 0);
+    g_assert_cmpint(uplink_record_read(uplinks_fd, "eth0", &record), ==, 0);
+    g_assert_cmpint(record->until, ==, 0);
+    free(record);
+    g_assert_cmpint(ask("lab", true, 0), ==, 0);
+    /* Its grace begins at once, so that it need not be waited for. */
+    g_assert_cmpint(ask("lab", false, uplink_now() - UPLINK_GUARD_GRACE_S + 1), ==, 0);
+    for (int i = 0; i < 3000 && is_recorded(); i++)
+        g_usleep(5000);
+    g_assert_false(is_recorded());
+    after = brief();
+    changes_assert_same(after, before);
+    netns_link_del("br7");
+    teardown();
+}
+
 int main(int argc, char **argv)
 {
     int status, fd;
 
+    if (argc > 1 && strcmp(argv[1], UPLINK_GUARD_WORD) == 0)
+        return uplink_guard_main(argc, argv, work);
     g_test_init(&argc, &argv, NULL);
     fd = changes_begin();
     uplinks_fd = uplink_dir_open(fd);
@@ -270,6 +348,8 @@ int main(int argc, char **argv)
     g_test_add_func("/uplink/bridge-removed", test_bridge_removed);
     g_test_add_func("/uplink/device-removed", test_device_removed);
     g_test_add_func("/uplink/fails", test_fails);
+    g_test_add_func("/uplink/guarded", test_guarded);
+    g_test_add_func("/uplink/confirmed", test_confirmed);
     status = g_test_run();
     g_assert_cmpint(unlinkat(fd, UPLINK_DIR, AT_REMOVEDIR), ==, 0);
     changes_end();
