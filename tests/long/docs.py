@@ -23,10 +23,12 @@ import tap                          # noqa: E402
 from bare import MACHINE, NOBODY, PLACE    # noqa: E402
 from guest import Console, kernel_command_line    # noqa: E402
 from outside import own_etc         # noqa: E402
+from process import run             # noqa: E402
 from relayproc import listeners     # noqa: E402
 from wait import eventually         # noqa: E402
 
-COMMAND = re.compile(r"^    (\$|#|vm\d#) ((?:.*\\\n)*.*)$", re.MULTILINE)
+COMMAND = re.compile(r"^    (\$|#|hostb#|vm\d#) (cat .*<<'END'\n(?s:.*?)\n    END|(?:.*\\\n)*.*)$",
+                     re.MULTILINE)
 AGAIN = ("ping", "udhcpc")          # what a person tries again, where something is just coming up
 EXAMPLES = "/usr/share/doc/netrelay/examples"
 LEASE_SCRIPT = "/etc/udhcpc/default.script"
@@ -41,10 +43,19 @@ os.execv("/usr/bin/qemu-system-x86_64", ["qemu-system-x86_64", *{machine!r},
 """
 
 
+def commands_of(page):
+    """[(prompt, command)], as one reads them there."""
+    with open(f"{install.TREE}/docs/{page}") as file:
+        commands = COMMAND.findall(file.read())
+    assert len(commands) > 5, f"{page} has another form"
+    return [(prompt, command.replace("\n    ", "\n")) for prompt, command in commands]
+
+
 class Reader:
     """Who follows a page: a user jane, in a folder of hers, and root."""
 
     def __init__(self):
+        self.other = None           # the namespace of hostb
         self.home = f"{PLACE}/jane"
         self.guests = {}
         for folder in (self.home, f"{PLACE}/bin"):
@@ -70,13 +81,12 @@ class Reader:
             file.write(f"jane:x:{NOBODY}:{NOBODY}::{self.home}:/bin/sh\n{others}")
 
     def follow(self, page):
-        with open(f"{install.TREE}/docs/{page}") as file:
-            commands = COMMAND.findall(file.read())
-        assert len(commands) > 10, f"{page} has another form"
-        for prompt, command in commands:
+        for prompt, command in commands_of(page):
             print(prompt, command, flush=True)
             if prompt in ("$", "#"):
                 self.on_the_host(command, 0 if prompt == "#" else NOBODY)
+            elif prompt == "hostb#":
+                self.on_the_other(command)
             else:
                 self.in_a_guest(self.guests[prompt[:-1]], command)
 
@@ -92,6 +102,27 @@ class Reader:
                        20, command)
         else:
             subprocess.run(words, check=True, timeout=20, **arguments)
+
+    def on_the_other(self, command):
+        """A host of its own, at the other end of a cable, as far as networks go."""
+        if not self.other:
+            self.other = subprocess.Popen(["unshare", "--net", "sleep", "infinity"],
+                                          preexec_fn=ns.die_with_parent)
+            eventually(lambda: os.stat(f"/proc/{self.other.pid}/ns/net").st_ino
+                       != os.stat("/proc/self/ns/net").st_ino, 5, "hostb is there")
+            links.ip("link", "add", "cable", "type", "veth", "peer", "name", "cable",
+                     "netns", str(self.other.pid))
+            for where, address in (([], "192.0.2.1/24"), (self.inside(), "192.0.2.2/24")):
+                run([*where, "ip", "address", "add", address, "dev", "cable"])
+                run([*where, "ip", "link", "set", "cable", "up"])
+        words = [*self.inside(), "sh", "-c", command.removesuffix("&")]
+        if command.endswith(" &"):
+            subprocess.Popen(words, stdin=subprocess.DEVNULL)
+        else:
+            run(words)
+
+    def inside(self):
+        return ["nsenter", f"--net=/proc/{self.other.pid}/ns/net"]
 
     def guest_of(self, command):
         """The environment for the guest that this starts."""
@@ -120,6 +151,13 @@ class Reader:
             eventually(lambda: guest.sh(command, 30)[0] == 0, 20, f"{guest.name}# {command}")
         else:
             guest.must(command)
+
+
+@tap.timeout(200)
+def test_relay_between_hosts():
+    """docs/relay-between-hosts.md"""
+    kit.need_tun()
+    Reader().follow("relay-between-hosts.md")
 
 
 @tap.timeout(200)
