@@ -156,6 +156,8 @@ class TestPackage:
         assert "until they are stopped:\n  vm1\n" in said, said
         assert "activated by" not in said, said
         self.host.sh("systemctl is-active netrelayd-retired.service")
+        complaints = self.host.sh("journalctl -b | grep 'Cannot store'", check=False)
+        assert not complaints, complaints
         self.reached(1)
         self.host.sh("virsh -q start vm2 && virsh -q destroy vm2")
         said = self.host.sh(f"{INSTALL} /root/netrelay.deb")
@@ -195,9 +197,9 @@ class TestPackage:
         assert not self.host.sh("find /usr/share/man -name 'netrelay*' -not -name '*.gz'")
         self.host.sh(f"{QUICKSTART} --remove")
         self.connected("vm1", "vm2")
-        self.host.sh("virsh -q destroy vm1 && virsh -q destroy vm2")
-        eventually(lambda: not self.relays(), 30, "the last relay ends")
-        self.host.sh("apt-get purge -q -y netrelay")
+        self.host.sh("virsh -q destroy vm1 && virsh -q destroy vm2 && "
+                     "apt-get purge -q -y netrelay")
+        eventually(lambda: not self.relays(), 30, "the network's relay ends")
         assert not self.host.sh(TRACES).strip()
         self.nothing_failed()
 
