@@ -100,7 +100,7 @@ def test_every_order(host):
 def test_longer_than_any_hook_waits(host):
     """A server that takes longer: its client starts at last, and is found deaf, with the cure"""
     partners = Partners(host)
-    first = partners.pool.submit(slow.hold(partners.server).try_start)
+    first = partners.pool.submit(slow.hold(partners.server).try_start, 2 * LONGEST)
     lab.expect_row(host, 20, guest="vm2", guest_state="announced")
     started = partners.pool.submit(partners.client.try_start, LONGEST).result()
     assert started.rc == 0 and started.seconds > 100, started
