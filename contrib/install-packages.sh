@@ -34,8 +34,8 @@ packages_for()
             liburing-dev libjson-glib-dev libslirp-dev libvdeplug-dev
         ;;
     package)
-        # The unit tests, which are run then, look at the kernel with iproute2.
-        echo build-essential debhelper lintian debootstrap iproute2
+        # The unit tests, which are run then, look at the kernel with the last two.
+        echo build-essential debhelper lintian debootstrap iproute2 nftables
         ;;
     run)
         # The last four make the demo's guests and show what they do.
