@@ -10,6 +10,9 @@ static const struct {
 } kinds[HOST_CHANGE_KINDS] = {
     [HOST_BRIDGE] = { "bridge", false },
     [HOST_ADDRESS] = { "address", true },
+    [HOST_HEAR_ROUTERS] = { "hear-routers", false },
+    [HOST_FORWARD_V4] = { "forward-v4", false },
+    [HOST_FORWARD_V6] = { "forward-v6", false },
     [HOST_NAT] = { "nat", true },
 };
 

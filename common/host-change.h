@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * One thing that a network needs of this host's kernel, and its one text form: "bridge virbr9",
- * "address virbr9 192.168.9.1/24". What the manager decides by, what is done, and what is recorded
- * are the same words.
+ * "address virbr9 192.168.9.1/24", "forward-v4 eth0". What the manager decides by, what is done, and
+ * what is recorded are the same words.
  */
 #ifndef NR_COMMON_HOST_CHANGE_H
 #define NR_COMMON_HOST_CHANGE_H
@@ -12,11 +12,15 @@
 #define HOST_DEVICE_MAX      16 /* IFNAMSIZ */
 #define HOST_VALUE_MAX       64
 #define HOST_CHANGE_TEXT_MAX (16 + HOST_DEVICE_MAX + HOST_VALUE_MAX)
+#define HOST_ALL_DEVICES     "all" /* the kernel's word, and no device's name */
 
 enum host_change_kind {
-    HOST_BRIDGE,  /* the device is a bridge */
-    HOST_ADDRESS, /* it has the address "192.168.9.1/24", or "fd99::1/64" */
-    HOST_NAT,     /* guests of that subnet go out with the host's address: "192.168.9.1/24,eth0" */
+    HOST_BRIDGE,       /* the device is a bridge */
+    HOST_ADDRESS,      /* it has the address "192.168.9.1/24", or "fd99::1/64" */
+    HOST_HEAR_ROUTERS, /* it hears IPv6's routers though this host is one: before HOST_FORWARD_V6 */
+    HOST_FORWARD_V4,   /* what comes in by it is passed on */
+    HOST_FORWARD_V6,   /* the same of IPv6, whose device is HOST_ALL_DEVICES: it has one switch */
+    HOST_NAT, /* guests of that subnet go out with the host's address: "192.168.9.1/24,eth0" */
     HOST_CHANGE_KINDS,
 };
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "net/address.h"
 #include "net/bridge.h"
+#include "net/kernel-setting.h"
 #include "net/link.h"
 #include "net/nat.h"
 #include "net/stable-mac.h"
@@ -134,6 +135,9 @@ static const struct {
 } kinds[HOST_CHANGE_KINDS] = {
     [HOST_BRIDGE] = { bridge_look, bridge_aim, bridge_put },
     [HOST_ADDRESS] = { address_look, to_be_set, address_put },
+    [HOST_HEAR_ROUTERS] = { setting_look, setting_aim, setting_put },
+    [HOST_FORWARD_V4] = { setting_look, setting_aim, setting_put },
+    [HOST_FORWARD_V6] = { setting_look, setting_aim, setting_put },
     [HOST_NAT] = { nat_look, to_be_set, nat_put },
 };
 

@@ -13,7 +13,8 @@
 
 /* The state now. -ENOTSUP: the device's name is that of something else. */
 int kernel_look(const struct host_change *change, char ret[KERNEL_STATE_MAX]);
-/* The state to bring about; what is there already, and will do, is left as it is. */
+/* The state to bring about; what is there already, and will do, is left as it is. -ENODEV: there is
+ * no such device to change. */
 int kernel_aim(const struct host_change *change, const char *before, char ret[KERNEL_STATE_MAX]);
 /* Brings it about; once more is no fault. -EEXIST: something else is in the way; -EADDRINUSE:
  * another device is in the address's subnet; -EBUSY: others use what is to go. */

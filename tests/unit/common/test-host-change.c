@@ -9,7 +9,8 @@ static void test_both_ways(void)
 {
     static const char *const texts[] = { "bridge virbr9", "address virbr9 192.168.9.1/24",
                                          "address a fd99::1/64", "bridge 123456789012345",
-                                         "address br0 " VALUE_63 };
+                                         "address br0 " VALUE_63, "forward-v4 eth0",
+                                         "forward-v6 all", "hear-routers eth0.100" };
 
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
         char text[HOST_CHANGE_TEXT_MAX];
@@ -35,6 +36,8 @@ static void test_refused(void)
                                          "address virbr9 a b",
                                          "address br0 " VALUE_63 "4",
                                          "Bridge virbr9",
+                                         "forward-v4",
+                                         "forward-v4 eth0 1",
                                          "aaaaaaaaaaaaaaaaaaaaaaaaaaaa virbr9" };
     struct host_change untouched = { .kind = HOST_ADDRESS, .device = "x", .value = "y" };
 

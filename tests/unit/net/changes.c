@@ -86,15 +86,23 @@ void changes_lift_anew(void)
     g_assert_cmpint(faccessat(dir_fd, JOURNAL_FILE, F_OK, 0), ==, -1);
 }
 
-/* The kernel says so of an IPv6 address until it has looked whether others have it. */
-static void wait_for_addresses(void)
+/* The kernel looks a moment whether others have an IPv6 address, and whether a bridge's members
+ * have a carrier. */
+static bool is_settled(void)
+{
+    g_autofree char *tentative = NULL, *bridges = NULL;
+
+    g_assert_true(
+        g_spawn_command_line_sync("ip -6 -o addr show tentative", &tentative, NULL, NULL, NULL));
+    g_assert_true(
+        g_spawn_command_line_sync("ip -o link show type bridge", &bridges, NULL, NULL, NULL));
+    return !*tentative && !strstr(bridges, "state UNKNOWN");
+}
+
+static void wait_until_settled(void)
 {
     for (int i = 0; i < 2000; i++) {
-        g_autofree char *tentative = NULL;
-
-        g_assert_true(g_spawn_command_line_sync("ip -6 -o addr show tentative", &tentative, NULL,
-                                                NULL, NULL));
-        if (!*tentative)
+        if (is_settled())
             return;
         g_usleep(5000);
     }
@@ -113,7 +121,7 @@ char *changes_host_text(void)
     char *text = NULL;
     const char *argv[] = { "sh", "-c", command, NULL };
 
-    wait_for_addresses();
+    wait_until_settled();
     g_assert_true(g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &text,
                                &errors, NULL, NULL));
     g_assert_cmpstr(errors, ==, "");
@@ -123,7 +131,10 @@ char *changes_host_text(void)
 /* What of /proc/sys the changes could have changed. */
 static void append_settings(GString *all)
 {
-    static const char *const paths[] = { "ipv4/conf/br0/promote_secondaries" };
+    static const char *const paths[] = {
+        "ipv4/conf/br0/promote_secondaries", "ipv4/conf/br0/forwarding", "ipv6/conf/br0/forwarding",
+        "ipv6/conf/br0/accept_ra",           "ipv6/conf/all/forwarding",
+    };
 
     for (size_t i = 0; i < G_N_ELEMENTS(paths); i++) {
         g_autofree char *path = g_strconcat("/proc/sys/net/", paths[i], NULL), *value = NULL;
