@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * One thing that a network needs of this host's kernel, and its one text form: "bridge virbr9",
- * "address virbr9 192.168.9.1/24", "forward-v4 eth0". What the manager decides by, what is done, and
- * what is recorded are the same words.
+ * "address virbr9 192.168.9.1/24", "forward-v4 eth0". What the manager decides by, what is done,
+ * and what is recorded are the same words.
  */
 #ifndef NR_COMMON_HOST_CHANGE_H
 #define NR_COMMON_HOST_CHANGE_H

@@ -2,7 +2,7 @@
 #include "daemon/action.h"
 
 #include "common/endpoint.h"
-#include "common/host-change.h"
+#include "daemon/change-words.h"
 #include "xml/guest.h"
 
 NrAction *nr_action_new(NrActionKind kind, const char *network)
@@ -37,34 +37,11 @@ gboolean nr_action_takes(const NrAction *action)
 
 /* For people */
 
-static void append_change(GString *all, const struct host_change *change, gboolean lift)
-{
-    switch (change->kind) {
-    case HOST_BRIDGE:
-        g_string_append_printf(all, "%s the bridge %s", lift ? "let go of" : "make sure of",
-                               change->device);
-        break;
-    case HOST_ADDRESS:
-        g_string_append_printf(all, lift ? "take %s from %s" : "give %s to %s", change->value,
-                               change->device);
-        break;
-    case HOST_NAT:
-        g_string_append_printf(all, "%s %s", lift ? "no longer masquerade" : "masquerade",
-                               change->value);
-        break;
-    default:
-        break;
-    }
-}
-
 char *nr_action_change_words(const char *text)
 {
-    GString *words = g_string_new(NULL);
     struct host_change change;
 
-    if (host_change_parse(&change, text))
-        append_change(words, &change, FALSE);
-    return g_string_free(words, FALSE);
+    return host_change_parse(&change, text) ? nr_change_to_lay(&change) : g_strdup("");
 }
 
 /* "make sure of the bridge virbr9, give 192.168.9.1/24 to virbr9". New string. */
@@ -73,13 +50,14 @@ static char *format_ground(const NrAction *action)
     GString *all = g_string_new(NULL);
 
     for (guint i = 0; i < action->ground->len; i++) {
+        g_autofree char *text = NULL;
         struct host_change change;
 
         if (!host_change_parse(&change, g_ptr_array_index(action->ground, i)))
             continue;
-        if (all->len > 0)
-            g_string_append(all, ", ");
-        append_change(all, &change, action->kind == NR_ACTION_LIFT);
+        text =
+            action->kind == NR_ACTION_LIFT ? nr_change_to_lift(&change) : nr_change_to_lay(&change);
+        g_string_append_printf(all, "%s%s", all->len > 0 ? ", " : "", text);
     }
     return g_string_free(all, FALSE);
 }

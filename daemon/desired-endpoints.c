@@ -216,13 +216,13 @@ static void want_peers_of_file(NrDecision *d, NrSegment *segment)
     }
 }
 
-static void want_bridge_of_file(NrSegment *segment)
+static void want_bridge_of_file(NrDecision *d, NrSegment *segment)
 {
     g_autofree char *text = g_strconcat("bridge:", segment->file->bridge, NULL);
     NrDesiredEndpoint *endpoint = want(segment, text, TRUE, NULL);
 
     if (!endpoint->ground)
-        endpoint->ground = nr_ground_of_file(segment->file);
+        nr_ground_of_file(d, segment->file, endpoint);
 }
 
 static void want_user_of_file(NrSegment *segment)
@@ -249,7 +249,7 @@ static void want_of_files(NrDecision *d)
             want(segment, text, TRUE, NULL);
         }
         if (file->bridge)
-            want_bridge_of_file(segment);
+            want_bridge_of_file(d, segment);
         if (file->forward == NR_FORWARD_USER)
             want_user_of_file(segment);
     }

@@ -99,8 +99,9 @@ void nr_rules_decide(NrDecision *decision);
 void nr_options_decide(NrDecision *decision);
 
 /* --- desired-ground.c */
-/* What the file's bridge stands on. NULL: it is there, and stays as it is. */
-GPtrArray *nr_ground_of_file(const NrNetwork *file);
+/* What the file's bridge stands on, in the endpoint. NULL: it is there, and stays as it is. */
+void nr_ground_of_file(const NrDecision *decision, const NrNetwork *file,
+                       NrDesiredEndpoint *endpoint);
 
 /* --- desired-endpoints.c */
 /* The networks that are wanted become desired's; after all cases are decided. */

@@ -7,6 +7,24 @@
 
 #include <string.h>
 
+/* --- what is looked at */
+
+NrDevice *nr_device_new(const char *name)
+{
+    NrDevice *device = g_new0(NrDevice, 1);
+
+    device->name = g_strdup(name);
+    return device;
+}
+
+void nr_device_free(gpointer data)
+{
+    NrDevice *device = data;
+
+    g_free(device->name);
+    g_free(device);
+}
+
 /* --- what is handed out */
 
 static void endpoint_free(gpointer data)
@@ -17,6 +35,7 @@ static void endpoint_free(gpointer data)
     g_free(endpoint->label);
     g_free(endpoint->admit);
     g_clear_pointer(&endpoint->ground, g_ptr_array_unref);
+    g_free(endpoint->lacks);
     g_free(endpoint);
 }
 

@@ -23,12 +23,24 @@ typedef struct {
     char *config;    /* path of the configuration file, for messages */
 } NrPolicy;
 
+/* A device of this host, as far as guests' frames may leave by it. */
+typedef struct {
+    char *name;
+    gboolean leads_v4, leads_v6; /* a default route goes there */
+    gboolean hears;              /* it takes addresses and routes from IPv6's routers */
+    gboolean hears_always;       /* ... which does not end where this host is a router, too */
+} NrDevice;
+
+NrDevice *nr_device_new(const char *name);
+void nr_device_free(gpointer device);
+
 /* What the world contributes to the decision; everything borrowed. */
 typedef struct {
     const GPtrArray *guests;   /* NrGuest, one for each UUID */
     const GPtrArray *networks; /* NrNetwork, all names different */
     const NrPolicy *policy;
     const char *const *addresses; /* this host's, inet_ntop() text, NULL-terminated */
+    const GPtrArray *devices;     /* NrDevice: all of this host's; NULL: they are not known */
     /* Host name -> address text; "" where it does not resolve. A name that is not in it is still
      * being resolved. NULL is empty. */
     GHashTable *resolved;
@@ -65,6 +77,7 @@ typedef struct {
     char *admit;       /* LISTEN: other hosts, a blank between; NULL is none */
     GPtrArray *ground; /* char *, as host-change.h has them: what the host's kernel is to have for
                           it, in this order; or NULL */
+    char *lacks;       /* why there is less of it than the file asks for: a sentence, or NULL */
     char *label;       /* "UUID/MAC" where exactly one NIC is behind it, else NULL */
     int newest_id;     /* highest domain id of the active guests behind it, -1 none: a foreign
                        address is tried again only when this grows */

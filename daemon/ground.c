@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include "common/scope.h"
+#include "daemon/change-words.h"
 #include "daemon/log.h"
 #include "net/link.h"
 #include "net/transaction.h"
@@ -53,13 +54,8 @@ void nr_ground_show(const NrGround *ground, NrActual *actual)
     }
 }
 
-/* NULL: the errno says it. New string. */
-static char *lay_sentence(const struct host_change *change, int error)
+static char *address_sentence(const struct host_change *change, int error)
 {
-    if (change->kind == HOST_BRIDGE && error == -EEXIST)
-        return g_strdup_printf("%s was made by somebody else just now", change->device);
-    if (change->kind != HOST_ADDRESS || error == -EPERM)
-        return NULL;
     if (error == -EADDRINUSE)
         return g_strdup_printf("%s cannot have the address %s: another device of this host has one "
                                "of that subnet; take another subnet",
@@ -69,6 +65,38 @@ static char *lay_sentence(const struct host_change *change, int error)
                                change->device, change->value);
     return g_strdup_printf("%s cannot have the address %s: %s", change->device, change->value,
                            error == -EEXIST ? "it has it with another prefix" : g_strerror(-error));
+}
+
+static char *setting_sentence(const struct host_change *change, int error)
+{
+    g_autofree char *aim = nr_change_to_lay(change);
+
+    if (error == -ENODEV && change->kind == HOST_FORWARD_V6)
+        return g_strdup("this host has no IPv6, so it forwards none");
+    if (error == -ENODEV)
+        return g_strdup_printf("there is no device %s", change->device);
+    if (error == -E2BIG)
+        return g_strdup("too many devices of this host forward IPv6 on their own account to be "
+                        "restored one by one; switch it on yourself: sysctl "
+                        "net.ipv6.conf.all.forwarding=1");
+    return g_strdup_printf("cannot %s: %s", aim, g_strerror(-error));
+}
+
+/* NULL: the errno says it, of the bridge. New string. */
+static char *lay_sentence(const struct host_change *change, int error)
+{
+    if (error == -EPERM)
+        return NULL;
+    switch (change->kind) {
+    case HOST_BRIDGE:
+        return error == -EEXIST
+                   ? g_strdup_printf("%s was made by somebody else just now", change->device)
+                   : NULL;
+    case HOST_ADDRESS:
+        return address_sentence(change, error);
+    default:
+        return setting_sentence(change, error);
+    }
 }
 
 int nr_ground_lay(NrGround *ground, const char *network, const GPtrArray *texts, char **ret_text)

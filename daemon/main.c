@@ -52,7 +52,6 @@ typedef struct {
     GFileMonitor *monitor;
     NrRuntimeWatch *runtime_watch;
     NrCleanup cleanup_parts;
-    int link_monitor;
     int activated; /* the hook's socket that systemd made, or -1 */
     gboolean hook_socket_is_ours;
     guint reload_timer;
@@ -359,15 +358,15 @@ static void watch_runtime(Manager *manager)
 
 static void watch_links(Manager *manager)
 {
-    manager->link_monitor = link_monitor_open();
-    if (manager->link_monitor < 0) {
+    manager->world.link_monitor = link_monitor_open();
+    if (manager->world.link_monitor < 0) {
         nr_log(NR_LOG_WARNING, "cannot watch network devices: %s",
-               g_strerror(-manager->link_monitor));
+               g_strerror(-manager->world.link_monitor));
         return;
     }
     /* What is remote is another host's only until the address is ours, by DHCP or a VPN. */
-    link_monitor_add_addresses(manager->link_monitor);
-    g_unix_fd_add(manager->link_monitor, G_IO_IN, on_links, manager);
+    link_monitor_add_addresses(manager->world.link_monitor);
+    g_unix_fd_add(manager->world.link_monitor, G_IO_IN, on_links, manager);
 }
 
 static void on_adopted(gpointer data)
@@ -508,7 +507,7 @@ failed:
 
 int main(int argc, char **argv)
 {
-    static Manager manager = { .link_monitor = -1 };
+    static Manager manager = { .world.link_monitor = -1 };
     g_autoptr(GError) error = NULL;
     int status;
 

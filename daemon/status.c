@@ -4,6 +4,7 @@
 #include <string.h>
 #include "common/host-change.h"
 #include "daemon/barrier.h"
+#include "daemon/change-words.h"
 #include "daemon/ground-rules.h"
 #include "daemon/meetings.h"
 #include "daemon/moving.h"
@@ -427,19 +428,31 @@ static void add_ground(Status *status, const NrDesiredNetwork *network,
 
     for (guint i = 0; endpoint->ground && i < endpoint->ground->len; i++) {
         const char *text = endpoint->ground->pdata[i];
+        g_autofree char *thing = NULL;
         gboolean lacks =
             missing && g_ptr_array_find_with_equal_func(missing, text, g_str_equal, NULL);
         struct host_change change;
         Row row = { .network = network->name, .kind = "host", .state = lacks ? "waiting" : "set" };
 
-        if (!host_change_parse(&change, text) || change.kind == HOST_BRIDGE)
+        if (host_change_parse(&change, text))
+            thing = nr_change_thing(&change);
+        if (!thing)
             continue;
-        row.address = change.value;
+        row.address = thing;
         row.peer = change.device;
         if (lacks && failed) {
             row.state = "failed";
             row.reason = failed->text;
         }
+        row_add(status, &row);
+    }
+    if (endpoint->lacks) {
+        Row row = { .network = network->name,
+                    .kind = "host",
+                    .peer = after_colon(endpoint->text),
+                    .state = "waiting",
+                    .reason = endpoint->lacks };
+
         row_add(status, &row);
     }
 }

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/world.h"
 
+#include "common/scope.h"
 #include "daemon/ground-rules.h"
 #include "daemon/log.h"
 #include "net/address.h"
+#include "net/link.h"
+#include "net/ways.h"
 
 static GPtrArray *local_addresses(void)
 {
@@ -22,14 +25,56 @@ static GPtrArray *local_addresses(void)
     return texts;
 }
 
+static gboolean any_forwards(const NrWorld *world)
+{
+    for (guint i = 0; i < world->networks->networks->len; i++) {
+        const NrNetwork *network = g_ptr_array_index(world->networks->networks, i);
+
+        if (nr_network_forwards(network) && !network->stopped)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* New list of NrDevice; NULL: nobody asks, or they cannot be listed. */
+static GPtrArray *devices(const NrWorld *world)
+{
+    _cleanup_(freep) struct way *ways = NULL;
+    GPtrArray *all = NULL;
+    size_t count = 0;
+    int r;
+
+    if (!any_forwards(world))
+        return NULL;
+    link_monitor_add_routes(world->link_monitor); /* first, so that no change is missed */
+    r = ways_list(&ways, &count);
+    if (r < 0) {
+        nr_log(NR_LOG_WARNING, "cannot list this host's routes: %s", g_strerror(-r));
+        return NULL;
+    }
+    all = g_ptr_array_new_with_free_func(nr_device_free);
+    for (size_t i = 0; i < count; i++) {
+        NrDevice *device = nr_device_new(ways[i].device);
+
+        device->leads_v4 = ways[i].default_v4;
+        device->leads_v6 = ways[i].default_v6;
+        device->hears = ways[i].hears;
+        device->hears_always = ways[i].hears_always;
+        g_ptr_array_add(all, device);
+    }
+    return all;
+}
+
 static NrDesired *decide(const NrWorld *world, const GPtrArray *guests)
 {
     g_autoptr(GPtrArray) addresses = local_addresses();
+    g_autoptr(GPtrArray) all_devices = devices(world);
     NrDesiredInput input = {
         .guests = guests,
         .networks = world->networks->networks,
         .policy = world->policy,
         .addresses = (const char *const *)addresses->pdata,
+        .devices = all_devices,
         .resolved = nr_resolver_table(world->resolver),
     };
 

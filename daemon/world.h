@@ -20,6 +20,7 @@ typedef struct {
     NrPolicy *policy;
     NrNetworks *networks;
     NrNews *news;
+    int link_monitor;     /* is to tell of routes, too, once one matters; or -1 */
     gboolean retiring;    /* nothing new is made, see retire.h */
     char *settings_fault; /* what is wrong with the settings file since the last reload, or NULL */
 } NrWorld;

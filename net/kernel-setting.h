@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The kinds of host_change that are a setting of a device below /proc/sys; for kernel-change.c only,
- * whose header says what the three do. A state begins with the setting's value, and is "" where
- * there is no such device. What else it says is what the value cannot be told apart by.
+ * The kinds of host_change that are a setting of a device below /proc/sys; for kernel-change.c
+ * only, whose header says what the three do. A state begins with the setting's value, and is ""
+ * where there is no such device; what is behind the value depends on the kind.
  */
 #ifndef NR_NET_KERNEL_SETTING_H
 #define NR_NET_KERNEL_SETTING_H

@@ -157,12 +157,21 @@ int link_monitor_open(void)
     return steal_fd(&fd);
 }
 
+static void add_group(int fd, int group)
+{
+    (void)setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group));
+}
+
 void link_monitor_add_addresses(int fd)
 {
-    static const int groups[] = { RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR };
+    add_group(fd, RTNLGRP_IPV4_IFADDR);
+    add_group(fd, RTNLGRP_IPV6_IFADDR);
+}
 
-    for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
-        (void)setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &groups[i], sizeof(groups[i]));
+void link_monitor_add_routes(int fd)
+{
+    add_group(fd, RTNLGRP_IPV4_ROUTE);
+    add_group(fd, RTNLGRP_IPV6_ROUTE);
 }
 
 void link_monitor_drain(int fd)

@@ -38,6 +38,8 @@ int link_remove(int ifindex);
 int link_monitor_open(void);
 /* And to changes of the devices' addresses, as far as the kernel lets it. */
 void link_monitor_add_addresses(int fd);
+/* And to changes of routes; once more is no fault. */
+void link_monitor_add_routes(int fd);
 void link_monitor_drain(int fd);
 
 #endif

@@ -60,6 +60,7 @@ static const struct {
     gboolean (*read_children)(NrNetworkReading *reading);
 } modes[] = {
     { "none", NR_FORWARD_NONE, FALSE, read_no_children },
+    { "route", NR_FORWARD_ROUTE, TRUE, read_no_children },
     { "user", NR_FORWARD_USER, FALSE, nr_network_read_port_forwards },
 };
 
@@ -108,6 +109,22 @@ gboolean nr_network_read_forward(NrNetworkReading *reading)
     return nr_network_refuse(reading, "mode %s: %s was expected", quoted, expected);
 }
 
+static gboolean check_forward(NrNetworkReading *reading)
+{
+    const NrNetwork *network = reading->network;
+
+    if (!nr_network_forwards(network))
+        return TRUE;
+    if (network->ips->len == 0)
+        return nr_network_refuse(reading, "<forward> without an <ip>; <ip address='...'/> was "
+                                          "expected: whom the guests take for their router");
+    return g_strcmp0(network->forward_dev, network->bridge) != 0 ||
+           nr_network_refuse(reading,
+                             "<forward dev='%s'> is the network's own bridge; the device that "
+                             "leads out was expected",
+                             network->forward_dev);
+}
+
 gboolean nr_network_check_ground(NrNetworkReading *reading)
 {
     const NrNetwork *network = reading->network;
@@ -116,8 +133,9 @@ gboolean nr_network_check_ground(NrNetworkReading *reading)
 
     if (fault)
         return nr_network_refuse(reading, "%s", fault);
-    return network->forward == NR_FORWARD_USER || network->bridge || network->ips->len == 0 ||
-           nr_network_refuse(reading,
-                             "<ip> without a <bridge>; <bridge name='...'/> was expected: the "
-                             "device that gets the address (or <forward mode='user'/>)");
+    if (network->forward != NR_FORWARD_USER && !network->bridge && network->ips->len > 0)
+        return nr_network_refuse(
+            reading, "<ip> without a <bridge>; <bridge name='...'/> was expected: the device that "
+                     "gets the address (or <forward mode='user'/>)");
+    return check_forward(reading);
 }

@@ -84,3 +84,8 @@ void nr_network_free(NrNetwork *network)
     g_ptr_array_unref(network->matches);
     g_free(network);
 }
+
+gboolean nr_network_forwards(const NrNetwork *network)
+{
+    return network->forward == NR_FORWARD_ROUTE;
+}

@@ -33,8 +33,9 @@ typedef struct {
 
 /* <forward mode='...' dev='eth0'/>: what is behind the network. */
 typedef enum {
-    NR_FORWARD_NONE, /* nothing: guests and their host */
-    NR_FORWARD_USER, /* what the relay's user reaches, without a bridge and without privilege */
+    NR_FORWARD_NONE,  /* nothing: guests and their host */
+    NR_FORWARD_ROUTE, /* what the host can reach: it passes on what comes in by either side */
+    NR_FORWARD_USER,  /* what the relay's user reaches, without a bridge and without privilege */
 } NrForward;
 
 typedef struct {
@@ -62,6 +63,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(NrPortForward, nr_port_forward_free)
 
 NrNetwork *nr_network_new(void);
 void nr_network_free(NrNetwork *network);
+/* This host's kernel passes on what guests send to others, and back. */
+gboolean nr_network_forwards(const NrNetwork *network);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(NrNetwork, nr_network_free)
 
 #endif

@@ -7,10 +7,10 @@
 
 static void test_both_ways(void)
 {
-    static const char *const texts[] = { "bridge virbr9", "address virbr9 192.168.9.1/24",
-                                         "address a fd99::1/64", "bridge 123456789012345",
+    static const char *const texts[] = { "bridge virbr9",         "address virbr9 192.168.9.1/24",
+                                         "address a fd99::1/64",  "bridge 123456789012345",
                                          "address br0 " VALUE_63, "forward-v4 eth0",
-                                         "forward-v6 all", "hear-routers eth0.100" };
+                                         "forward-v6 all",        "hear-routers eth0.100" };
 
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
         char text[HOST_CHANGE_TEXT_MAX];

@@ -210,7 +210,11 @@ NrDesired *fixture_decide(const GPtrArray *guests, const GPtrArray *networks,
 {
     static const char *const addresses[] = { "127.0.0.1", "10.0.0.1", NULL };
     g_autoptr(GHashTable) resolved = g_hash_table_new(g_str_hash, g_str_equal);
-    NrDesiredInput input = { guests, networks, policy, addresses, resolved };
+    NrDesiredInput input = { .guests = guests,
+                             .networks = networks,
+                             .policy = policy,
+                             .addresses = addresses,
+                             .resolved = resolved };
 
     g_hash_table_insert(resolved, (gpointer) "localhost", (gpointer) "127.0.0.1");
     g_hash_table_insert(resolved, (gpointer) "any", (gpointer) "0.0.0.0");

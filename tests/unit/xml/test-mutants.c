@@ -154,6 +154,8 @@ static const char *const network_beyond[] = { "an IP address or a host name was 
                                               "an address or name of another host",
                                               "an address of this host on the bridge",
                                               "one such as 255.255.255.0 was expected",
+                                              "whom the guests take for their router",
+                                              "the device that leads out was expected",
                                               "<ip> without a <bridge>",
                                               "an address for a guest beside the host's own",
                                               "an IP address was expected",
