@@ -121,10 +121,11 @@ def test_A3_a_hub_repeats_to_all():
 
 
 def test_A12_a_switch_passes_what_is_not_ip():
-    """ARP, LLDP, tags, 0x88b5, 14-byte frames: bytes as they were"""
+    """ARP, LLDP, LACP, tags, 0x88b5, 14-byte frames: bytes as they were"""
     relay, *guests = switch(2)
     odd = [frame(BROADCAST, mac(1), b"who has", 0x0806, 42),
            frame(bytes.fromhex("0180c200000e"), mac(1), b"lldp", 0x88cc, 60),
+           frame(bytes.fromhex("0180c2000002"), mac(1), b"lacp", 0x8809, 60),
            frame(mac(2), mac(1), struct.pack("!HH", 5, 0x0800), 0x8100, 1518),
            frame(mac(2), mac(1), b"", 0x88b5),
            frame(mac(2), mac(1), size=FRAME_MAX)]
