@@ -51,6 +51,12 @@ def commands_of(page):
     return [(prompt, command.replace("\n    ", "\n")) for prompt, command in commands]
 
 
+def with_leases(guest):
+    """The tests' guest has not even udhcpc's script."""
+    guest.must(f"mkdir -p {os.path.dirname(LEASE_SCRIPT)}; cat >{LEASE_SCRIPT} <<'EOF'\n"
+               f"{bare.LEASE_SCRIPT}EOF\nchmod 755 {LEASE_SCRIPT}")
+
+
 class Reader:
     """Who follows a page: a user jane, in a folder of hers, and root."""
 
@@ -143,10 +149,9 @@ class Reader:
         assert process.poll() is None, f"{command} ended with {process.returncode}"
 
     def in_a_guest(self, guest, command):
-        if command.startswith("udhcpc"):    # the tests' guest has not even its script
-            guest.must(f"mkdir -p /etc/udhcpc; cat >{LEASE_SCRIPT} <<'EOF'\n{bare.LEASE_SCRIPT}"
-                       f"EOF\nchmod 755 {LEASE_SCRIPT}")
         guest.wait_up(60)
+        if command.startswith("udhcpc"):
+            with_leases(guest)
         if command.startswith(AGAIN):
             eventually(lambda: guest.sh(command, 30)[0] == 0, 20, f"{guest.name}# {command}")
         else:
