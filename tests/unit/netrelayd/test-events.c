@@ -21,7 +21,8 @@
 #define TAP_OF(name, more)                                                                         \
     "{" ON "'kind': <'tap'>, 'endpoint': <'bridge:br0'>, 'peer': <'br0'>, 'address': <'" name      \
     "'>" more "}"
-#define TAP(more) TAP_OF("nr0", more)
+#define USER(more) "{" ON "'kind': <'user'>, 'endpoint': <'user:host=a'>, 'address': <'a'>" more "}"
+#define TAP(more)  TAP_OF("nr0", more)
 
 /* A world for a view, in words. */
 typedef struct {
@@ -257,6 +258,14 @@ static const struct {
       { TAP_OF("nr1", ", 'state': <'connected'>, 'port': <uint32 3>") },
       "bridge-left network lab: bridge br0, TAP nr0\n"
       "bridge-joined network lab: bridge br0, TAP nr1\n" },
+    { "way out comes",
+      { USER(", 'state': <'waiting'>") },
+      { USER(", 'state': <'connected'>, 'port': <uint32 2>") },
+      "" },
+    { "way out goes",
+      { USER(", 'state': <'connected'>, 'port': <uint32 2>") },
+      { USER(", 'state': <'failed'>, 'reason': <'it ended'>") },
+      "fault network lab: it ended\n" },
 
     { "foreign",
       { TAP(", 'state': <'waiting'>") },
