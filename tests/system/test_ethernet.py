@@ -85,7 +85,7 @@ def test_D4_E9_beside_a_network(host):
     guests = {1: lab.numbered(host, 1, ethernet_nic("tap1", 1)),
               2: lab.numbered(host, 2, client_nic(PORT, mac(2)))}
     for guest in guests.values():
-        guest.boot()
+        guest.start()
     lab.all_meet(guests)
     for number, guest in guests.items():
         host_reaches(number)

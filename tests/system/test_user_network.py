@@ -75,8 +75,9 @@ def test_B7_C6_in_a_session(host):
     session = host.session(runtime_dir=True)
     begin(session, "tester")
     one, two = (session.guest(f"vm{n}", [client_nic(PORT, mac(n))]) for n in (1, 2))
+    for guest in (one, two):
+        guest.start()
     for guest, number in ((one, FIRST), (two, SECOND)):
-        guest.boot()
         assert guest.configure() == f"192.168.9.{number}/24"
     two.must("mkdir -p /tmp/www; echo hello >/tmp/www/index.html; httpd -p 80 -h /tmp/www")
     for guest, other in ((one, SECOND), (two, FIRST)):
