@@ -65,7 +65,7 @@ def test_C2_stations_and_a_guest_for_both_families():
 
 
 def test_F16_own_echoes_are_not_forwarded_again():
-    """the kernel gives the relay what it said itself; nothing of it comes in, nor is it counted"""
+    """B5: the kernel gives the relay what it said itself; none of it comes in, or is counted"""
     with ManagedRelay() as relay:
         control, (guest, other), endpoint = segment(relay, count=2)
         station = GroupPeer(GROUP, L4_PORT)
