@@ -53,7 +53,7 @@ def is_left_alone(connection, guest):
     assert "nothing to do" in connection.netrelayctl("plan").stdout
 
 
-@tap.timeout(60)
+@tap.timeout(120)
 def test_D6_E9_in_a_session(host):
     """A user's TAP with a host route to its guest: nobody of us does anything about it"""
     make_tap("tap0", "tester")
@@ -72,7 +72,7 @@ def test_D6_E9_in_a_session(host):
     assert links.names() == ["tap0"], links.names()
 
 
-@tap.timeout(60)
+@tap.timeout(120)
 def test_D4_E9_beside_a_network(host):
     """A TAP that was put into a bridge, beside the one that a network puts there"""
     links.add_bridge("br0", [f"{address(HOST)}/24"])

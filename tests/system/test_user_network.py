@@ -69,7 +69,7 @@ def reaches_outside(guest):
     assert said.split()[0] == hashlib.md5(bulk()).hexdigest(), said
 
 
-@tap.timeout(120)
+@tap.timeout(180)
 def test_B7_C6_in_a_session(host):
     """A user's guests: addresses, one another, names, the outside, and a port of the host"""
     session = host.session(runtime_dir=True)
@@ -107,7 +107,7 @@ def test_B7_C6_in_a_session(host):
     eventually(lambda: not ours("netrelay-user"), 15, "it goes with the network")
 
 
-@tap.timeout(60)
+@tap.timeout(120)
 def test_C6_in_the_system(host):
     """The same file for the system's manager, whose relays are nobody's; a port that is taken"""
     host.libvirtd()
