@@ -3,6 +3,7 @@
 #include "desired-row.h"
 
 #include <string.h>
+#include "xml/network-xml.h"
 
 #define LAB "<name>lab</name>"
 
@@ -365,6 +366,55 @@ static void test_names_are_data(void)
         g_assert_true((guchar)*c >= ' ');
 }
 
+/* The guest's own word first, then the rule's, then the network's; nobody's: not pinned. */
+static void test_pins(void)
+{
+    static const char file[] = "<name>lab</name><listen port='1'/>"
+                               "<match domain='router' pin='no'/><match type='server'/>";
+    static const struct {
+        const char *guest, *pin;
+        gboolean pinned;
+    } rows[] = {
+        { "running 1 a: client 127.0.0.1:1", " pin='yes'", TRUE },
+        { "running 1 a: client 127.0.0.1:1", " pin='no'", FALSE },
+        { "running 1 a: client 127.0.0.1:1", "", FALSE },
+        { "running 1 a: server 127.0.0.1:2", " pin='yes'", TRUE },
+        { "running 1 router: server 127.0.0.1:2", " pin='yes'", FALSE },
+        { "running 1 router: server 127.0.0.1:2 @lab", " pin='yes'", TRUE },
+        { "running 1 a: client 127.0.0.1:9", " pin='yes'", FALSE },
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(GPtrArray) guests = fixture_guests(rows[i].guest);
+        g_autofree char *xml = g_strdup_printf("<network%s>%s</network>", rows[i].pin, file);
+        g_autoptr(NrNetwork) network = nr_network_xml_parse(xml, strlen(xml), "lab.xml", NULL);
+        g_autoptr(GPtrArray) networks = g_ptr_array_new();
+        g_autoptr(NrDesired) desired = NULL;
+        const NrBinding *binding;
+
+        g_assert_nonnull(network);
+        g_ptr_array_add(networks, network);
+        desired = fixture_decide(guests, networks, &plain);
+        binding = g_ptr_array_index(desired->bindings, 0);
+        g_assert_cmpstr(binding->options, ==, rows[i].pinned ? ",pin=52:54:00:01:00:00" : "");
+    }
+}
+
+/* There is nothing to pin it to: libvirt makes an address up that a hook's XML need not have. */
+static void test_pin_without_an_address(void)
+{
+    static const char *const files[] = { "<name>lab</name><match domain='none'/>", NULL };
+    g_autoptr(GPtrArray) guests = fixture_guests("announced - a: client 127.0.0.1:1");
+    g_autoptr(GPtrArray) networks = fixture_networks(files);
+    g_autoptr(NrDesired) desired = NULL;
+    NrNic *nic = g_ptr_array_index(((NrGuest *)g_ptr_array_index(guests, 0))->nics, 0);
+
+    nic->wish.pin = NR_PIN_YES;
+    nic->mac = (struct mac){ 0 };
+    desired = fixture_decide(guests, networks, &plain);
+    g_assert_cmpstr(((NrBinding *)g_ptr_array_index(desired->bindings, 0))->options, ==, "");
+}
+
 static const NrDesiredEndpoint *find_endpoint(const NrDesired *desired, const char *text)
 {
     for (guint i = 0; i < desired->networks->len; i++) {
@@ -426,6 +476,8 @@ int main(int argc, char **argv)
     g_test_add_func("/desired/a tunnel is one guest's", test_tunnel_of_one);
     g_test_add_func("/desired/metadata fault", test_metadata_fault);
     g_test_add_func("/desired/names are data", test_names_are_data);
+    g_test_add_func("/desired/pins", test_pins);
+    g_test_add_func("/desired/a pin without an address", test_pin_without_an_address);
     g_test_add_func("/desired/endpoints tell whom they are for", test_endpoints_tell);
     g_test_add_func("/desired/host names", test_hostnames);
     return g_test_run();

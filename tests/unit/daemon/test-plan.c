@@ -5,10 +5,7 @@
  */
 #include "model-fixture.h"
 
-#include <string.h>
 #include <time.h>
-
-#include "xml/network-xml.h"
 
 static const NrPolicy policy = { .system = TRUE, .hooked = TRUE };
 
@@ -105,40 +102,6 @@ static void test_options(void)
          "127.0.0.1:1: limit port 2 (" FIRST_NIC "): ingress=1000,egress=20\n");
     pass(actual, "running 1 a: client 127.0.0.1:1\n", NULL,
          "127.0.0.1:1: limit port 2 (" FIRST_NIC "): nothing\n");
-}
-
-/* The guest's own word first, then the rule's, then the network's; nobody's: not pinned. */
-static void test_pins(void)
-{
-    static const char file[] = "<name>lab</name><listen port='1'/>"
-                               "<match domain='router' pin='no'/><match type='server'/>";
-    static const struct {
-        const char *guest, *pin;
-        gboolean pinned;
-    } rows[] = {
-        { "running 1 a: client 127.0.0.1:1", " pin='yes'", TRUE },
-        { "running 1 a: client 127.0.0.1:1", " pin='no'", FALSE },
-        { "running 1 a: client 127.0.0.1:1", "", FALSE },
-        { "running 1 a: server 127.0.0.1:2", " pin='yes'", TRUE },
-        { "running 1 router: server 127.0.0.1:2", " pin='yes'", FALSE },
-        { "running 1 router: server 127.0.0.1:2 @lab", " pin='yes'", TRUE },
-        { "running 1 a: client 127.0.0.1:9", " pin='yes'", FALSE },
-    };
-
-    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
-        g_autoptr(GPtrArray) guests = fixture_guests(rows[i].guest);
-        g_autofree char *xml = g_strdup_printf("<network%s>%s</network>", rows[i].pin, file);
-        g_autoptr(NrNetwork) network = nr_network_xml_parse(xml, strlen(xml), "lab.xml", NULL);
-        g_autoptr(GPtrArray) networks = g_ptr_array_new();
-        g_autoptr(NrDesired) desired = NULL;
-        const NrBinding *binding;
-
-        g_assert_nonnull(network);
-        g_ptr_array_add(networks, network);
-        desired = fixture_decide(guests, networks, &policy);
-        binding = g_ptr_array_index(desired->bindings, 0);
-        g_assert_cmpstr(binding->options, ==, rows[i].pinned ? ",pin=52:54:00:01:00:00" : "");
-    }
 }
 
 static void test_all_kinds(void)
@@ -559,7 +522,6 @@ int main(int argc, char **argv)
     g_test_add_func("/plan/all kinds of endpoints", test_all_kinds);
     g_test_add_func("/plan/a stopped network", test_stopped);
     g_test_add_func("/plan/options", test_options);
-    g_test_add_func("/plan/pins", test_pins);
     g_test_add_func("/plan/make before break", test_make_before_break);
     g_test_add_func("/plan/attach before detach", test_attach_before_detach);
     g_test_add_func("/plan/a conflict stops first", test_conflict_stops_first);
