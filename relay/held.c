@@ -40,8 +40,6 @@ static struct far far_of(const struct holding *holding)
         getpeername(holding->rfd, peer, &far.address.len) < 0)
         return far;
     r = sockdiag_tcp(peer, local, &owner);
-    inet_unmap(&far.address);
-    inet_unmap(&ours);
     if (r == -ENOENT)
         far.end = inet_is_local(&far.address) || inet_same_host(&far.address, &ours) ? FAR_ASTRAY
                                                                                      : FAR_THERE;

@@ -157,6 +157,28 @@ def test_F13_strangers_of_a_shared_address_are_counted_once():
         assert told == 30, told
 
 
+def test_F13_strangers_are_told_to_one_port():
+    """always the same one of those that share an address, until it has no port any more"""
+    with ManagedRelay() as relay:
+        control = relay.control()
+        ids, guests = shared(relay, control, 3)
+        introduce(*guests)
+        stranger = UdpPeer(("127.0.0.1", 5999), OURS)
+        for count in (1, 2):
+            stranger.send(frame(BROADCAST, mac(66), b"evil", size=60))
+            eventually(lambda: strangers_of(control) == count, 5, "it is counted")
+        ports = [control.port_of(one) for one in ids]
+        told = [port["port_id"] for port in ports if port["drop_stranger"]]
+        other = next(port["port_id"] for port in ports if port["port_id"] not in told)
+        assert len(told) == 1, ports
+        stranger.send(frame(BROADCAST, mac(66), b"evil", size=60))
+        for port, count in ((other, 0), (told[0], 3)):
+            control.must("CLOSE_PORT", port_id=port)
+            assert control.event("EVENT_PORT_GONE", port_id=port)["drop_stranger"] == count
+        stranger.send(frame(BROADCAST, mac(66), b"evil", size=60))
+        eventually(lambda: strangers_of(control) == 1, 5, "another port tells of them")
+
+
 def test_F13_a_flood_of_strangers():
     """as many datagrams a second as one can send: counted, and the good ones are unhurt"""
     with ManagedRelay() as relay:

@@ -5,6 +5,7 @@
 import contextlib
 import os
 import signal
+import time
 
 import kit
 from ctlproto import PORT_HELD, PORT_UP, ManagedRelay
@@ -16,7 +17,9 @@ from wait import eventually
 
 LISTEN = "listen:127.0.0.1:12345"
 ME, NOBODY_HERE = os.geteuid(), 4711
-HELD_MAX = 64               # of relay/held.h
+HELD_MAX = 64               # these three of relay/held.h
+TURNED_AWAY_MAX, TURNED_AWAY_S = 128, 0.05
+TURNED_AWAY_RESTS = 5
 WORD = frame(BROADCAST, mac(7), b"let me in")
 PINNED = mac(7).hex(":")
 
@@ -31,11 +34,11 @@ def judged(users=ME, endpoint=LISTEN, **rules):
 
 
 @contextlib.contextmanager
-def without_judge(users=ME, **rules):
+def without_judge(users=ME, listen=LISTEN, **rules):
     """A relay whose listener has rules, with a witness on it from another address."""
     with ManagedRelay() as relay:
         control = relay.control()
-        endpoint = control.attach(LISTEN, admit_user=users, **rules)
+        endpoint = control.attach(listen, admit_user=users, **rules)
         control.attach("listen:127.0.0.1:12346")
         yield relay, control, endpoint, dial(12346)
         relay.alive()
@@ -157,11 +160,15 @@ def test_held_while_its_judge_is_silent():
 
 
 def test_held_when_its_listener_goes():
-    """a connection outlives its listener also where nobody has admitted it yet"""
+    """a connection outlives its listener also where nobody has admitted it yet; others wait on"""
     with judged() as (_, control, endpoint), contextlib.closing(dial(12345)):
         number = held(control)[0]
-        control.must("DETACH", endpoint_id=endpoint)
-        assert control.ports()[number]["state"] == PORT_UP
+        control.attach("listen:127.0.0.1:12346", admit_user=ME)
+        with contextlib.closing(dial(12346)):
+            held(control, 2)
+            control.must("DETACH", endpoint_id=endpoint)
+            assert control.ports()[number]["state"] == PORT_UP
+            assert number not in held(control)
 
 
 def test_strangers_without_a_judge():
@@ -205,8 +212,14 @@ def test_a_stranger_of_another_user():
 
 
 def test_a_stranger_that_is_gone():
-    """B7: a socket that nobody has is nobody's, not root's: what it left is not read"""
-    with without_judge([0, ME]) as (relay, control, endpoint, witness):
+    """B7: a socket that nobody has is nobody's, not root's nor another host's: what it left is
+    not read"""
+    for listen in (LISTEN, "listen:*:12345"):
+        left_alone(listen)
+
+
+def left_alone(listen):
+    with without_judge([0, ME], listen, admit_hosts="any") as (relay, control, endpoint, witness):
         os.kill(relay.keeper, signal.SIGSTOP)
         with contextlib.closing(dial(12345)) as stranger:
             stranger.send(WORD)
@@ -235,12 +248,35 @@ def test_a_flood_of_strangers():
         talk(guest, admitted(control))
 
 
+def test_room_for_one_more():
+    """F17: whom the manager admits is held no more, so the next one is looked at"""
+    with judged() as (_, control, _), contextlib.ExitStack() as stack:
+        for _ in range(HELD_MAX + 1):
+            stack.enter_context(contextlib.closing(dial(12345)))
+        first = held(control, HELD_MAX)
+        control.must("ADMIT_PORT", port_id=first[0])
+        assert held(control, HELD_MAX) != first
+
+
+def test_a_pest_is_slowed_down():
+    """D9: of who dials as fast as he can no more are looked at than a manager can hear of"""
+    with without_judge(NOBODY_HERE) as (_, control, endpoint, _), contextlib.ExitStack() as stack:
+        began = time.monotonic()
+        for _ in range(TURNED_AWAY_RESTS * TURNED_AWAY_MAX):
+            stack.enter_context(contextlib.closing(dial(12345)))
+        eventually(lambda: refused(control, endpoint) == TURNED_AWAY_RESTS * TURNED_AWAY_MAX, 15,
+                   "all are turned away")
+        assert time.monotonic() - began >= (TURNED_AWAY_RESTS - 1) * TURNED_AWAY_S
+
+
 def test_other_hosts():
     """E6: those of the prefixes take part without a word, others are told what would admit them"""
     far = Stack()
     cable(None, far, "lan0", ("10.9.0.1/24", "10.9.0.2/24"))
-    for hosts, admits in (("10.9.0.0/24", True), ("any", True), (["10.8.0.0/16", "::1"], False)):
-        with judged(endpoint="listen:10.9.0.1:12345", admit_hosts=hosts) as (relay, control, _):
+    for host, hosts, admits in (("10.9.0.1", "10.9.0.0/24", True), ("10.9.0.1", "any", True),
+                                ("*", "10.9.0.0/24", True),
+                                ("10.9.0.1", ["10.8.0.0/16", "::1"], False)):
+        with judged(endpoint=f"listen:{host}:12345", admit_hosts=hosts) as (relay, control, _):
             control.attach("listen:127.0.0.1:12346")
             witness = dial(12346)
             with far:
