@@ -24,7 +24,8 @@ from test_slow import pile_up, whole_numbers
 from traffic import Traffic, complete, unhurt
 from wait import eventually
 
-CAPTURE_PACKET_MAX = 96 * 1024              # common/capture-proto.h
+CAPTURE_PACKET_MAX = 96 * 1024              # these two of common/capture-proto.h
+CAPTURE_NAMES_MAX = 64
 KIND_IN, KIND_OUT = 1, 2
 
 
@@ -126,10 +127,11 @@ def test_all_is_each_frame_once():
 
 
 def test_an_endpoint_with_its_ports_to_come():
-    """a dialled one that comes back has another port, and is captured on"""
+    """a dialled one that comes back has another port, and is captured on; its options are no part
+    of its name"""
     with three_guests() as (relay, one, _, _):
         server = Server(2001)
-        must(relay, "attach", "127.0.0.1:2001")
+        must(relay, "attach", "127.0.0.1:2001,storm=777")
         first = server.accept()
         exchange(first, one, 7, 1)
         capture = Running(relay, "tcp:127.0.0.1:2001")
@@ -232,6 +234,10 @@ def test_wrong_arguments():
         file = os.path.join(folder, "file")
         assert "'nobody'" in fails(1, relay, "capture", "--write", file, "nobody")
         assert "alone" in fails(1, relay, "capture", "--write", file, "1", "all")
+        many = [dial(12345) for _ in range(CAPTURE_NAMES_MAX - 2)]
+        eventually(lambda: len(status_of(relay)["ports"]) == len(many) + 3, 5, "they are ports")
+        words = [str(number) for number in range(1, len(many) + 4)]
+        assert str(CAPTURE_NAMES_MAX) in fails(1, relay, "capture", "--write", file, *words)
         assert "No such file" in fails(1, relay, "capture", "-w", folder + "/none/file")
         assert not os.listdir(folder)
         assert "--json" in fails(2, relay, "capture", "--json")

@@ -112,7 +112,7 @@ def test_half_a_frame():
 
 def unread(peer):
     """Bytes that the peer has sent and that nobody has acknowledged yet."""
-    return struct.unpack("i", fcntl.ioctl(peer.sock, SIOCOUTQ, b"\0" * 4))[0]
+    return unread_by(peer.sock)
 
 
 def test_who_does_not_read_moves_when_it_does():
@@ -203,6 +203,29 @@ def test_the_other_relay_refuses():
             eventually(lambda: lab.port_of(guest)["state"] == PORT_UP, 10, "it is there again")
             talk(guest, lab.witness)
         eventually(lambda: descriptors(lab.relay.keeper) == before, 5, "no descriptor is left")
+
+
+def test_called_back_when_it_is_under_way():
+    """The other relay goes when the forwarder is to let go of the port, and has not been told else:
+    it gets it again"""
+    with two_networks() as (lab, _):
+        guest = dial(LAB)
+        meet(guest, lab.witness)
+        forwarder = lab.relay.forwarder()
+        os.kill(forwarder, signal.SIGSTOP)
+        with played(lab, guest) as other:
+            other.send(encode("WELCOME", 0))
+            eventually(lambda: unread_by(other) == 0, 5, "the keeper has read it")
+            lab.control.ports()     # and answers this one only after it has acted
+        os.kill(forwarder, signal.SIGCONT)
+        eventually(lambda: lab.port_of(guest)["state"] == PORT_UP, 10, "it is there again")
+        talk(guest, lab.witness)
+        assert lab.relay.forwarder() == forwarder
+
+
+def unread_by(sock):
+    """Bytes that wait for the far end of a UNIX socket."""
+    return struct.unpack("i", fcntl.ioctl(sock, SIOCOUTQ, b"\0" * 4))[0]
 
 
 def test_faults():

@@ -4,6 +4,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -409,11 +410,18 @@ def test_loop(host):
 
 @tap.timeout(60)
 def test_session(host):
-    """A user without a runtime directory"""
+    """A user without a runtime directory, or with what is none"""
     session = host.session()
     session.netrelayd()
-    (found,) = expect_only(session, ("runtime-directory", f"/run/user/{uid_of('tester')}"))
+    place = f"/run/user/{uid_of('tester')}"
+    (found,) = expect_only(session, ("runtime-directory", place))
     assert "loginctl" in found["cure"], found
+    os.makedirs(place)                                  # root's
+    expect_only(session, ("runtime-directory", place))
+    os.rmdir(place)
+    with open(place, "x"):
+        shutil.chown(place, "tester")
+    expect_only(session, ("runtime-directory", place))
 
 
 def test_session_with_runtime_dir(host):

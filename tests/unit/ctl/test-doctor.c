@@ -262,6 +262,12 @@ static const struct {
         { "tap0", NULL, FALSE, TRUE, TRUE, "10.0.0.1/8" } },
       "[{'network': <'lab'>, 'kind': <'tap'>, 'address': <''>, 'peer': <'br0'>}]",
       "tap-alone tap0" },
+    /* it has its bridge, and the empty one is another's */
+    { { { "br0", NULL, TRUE, FALSE, TRUE, NULL },
+        { "br1", NULL, TRUE, FALSE, TRUE, NULL },
+        { "tap0", "br1", FALSE, TRUE, TRUE, NULL } },
+      NULL,
+      "" },
     /* a VPN's TAP, and a bridge with a use */
     { { { "br0", NULL, TRUE, FALSE, TRUE, "10.1.0.1/8" },
         { "tap0", NULL, FALSE, TRUE, TRUE, "10.0.0.1/8" } },
@@ -334,6 +340,35 @@ static void test_bridge_down(void)
         g_assert_cmpuint(findings->len, ==, 1);
         g_assert_cmpint(((NrFinding *)findings->pdata[0])->notice, ==, cases[i].notice);
     }
+}
+
+static void test_bridge_down_and_empty(void)
+{
+    static const Device devices[][3] = {
+        { { "br0", .bridge = TRUE }, { "eth0", "br0", .up = TRUE } },
+        { { "br0", .bridge = TRUE }, { "eth0", .up = TRUE } },
+    };
+    static const char *const texts[] = {
+        "bridge br0 is down, so no frame passes it",
+        "bridge br0 is down and has no members, so no frame passes it",
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(devices); i++) {
+        g_autoptr(GPtrArray) findings = nr_findings_new();
+        g_autoptr(GPtrArray) links = links_of(devices[i]);
+
+        nr_doctor_links(findings, links, NULL);
+        g_assert_cmpstr(((NrFinding *)findings->pdata[0])->text, ==, texts[i]);
+    }
+}
+
+/* libvirt runs hooks for QEMU's guests only. */
+static void test_hook_of_another_driver(void)
+{
+    g_autoptr(GPtrArray) findings = nr_findings_new();
+
+    nr_doctor_hook(findings, "test:///default");
+    g_assert_cmpuint(findings->len, ==, 0);
 }
 
 /* AppArmor */
@@ -425,6 +460,8 @@ int main(int argc, char **argv)
     g_test_add_func("/doctor/open-nics", test_open_nics);
     g_test_add_func("/doctor/links", test_links);
     g_test_add_func("/doctor/bridge-down", test_bridge_down);
+    g_test_add_func("/doctor/bridge-down-and-empty", test_bridge_down_and_empty);
+    g_test_add_func("/doctor/hook-of-another-driver", test_hook_of_another_driver);
     g_test_add_func("/doctor/apparmor", test_apparmor);
     g_test_add_func("/doctor/shell-words", test_shell_words);
     return g_test_run();
