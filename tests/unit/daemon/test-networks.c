@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "xml/network-xml.h"
+#include "xml/user-network.h"
 
 typedef struct {
     char *directory;
@@ -141,6 +142,26 @@ static void test_previous_kept(World *world, gconstpointer data)
     g_autofree char *path = path_of(world, "lab.xml");
     g_unlink(path);
     expect(world, "", "");
+}
+
+/* So does what guests of user mode have: addresses, names, ports. */
+static void test_way_out_kept(World *world, gconstpointer data)
+{
+    g_autofree char *before = NULL, *after = NULL;
+
+    write_network(world, "lab.xml", "lab",
+                  "<forward mode='user'><portForward proto='tcp' to='10.0.0.20'>"
+                  "<range start='1'/><range start='5' end='6' to='7'/></portForward></forward>"
+                  "<ip address='10.0.0.1' prefix='8'/><ip address='fd00::1' prefix='64'/>"
+                  "<domain name='lab.example'/>");
+    expect(world, "lab", "");
+    before = nr_user_network_options(g_ptr_array_index(world->networks->networks, 0));
+    write_file(world, "lab.xml", "<network>");
+    expect(world, "lab", "lab.xml|stays as it was");
+    after = nr_user_network_options(g_ptr_array_index(world->networks->networks, 0));
+    g_assert_cmpstr(after, ==, before);
+    g_assert_nonnull(strstr(after, "domainname=lab.example,hostfwd=tcp::1-10.0.0.20:1,"
+                                   "hostfwd=tcp::5-10.0.0.20:7,hostfwd=tcp::6-10.0.0.20:8"));
 }
 
 static void test_name_twice(World *world, gconstpointer data)
@@ -364,6 +385,7 @@ int main(int argc, char **argv)
     ADD("good files, by name", test_good_ones);
     ADD("broken files beside a good one", test_broken_beside_good);
     ADD("a file that became bad leaves its network", test_previous_kept);
+    ADD("a file that became bad leaves its way out", test_way_out_kept);
     ADD("a name twice", test_name_twice);
     ADD("an address twice", test_address_twice);
     ADD("a newcomer takes nothing", test_newcomer_takes_nothing);
