@@ -95,17 +95,19 @@ G_GNUC_NORETURN static void run_child(const NrRelaySettings *settings, char *con
     _exit(127);
 }
 
-static GArray *descriptors_new(int listener, const GArray *deposit)
+static GArray *descriptors_new(int listener, int file, const GArray *deposit)
 {
     GArray *all = g_array_new(FALSE, FALSE, sizeof(int));
 
     g_array_append_val(all, listener);
     if (deposit)
         g_array_append_vals(all, deposit->data, deposit->len);
+    if (file >= 0)
+        g_array_append_val(all, file);
     return all;
 }
 
-pid_t nr_child_spawn(const NrRelaySettings *settings, const char *network, int listener,
+pid_t nr_child_spawn(const NrRelaySettings *settings, const char *network, int listener, int file,
                      const GArray *deposit)
 {
     g_autofree char *deposited = g_strdup_printf("%u", deposit ? deposit->len : 0);
@@ -118,7 +120,7 @@ pid_t nr_child_spawn(const NrRelaySettings *settings, const char *network, int l
                            (char *)(deposit ? "--deposited" : NULL),
                            deposited,
                            NULL };
-    g_autoptr(GArray) given = descriptors_new(listener, deposit);
+    g_autoptr(GArray) given = descriptors_new(listener, file, deposit);
     g_auto(GStrv) envp = g_get_environ();
     _cleanup_(closep) int ours = -1;
     int ends[2], error = 0;

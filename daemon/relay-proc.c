@@ -393,6 +393,7 @@ NrRelay *nr_relay_spawn(const NrRelaySettings *settings, const char *network,
                         const NrRelayEvents *events, gpointer data, char **ret_text)
 {
     _cleanup_(closep) int listener = -1;
+    _cleanup_(closep) int file = -1;
     char socket_name[NR_ACTUAL_SOCKET_MAX];
     g_autoptr(GArray) deposit = NULL;
     NrRelay *relay;
@@ -408,8 +409,9 @@ NrRelay *nr_relay_spawn(const NrRelaySettings *settings, const char *network,
         *ret_text = g_strdup_printf("cannot make its control socket: %s", g_strerror(-listener));
         return NULL;
     }
+    file = openat(settings->relays_fd, socket_name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     deposit = nr_store_descriptors(settings->store, socket_name);
-    pid = nr_child_spawn(settings, network, listener, deposit);
+    pid = nr_child_spawn(settings, network, listener, file, deposit);
     if (pid < 0) {
         *ret_text =
             g_strdup_printf("cannot start %s: %s", settings->program, g_strerror((int)-pid));
@@ -425,6 +427,15 @@ NrRelay *nr_relay_spawn(const NrRelaySettings *settings, const char *network,
     return relay;
 }
 
+NrRelay *nr_relay_adopt_over(const NrRelaySettings *settings, const char *socket_name, int sock,
+                             const NrRelayEvents *events, gpointer data)
+{
+    NrRelay *relay = relay_new(settings, socket_name, events, data);
+
+    relay_connected(relay, sock);
+    return relay;
+}
+
 NrRelay *nr_relay_adopt(const NrRelaySettings *settings, const char *socket_name,
                         const NrRelayEvents *events, gpointer data, int *ret_error)
 {
@@ -435,11 +446,9 @@ NrRelay *nr_relay_adopt(const NrRelaySettings *settings, const char *socket_name
         *ret_error = sock;
         return NULL;
     }
+    if (sock >= 0)
+        return nr_relay_adopt_over(settings, socket_name, sock, events, data);
     relay = relay_new(settings, socket_name, events, data);
-    if (sock >= 0) {
-        relay_connected(relay, sock);
-        return relay;
-    }
     relay->state = NR_RELAY_MUTE; /* from the beginning: it is in no table that could be told */
     wait_for_it(relay);
     return relay;

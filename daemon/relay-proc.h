@@ -51,6 +51,9 @@ NrRelay *nr_relay_spawn(const NrRelaySettings *settings, const char *network,
 /* Connects to a live one. NULL and a negative errno where nobody is behind the socket. */
 NrRelay *nr_relay_adopt(const NrRelaySettings *settings, const char *socket_name,
                         const NrRelayEvents *events, gpointer data, int *ret_error);
+/* The same over a connection to it, which becomes its own. */
+NrRelay *nr_relay_adopt_over(const NrRelaySettings *settings, const char *socket_name, int sock,
+                             const NrRelayEvents *events, gpointer data);
 /* Lets go of it; the process goes on. */
 void nr_relay_free(NrRelay *relay);
 

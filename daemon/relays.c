@@ -15,6 +15,7 @@
 #include "common/scope.h"
 #include "daemon/gathering.h"
 #include "daemon/log.h"
+#include "daemon/lost-relays.h"
 #include "daemon/relays-private.h"
 #include "net/link.h"
 
@@ -316,9 +317,24 @@ static void adopt_one(NrRelays *relays, const char *socket_name)
            g_strerror(-error));
 }
 
+/* Its socket is made again like one that is removed under us. */
+static void adopt_lost(const char *socket_name, int sock, gpointer data)
+{
+    NrRelays *relays = data;
+    NrRelay *relay;
+
+    if (g_hash_table_contains(relays->by_socket, socket_name)) {
+        close(sock);
+        return;
+    }
+    relay = nr_relay_adopt_over(relays->settings, socket_name, sock, &relay_events, relays);
+    g_hash_table_insert(relays->by_socket, (gpointer)nr_relay_socket(relay), relay);
+}
+
 void nr_relays_adopt(NrRelays *relays, void (*done)(gpointer data), gpointer data)
 {
-    int fd = openat(relays->settings->relays_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const NrRelaySettings *settings = relays->settings;
+    int fd = openat(settings->relays_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     struct dirent *entry;
 
@@ -330,6 +346,7 @@ void nr_relays_adopt(NrRelays *relays, void (*done)(gpointer data), gpointer dat
             adopt_one(relays, entry->d_name);
     if (dir)
         closedir(dir);
+    nr_lost_relays_find(settings->switch_user ? settings->uid : geteuid(), adopt_lost, relays);
     restore_all(relays);
     relays->adopt_timer =
         g_timeout_add(adoption_goes_on(relays) ? ADOPT_MS : 0, on_adoption_late, relays);

@@ -23,8 +23,8 @@ NrRelays *nr_relays_new(const NrRelaySettings *settings, const NrRelaysEvents *e
 /* The processes go on. */
 void nr_relays_free(NrRelays *relays);
 
-/* Connects to every socket of the directory, removes those with nobody behind; done when each relay
- * has answered or had its time. */
+/* Connects to every socket of the directory, removes those with nobody behind, and looks for relays
+ * that have none there any more; done when each relay has answered or had its time. */
 void nr_relays_adopt(NrRelays *relays, void (*done)(gpointer data), gpointer data);
 /* Has a relay lost its socket to somebody who removed it? */
 gboolean nr_relays_lost_sockets(const NrRelays *relays);

@@ -126,4 +126,39 @@ def test_removed_cache_of_a_session(host):
     assert ours("netrelay") == relays, "the relay is another one"
 
 
+@tap.timeout(120)
+def test_removed_while_nobody_runs(host):
+    """relays whose sockets went while no manager was there are found by who comes then"""
+    host.libvirtd()
+    host.write_network("lab", NAMED)
+    daemon = host.netrelayd()
+    guest = lab.numbered(host, 1, client_nic(PORT, mac(1)))
+    guest.start()
+    lab.expect_row(host, guest="vm1", state="connected")
+    relays = ours("netrelay")
+    for what in (f"relays/{lab.relay_files(host)[0]}", ""):
+        daemon.kill()
+        remove(host, what)
+        daemon = host.netrelayd()
+        eventually(lambda: sockets(host), 15, f"made again: {what or 'the directory'}")
+        lab.expect_row(host, guest="vm1", state="connected")
+        assert ours("netrelay") == relays, "the relays are others"
+        daemon.kill()       # and what was made again leads to it, too
+        daemon = host.netrelayd()
+        lab.expect_row(host, guest="vm1", state="connected")
+        assert ours("netrelay") == relays, "the relays are others"
+        host.netrelayctl("net-destroy", "lab", "--force")       # for a relay of our own making
+        lab.no_relays()
+        host.netrelayctl("net-start", "lab")
+        guest.destroy()
+        guest.start()
+        lab.expect_row(host, guest="vm1", state="connected")
+        relays = ours("netrelay")
+    guest.destroy()
+    os.unlink(f"{host.networks_directory}/lab.xml")
+    lab.no_relays()
+    daemon.stop()
+    host.expect_nothing_left()
+
+
 tap.main(PrivateHost())
