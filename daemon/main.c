@@ -125,6 +125,7 @@ static void on_all_guests(const GPtrArray *guests, const GPtrArray *unread, gpoi
     nr_inventory_sync_all(manager->world.inventory, guests, unread);
     nr_reconcile_guests_known(manager->reconcile);
     nr_hook_socket_guests_changed(manager->hooks);
+    nr_runtime_watch_look(manager->runtime_watch); /* a parent that is renamed tells nobody */
 }
 
 static void on_one_guest(const char *uuid, NrGuest *running, NrGuest *defined, gpointer data)
@@ -300,6 +301,14 @@ static gboolean open_hooks(Manager *manager, GError **error)
 {
     int sock = manager->activated;
 
+    if (sock >= 0 && !nr_runtime_has_socket(manager->runtime->fd, HOOK_SOCKET_NAME)) {
+        nr_log(NR_LOG_WARNING,
+               "somebody removed %s/%s, which systemd made; it is made again, and is systemd's "
+               "once more when netrelayd.socket and netrelayd.service are started anew",
+               manager->runtime->path, HOOK_SOCKET_NAME);
+        close(sock);
+        sock = -1;
+    }
     manager->hook_socket_is_ours = sock < 0;
     if (sock < 0)
         sock = nr_runtime_bind(manager->runtime->fd, HOOK_SOCKET_NAME);

@@ -18,6 +18,7 @@
 #include "daemon/starts.h"
 #include "daemon/stopped-note.h"
 #include "net/journal.h"
+#include "net/sockdiag.h"
 
 #define LOCK_TRIES    50
 #define LOCK_PAUSE_US 20000
@@ -228,6 +229,13 @@ int nr_runtime_bind(int dir_fd, const char *name)
 int nr_runtime_bind_stream(int dir_fd, const char *name)
 {
     return bind_socket(dir_fd, name, SOCK_STREAM);
+}
+
+gboolean nr_runtime_has_socket(int dir_fd, const char *name)
+{
+    struct stat file;
+
+    return fstatat(dir_fd, name, &file, AT_SYMLINK_NOFOLLOW) == 0 && sockdiag_unix_file(&file) == 0;
 }
 
 int nr_runtime_connect(int dir_fd, const char *name)

@@ -36,6 +36,8 @@ void nr_runtime_dir_remove(const NrRuntimeDir *dir);
 int nr_runtime_bind(int dir_fd, const char *name);
 /* The same with SOCK_STREAM. */
 int nr_runtime_bind_stream(int dir_fd, const char *name);
+/* Is there a socket by that name that somebody has? */
+gboolean nr_runtime_has_socket(int dir_fd, const char *name);
 /* Connects to name. Descriptor, or negative errno; never waits. */
 int nr_runtime_connect(int dir_fd, const char *name);
 

@@ -161,4 +161,54 @@ def test_removed_while_nobody_runs(host):
     host.expect_nothing_left()
 
 
+LOSE_SOCKET = """
+import os, shutil, socket, sys
+listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+listener.bind("/run/netrelay/hook.sock")
+listener.listen()
+os.dup2(listener.fileno(), 3)
+os.set_inheritable(3, True)
+if sys.argv[1] == "removed":
+    shutil.rmtree("/run/netrelay")
+else:
+    os.unlink("/run/netrelay/hook.sock")
+    left = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    left.bind("/run/netrelay/hook.sock")    # as by a manager that was killed
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+def test_removed_socket_of_systemd(host):
+    """one that is handed over, and is nowhere: the manager makes its own, and says so"""
+    for how in ("removed", "replaced"):
+        os.makedirs(host.state_directory, exist_ok=True)
+        daemon = host.netrelayd(wrapper=[sys.executable, "-c", LOSE_SOCKET, how])
+        assert f"somebody removed {host.hook_socket}" in daemon.text(), daemon.text()
+        host.netrelayctl("hook", "prepare", "--", "a", text_in=(
+            "<domain id='1'><name>a</name><uuid>11111111-1111-4111-8111-111111111111</uuid>"
+            f"<devices>{client_nic(PORT, mac(1))}</devices></domain>"))
+        assert ours("netrelay"), "the hook was not answered by the manager"
+        daemon.stop()
+        run(["/usr/sbin/netrelayd", "--cleanup"])
+        host.expect_nothing_left()
+
+
+@tap.timeout(120)
+def test_renamed_parent(host):
+    """a directory above is renamed, of which nobody tells: found with the next look at libvirt"""
+    session = host.session()
+    session.virsh("list")
+    daemon = session.netrelayd()
+    session.write_network("lab", NAMED)
+    eventually(lambda: sockets(session), 15, "the network is up")
+    relays = ours("netrelay")
+    os.rename(f"{session.home}/.cache", f"{session.home}/.cache.old")
+    eventually(lambda: sockets(session), 90, "made again")
+    assert daemon.text().count("it is made again") == 1, daemon.text()
+    daemon.restart()
+    eventually(lambda: sockets(session), 15, "the network is up")
+    assert ours("netrelay") == relays, "the relay is another one"
+
+
 tap.main(PrivateHost())
