@@ -3,6 +3,7 @@
 """Networks whose file gives the host addresses on their bridge, and makes it: host-only."""
 
 import os
+import shutil
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
@@ -169,6 +170,23 @@ def test_E1_all_or_nothing(host):
     daemon.stop()
     assert run(["netrelayd", "--cleanup"], check=False).returncode == 0
     restored(before, "--cleanup")
+
+
+@tap.timeout(60)
+def test_E1_removed_journal(host):
+    """The journal is removed under the manager: who comes after it still knows what to take back"""
+    links.loopback_up()
+    before = kernel()
+    host.libvirtd()
+    path = host.write_network("lab", network("virbr9"))
+    daemon = host.netrelayd()
+    eventually(is_made, 10, "made")
+    shutil.rmtree("/run/netrelay")
+    eventually(lambda: os.path.exists(JOURNAL), 10, "it is there again")
+    daemon.kill()
+    os.unlink(path)
+    host.netrelayd()
+    restored(before, "a manager that comes after a SIGKILL")
 
 
 @tap.timeout(60)

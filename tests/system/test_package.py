@@ -192,6 +192,25 @@ def test_removed_without_guests(host):
     assert not os.path.exists("/run/netrelay")
 
 
+@tap.timeout(90)
+def test_removed_with_a_bridge_of_its_own(host):
+    """E1: the bridge and the address that were made stay for the last guest, and go with it"""
+    host.write_network("lab", f"<network><name>lab</name><listen address='127.0.0.1' "
+                              f"port='{PORT}'/><bridge name='virbr9'/>"
+                              f"<ip address='{address(100)}' prefix='24'/></network>")
+    host.libvirtd()
+    host.netrelayd()
+    guest = lab.numbered(host, 1, client_nic(PORT, mac(1)))
+    guest.start()
+    lab.expect_row(host, guest="vm1", state="connected")
+    remove_package()
+    eventually(lambda: not listens(PORT), 10, "the address is free")
+    assert links.ip_json("address", "show", "virbr9")[0]["addr_info"], "it is gone too early"
+    guest.destroy()
+    host.expect_nothing_left(foreign=["lo"])
+    assert not os.path.exists("/run/netrelay")
+
+
 @tap.timeout(60)
 def test_managers_that_nobody_restarts(host):
     """One started by hand, and a user's: named when their program is exchanged, or taken away"""
