@@ -13,6 +13,7 @@ from guest import client_nic
 from host import PrivateHost
 from lab import PORT, address, mac
 from process import ours
+from wait import eventually
 
 HOOK = "/etc/libvirt/hooks/qemu.d/50-netrelay"
 
@@ -129,6 +130,29 @@ def test_client_networks_are_apart(host):
     guests[2].must("echo 1 >/proc/sys/net/ipv4/conf/all/arp_ignore")
     guests[1].must("ip addr add 10.10.9.1/24 dev eth0")
     assert guests[1].sh("arping -c 2 -w 3 -I eth0 10.10.0.2")[0] != 0, "the networks are one"
+
+
+@tap.timeout(90)
+def test_client_of_two_managers(host):
+    """D14: the system and a user's session on one address: the second is told who has it"""
+    host.libvirtd()
+    session = host.session()
+    managers = {host: host.netrelayd(), session: session.netrelayd()}
+    for first, second in ((host, session), (session, host)):
+        guests = {connection: connection.guest(f"of-{connection.user}", [client_nic(PORT, mac(1))])
+                  for connection in (first, second)}
+        guests[first].start()
+        lab.expect_row(first, guest=f"of-{first.user}", state="connected")
+        holder = lab.rows(first, guest=f"of-{first.user}")[0]["relay_pid"]
+        guests[second].start()
+        told = lab.expect_row(second, guest=f"of-{second.user}", state="foreign")["reason"]
+        assert f"127.0.0.1:{PORT} is in use by " in told, told
+        assert ("(netrelay)" if second is session else f"netrelay (pid {holder})") in told, told
+        for connection, guest in guests.items():
+            guest.destroy()
+            guest.undefine()
+            eventually(lambda one=connection: not lab.rows(one), 15, "it is forgotten")
+    assert all(manager.running() for manager in managers.values())
 
 
 tap.main(PrivateHost())
