@@ -199,13 +199,12 @@ def test_renamed_parent(host):
     """a directory above is renamed, of which nobody tells: found with the next look at libvirt"""
     session = host.session()
     session.virsh("list")
-    daemon = session.netrelayd()
     session.write_network("lab", NAMED)
-    eventually(lambda: sockets(session), 15, "the network is up")
-    relays = ours("netrelay")
+    daemon = session.netrelayd()        # which looks again some seconds after its first look
     os.rename(f"{session.home}/.cache", f"{session.home}/.cache.old")
     eventually(lambda: sockets(session), 90, "made again")
     assert daemon.text().count("it is made again") == 1, daemon.text()
+    relays = ours("netrelay")
     daemon.restart()
     eventually(lambda: sockets(session), 15, "the network is up")
     assert ours("netrelay") == relays, "the relay is another one"
