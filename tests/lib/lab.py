@@ -4,6 +4,7 @@
 import json
 import os
 
+from guest import client_nic
 from process import ours
 from wait import eventually
 
@@ -47,6 +48,23 @@ def all_meet(guests, deadline=15):
         for other in guests:
             if guests[other] is not guest:
                 guest.reaches(address(other), deadline)
+
+
+def two_guests(connection):
+    """{1: guest, 2: guest}, which dial one address, and have met there."""
+    guests = {n: numbered(connection, n, client_nic(PORT, mac(n))) for n in (1, 2)}
+    start_all(guests)
+    all_meet(guests)
+    for number in guests:
+        expect_row(connection, guest=f"vm{number}", state="connected")
+    return guests
+
+
+def nothing_lost(flow):
+    """Ends the pings, once some more are answered: all of them were."""
+    flow.wait_replies(5)
+    sent, received = flow.stop()
+    assert sent == received, f"{received} of {sent} pings answered"
 
 
 def report(connection):

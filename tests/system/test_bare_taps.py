@@ -14,16 +14,13 @@ import kit                          # noqa: E402
 import links                        # noqa: E402
 import tap                          # noqa: E402
 from bare import NOBODY, BareGuest, boot_all, device, nic    # noqa: E402
+from lab import mac                 # noqa: E402
 from process import run             # noqa: E402
 from relayproc import Relay, status # noqa: E402
 from wait import eventually         # noqa: E402
 
 GATEWAY = "192.168.77.1"
 GUEST_MAX = 3
-
-
-def hardware(number):
-    return f"52:54:00:00:00:{number:02x}"
 
 
 def address(number):
@@ -75,7 +72,7 @@ class TestTaps:
         self.relays = {number: self.relay_of(number) for number in (1, 2)}
         backends = ("tap,ifname=tap0,script=no,downscript=no",
                     "socket,connect=127.0.0.1:12001", "socket,connect=127.0.0.1:12002")
-        self.guests = boot_all(*(BareGuest(f"vm{n}", nic(0, backend, hardware(n)),
+        self.guests = boot_all(*(BareGuest(f"vm{n}", nic(0, backend, mac(n)),
                                            [f"{address(n)}/32"]) for n, backend
                                  in enumerate(backends)), deadline=100)
         for guest in self.guests:
@@ -144,7 +141,7 @@ def test_E8_a_guest_beside_an_empty_bridge():
     links.ip("address", "add", "10.8.0.1/24", "dev", "tap0")
     links.ip("link", "set", "tap0", "up")
     guest = BareGuest("vm1", ["-netdev", "tap,id=n0,script=no,downscript=no",
-                              *device("n0", hardware(1))], ["10.8.0.2/24"], user=0).boot()
+                              *device("n0", mac(1))], ["10.8.0.2/24"], user=0).boot()
     assert not guest.ping_once("10.8.0.1")
     found = doctor()
     assert {about: finding["kind"] for about, finding in found.items()} == {

@@ -62,21 +62,6 @@ def status_of(pid, field):
         return int(re.search(rf"^{field}:\s+(\d+)", text.read(), re.MULTILINE).group(1))
 
 
-def two_guests(host):
-    guests = {i: lab.numbered(host, i, client_nic(PORT, mac(i))) for i in (1, 2)}
-    lab.start_all(guests)
-    for guest in guests.values():
-        guest.wait_up()
-    lab.all_meet(guests)
-    return guests
-
-
-def nothing_lost(flow):
-    flow.wait_replies(5)
-    sent, received = flow.stop()
-    assert sent == received, f"{received} of {sent} pings answered"
-
-
 def fill(directory):
     """Until no more file can be made there."""
     number = 0
@@ -105,7 +90,7 @@ def test_D4_no_room(host):
     handles = len(os.listdir(f"/proc/{libvirtd.pid}/fd"))
     result = host.guest("late", [client_nic(LATE_PORT, mac(8))]).try_start()
     assert result.rc != 0 and "No space left" in result.stderr, result
-    guests = two_guests(host)
+    guests = lab.two_guests(host)
     implicit = host.guest("implicit", [client_nic(LATE_PORT + 1, mac(7))])
     implicit.start()
     lab.all_meet(guests)
@@ -138,7 +123,7 @@ class TestFaults:
         with open(OFFSET, "wb") as file:
             file.write(bytes(8))
         self.daemon = host.netrelayd(env={"LD_PRELOAD": preloaded(), "TIME_OFFSET": OFFSET})
-        self.guests = two_guests(host)
+        self.guests = lab.two_guests(host)
         self.relays = ours("netrelay")
 
     @tap.timeout(120)
@@ -157,7 +142,7 @@ class TestFaults:
             grown = status_of(self.daemon.pid, "VmHWM") - before
             assert grown < GROWTH_KB, f"{what}: the manager has grown by {grown} kB"
         assert not lab.rows(self.host, guest="bad")
-        nothing_lost(flow)
+        lab.nothing_lost(flow)
 
     @tap.timeout(120)
     def test_D1_time_of_day_jumps(self):
@@ -173,7 +158,7 @@ class TestFaults:
             for words in ("prepare", "release"):
                 self.host.netrelayctl("hook", words, "--", late.name, text_in=late.xml)
             assert ours("netrelay") == self.relays, "relays were made anew"
-        nothing_lost(flow)
+        lab.nothing_lost(flow)
         stamps = set(re.findall(r"^\S+ (\d\d):", self.daemon.text(), re.MULTILINE))
         assert len(stamps) >= 3, f"the log's time of day was not moved: {stamps}"
 
@@ -188,7 +173,7 @@ class TestFaults:
         third.sh(f"ping -c 1 -W 1 -s 1000 -p ee {address(1)}")
         eventually(lambda: "its frames ended the forwarder twice: closed" in self.daemon.text(),
                    20, "its port is closed")
-        nothing_lost(flow)
+        lab.nothing_lost(flow)
         assert ours("netrelay")[0] == self.relays[0], "the keeper is another one"
         assert self.daemon.text().count("crashed: signal") == 2, self.daemon.text()
 

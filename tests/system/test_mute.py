@@ -15,9 +15,8 @@ sys.path[:0] = [os.path.join(HERE, "../lib"), os.path.join(HERE, "../relay")]
 import lab
 import tap
 from ctlproto import Control
-from guest import client_nic
 from host import PrivateHost
-from lab import PORT, address, mac
+from lab import PORT, address
 from process import ours
 from wait import eventually
 
@@ -54,16 +53,11 @@ def crowd(path):
             return held
 
 
-def two_guests(host):
+def named_network(host):
     host.libvirtd()
     host.write_network("lab", NAMED)
     daemon = host.netrelayd()
-    guests = {i: lab.numbered(host, i, client_nic(PORT, mac(i))) for i in (1, 2)}
-    lab.start_all(guests)
-    for guest in guests.values():
-        guest.wait_up()
-    lab.all_meet(guests)
-    return daemon, guests
+    return daemon, lab.two_guests(host)
 
 
 def same_relay_again(host, relays, flow):
@@ -80,7 +74,7 @@ class TestMute:
 
     def setup(self, host):
         self.host = host
-        self.daemon, self.guests = two_guests(host)
+        self.daemon, self.guests = named_network(host)
 
     def test_a_full_backlog_at_the_start(self):
         """D3: a manager that starts beside it waits for it, and adopts it when it goes on"""

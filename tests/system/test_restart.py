@@ -23,26 +23,12 @@ BRIDGED = f"""<network><name>lab</name><listen address='127.0.0.1' port='{PORT}'
 <bridge name='br0'/></network>"""
 
 
-def two_guests(host):
-    guests = {n: lab.numbered(host, n, client_nic(PORT, mac(n))) for n in (1, 2)}
-    lab.start_all(guests)
-    lab.all_meet(guests)
-    for number in guests:
-        lab.expect_row(host, guest=f"vm{number}", state="connected")
-    return guests
-
-
-def nothing_lost(flow):
-    sent, received = flow.stop()
-    assert sent >= 20 and sent == received, f"{received} of {sent} pings answered"
-
-
 @tap.timeout(120)
 def test_restart_manager_killed(host):
     """SIGKILL of netrelayd: no ping lost; its successor adopts the relays and goes on managing"""
     host.libvirtd()
     daemon = host.netrelayd()
-    guests = two_guests(host)
+    guests = lab.two_guests(host)
     relays = ours("netrelay")
     flow = guests[1].start_pings(address(2))
     flow.wait_replies(10)
@@ -52,7 +38,7 @@ def test_restart_manager_killed(host):
     for number in guests:
         lab.expect_row(host, guest=f"vm{number}", state="connected")
     flow.wait_replies(10)
-    nothing_lost(flow)
+    lab.nothing_lost(flow)
     assert ours("netrelay") == relays, "the relays are others"
     third = lab.numbered(host, 3, client_nic(PORT, mac(3)))
     third.boot()
@@ -69,12 +55,12 @@ def test_restart_manager_stopped_and_started(host):
     """SIGTERM and start: the same, and what happened in between is seen"""
     host.libvirtd()
     daemon = host.netrelayd()
-    guests = two_guests(host)
+    guests = lab.two_guests(host)
     flow = guests[1].start_pings(address(2))
     flow.wait_replies(10)
     assert daemon.stop() == 0
     flow.wait_replies(10)
-    nothing_lost(flow)
+    lab.nothing_lost(flow)
     guests[2].destroy()
     host.netrelayd()
     lab.expect_row(host, guest="vm1", state="connected")
@@ -127,7 +113,7 @@ def test_restart_libvirtd(host):
 
 
 def restarts_of_libvirtd(host, libvirtd):
-    guests = two_guests(host)
+    guests = lab.two_guests(host)
     relays = ours("netrelay")
     flow = guests[1].start_pings(address(2))
     flow.wait_replies(10)
@@ -137,7 +123,7 @@ def restarts_of_libvirtd(host, libvirtd):
     never(lambda: ours("netrelay") != relays, 7, "a relay went away with libvirtd")
     libvirtd.start()
     eventually(lambda: lab.report(host)["summary"]["libvirt"] == "connected", 20, "connected again")
-    nothing_lost(flow)
+    lab.nothing_lost(flow)
     guests[2].destroy()
     eventually(lambda: not lab.rows(host, guest="vm2"), 10, "its end was noticed")
     guests[2].boot()
@@ -154,7 +140,7 @@ def test_restart_guest_dies_unseen(host):
 
 
 def death_of_a_guest_unseen(host, libvirtd):
-    guests = two_guests(host)
+    guests = lab.two_guests(host)
     pid = int(open("/run/libvirt/qemu/vm2.pid").read())
     libvirtd.kill()
     os.kill(pid, signal.SIGKILL)
@@ -171,7 +157,7 @@ def test_restart_everything_killed(host):
     links.add_bridge("br0", [f"{address(100)}/24"])
     path = host.write_network("lab", BRIDGED)
     host.netrelayd()
-    guests = two_guests(host)
+    guests = lab.two_guests(host)
     assert len(links.members("br0")) == 1 and len(lab.relay_files(host)) == 1
     kill_all()
     eventually(lambda: not links.members("br0"), 10, "the TAP went with its last descriptor")
@@ -226,7 +212,7 @@ def test_restart_cleanup(host):
     """netrelayd --cleanup ends every relay, as the removal of the package does"""
     host.libvirtd()
     daemon = host.netrelayd()
-    two_guests(host)
+    lab.two_guests(host)
     daemon.stop()
     assert ours("netrelay")
     run(["/usr/sbin/netrelayd", "--cleanup"], deadline=10)

@@ -61,19 +61,12 @@ def refused(connection):
         return sum(row.get("drop_stranger", 0) for row in control.dump()[0].values())
 
 
-def two_guests(connection):
-    guests = {n: lab.numbered(connection, n, client_nic(PORT, mac(n))) for n in (1, 2)}
-    lab.start_all(guests)
-    lab.all_meet(guests)
-    return guests
-
-
 @tap.timeout(120)
 def test_strangers_system(host):
     """B7: another user's connections beside two guests: closed, counted, said once"""
     host.libvirtd()
     daemon = host.netrelayd()
-    guests = two_guests(host)
+    guests = lab.two_guests(host)
     flow = guests[1].start_pings(lab.address(2))
     flow.wait_replies(2)
     before = refused(host)
@@ -92,7 +85,7 @@ def test_strangers_while_the_manager_is_away(host):
     """D1: stopped, and killed: strangers are closed all the same, and a guest comes in again"""
     host.libvirtd()
     daemon = host.netrelayd()
-    guests = two_guests(host)
+    guests = lab.two_guests(host)
     daemon.freeze()
     with being(NOBODY):
         stranger = dial(PORT)
@@ -154,7 +147,7 @@ def test_strangers_of_a_session(host):
     """A5: in a user's session nobody else, and whatever that user runs"""
     session = host.session(runtime_dir=True)
     session.netrelayd()
-    guests = two_guests(session)
+    guests = lab.two_guests(session)
     stranger_is_closed()
     stranger_is_closed(pwd.getpwnam("libvirt-qemu").pw_uid)
     with being(pwd.getpwnam(session.user).pw_uid):

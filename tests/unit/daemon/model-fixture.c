@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "model-fixture.h"
 
+#include <glib/gstdio.h>
+
 #include <string.h>
 
 #include "xml/domain-xml.h"
@@ -418,4 +420,30 @@ void fixture_apply(NrActual *actual, const GPtrArray *plan)
 {
     for (guint i = 0; i < plan->len; i++)
         apply_action(actual, g_ptr_array_index(plan, i));
+}
+
+void fixture_pass(NrActual *actual, const char *guests, const char *const *files,
+                  const NrPolicy *policy, const char *expected)
+{
+    g_autoptr(GPtrArray) known = fixture_guests(guests);
+    g_autoptr(GPtrArray) networks = fixture_networks(files);
+    g_autoptr(NrDesired) desired = fixture_decide(known, networks, policy);
+    g_autoptr(GPtrArray) plan = nr_plan_new(desired, actual);
+    g_autofree char *shown = fixture_show_plan(plan);
+
+    g_assert_cmpstr(shown, ==, expected);
+    fixture_apply(actual, plan);
+}
+
+void fixture_remove_tree(const char *path)
+{
+    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+    const char *name;
+
+    while (dir && (name = g_dir_read_name(dir))) {
+        g_autofree char *below = g_build_filename(path, name, NULL);
+
+        fixture_remove_tree(below);
+    }
+    g_remove(path);
 }

@@ -39,6 +39,11 @@ char *fixture_show(const NrDesired *desired);
 char *fixture_show_plan(const GPtrArray *plan);
 /* Does to the model of what exists what a whole pass does to the world. */
 void fixture_apply(NrActual *actual, const GPtrArray *plan);
+/* A pass as the manager makes it, which is to be what the text says. */
+void fixture_pass(NrActual *actual, const char *guests, const char *const *files,
+                  const NrPolicy *policy, const char *expected);
+/* A folder of a test's own, with all that is in it. */
+void fixture_remove_tree(const char *path);
 NrBinding *fixture_binding(const NrDesired *desired, const char *which); /* "web.0" */
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "model-fixture.h"
 
 #include "xml/network-xml.h"
 #include "xml/user-network.h"
@@ -21,22 +22,9 @@ static void set_up(World *world, gconstpointer data)
     world->networks = NULL;
 }
 
-static void remove_files(const char *directory)
-{
-    g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
-    const char *name;
-
-    while (dir && (name = g_dir_read_name(dir))) {
-        g_autofree char *path = g_build_filename(directory, name, NULL);
-
-        g_remove(path);
-    }
-    g_rmdir(directory);
-}
-
 static void tear_down(World *world, gconstpointer data)
 {
-    remove_files(world->directory);
+    fixture_remove_tree(world->directory);
     g_free(world->directory);
     nr_networks_free(world->networks);
 }
@@ -357,7 +345,7 @@ static void test_no_folder(World *world, gconstpointer data)
 {
     write_network(world, "a.xml", "alpha", "");
     expect(world, "alpha", "");
-    remove_files(world->directory);
+    fixture_remove_tree(world->directory);
     g_assert_true(g_file_set_contents(world->directory, "", -1, NULL));
     expect(world, "alpha", "directory");
     g_assert_cmpint(g_remove(world->directory), ==, 0);
@@ -375,7 +363,7 @@ static void test_manual(World *world, gconstpointer data)
     names = nr_networks_manual(world->directory);
     g_assert_cmpuint(g_hash_table_size(names), ==, 1);
     g_assert_true(g_hash_table_contains(names, "alpha"));
-    remove_files(folder);
+    fixture_remove_tree(folder);
 }
 
 int main(int argc, char **argv)

@@ -7,6 +7,7 @@
 #include <glib/gstdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "model-fixture.h"
 
 typedef struct {
     char *folder;        /* of both */
@@ -47,25 +48,12 @@ static void set_up(World *world, gconstpointer data)
     write_network(world, "office");
 }
 
-static void remove_tree(const char *path)
-{
-    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    const char *name;
-
-    while (dir && (name = g_dir_read_name(dir))) {
-        g_autofree char *below = g_build_filename(path, name, NULL);
-
-        remove_tree(below);
-    }
-    g_remove(path);
-}
-
 static void tear_down(World *world, gconstpointer data)
 {
     nr_stopped_free(world->stopped);
     nr_networks_free(world->networks);
     close(world->dir_fd);
-    remove_tree(world->folder);
+    fixture_remove_tree(world->folder);
     g_free(world->folder);
     g_free(world->files);
     g_free(world->state);
@@ -171,7 +159,7 @@ static void test_cannot_be_noted(World *world, gconstpointer data)
 {
     start(world, TRUE);
     set(world, "lab", TRUE);
-    remove_tree(world->state);
+    fixture_remove_tree(world->state);
     g_assert_cmpint(nr_stopped_set(world->stopped, find(world, "office"), TRUE), ==, -ENOENT);
     expect(world, TRUE, FALSE);
     g_assert_cmpint(nr_stopped_set(world->stopped, find(world, "office"), TRUE), ==, -ENOENT);
