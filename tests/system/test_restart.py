@@ -23,7 +23,7 @@ BRIDGED = f"""<network><name>lab</name><listen address='127.0.0.1' port='{PORT}'
 <bridge name='br0'/></network>"""
 
 
-@tap.timeout(120)
+@tap.timeout(240)
 def test_restart_manager_killed(host):
     """SIGKILL of netrelayd: no ping lost; its successor adopts the relays and goes on managing"""
     host.libvirtd()
@@ -50,7 +50,7 @@ def test_restart_manager_killed(host):
     lab.expect_no_relay_files(host)
 
 
-@tap.timeout(120)
+@tap.timeout(240)
 def test_restart_manager_stopped_and_started(host):
     """SIGTERM and start: the same, and what happened in between is seen"""
     host.libvirtd()
@@ -150,7 +150,7 @@ def death_of_a_guest_unseen(host, libvirtd):
     lab.no_relays()
 
 
-@tap.timeout(120)
+@tap.timeout(240)
 def test_restart_everything_killed(host):
     """All of ours killed at once: the next start leaves no stale process, TAP or socket"""
     host.libvirtd()
@@ -207,7 +207,7 @@ def test_restart_relay_killed(host):
     assert lab.expect_row(host, network="other")["relay_pid"] == keepers["other"]
 
 
-@tap.timeout(60)
+@tap.timeout(120)
 def test_restart_cleanup(host):
     """netrelayd --cleanup ends every relay, as the removal of the package does"""
     host.libvirtd()
