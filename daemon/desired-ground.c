@@ -120,6 +120,17 @@ static void forward_v6(Ground *g)
     add(g, HOST_FORWARD_V6, HOST_ALL_DEVICES, "");
 }
 
+/* Before anything is forwarded, so that nothing leaves with an address that is not to be seen. */
+static void masquerade(Ground *g)
+{
+    for (guint i = 0; i < g->file->ips->len; i++) {
+        g_autofree char *value = nr_network_nat_value(g->file, g_ptr_array_index(g->file->ips, i));
+
+        if (value)
+            add(g, HOST_NAT, g->file->bridge, value);
+    }
+}
+
 void nr_ground_of_file(const NrDecision *d, const NrNetwork *file, NrDesiredEndpoint *endpoint)
 {
     Ground g = { .input = d->input, .file = file };
@@ -130,6 +141,7 @@ void nr_ground_of_file(const NrDecision *d, const NrNetwork *file, NrDesiredEndp
     add(&g, HOST_BRIDGE, file->bridge, "");
     for (guint i = 0; i < file->ips->len; i++)
         add(&g, HOST_ADDRESS, file->bridge, g_ptr_array_index(file->ips, i));
+    masquerade(&g);
     if (forwards(file, V4))
         forward_v4(&g);
     if (forwards(file, V6))

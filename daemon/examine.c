@@ -5,6 +5,7 @@
 #include "daemon/action.h"
 #include "daemon/place.h"
 #include "daemon/row.h"
+#include "net/nat.h"
 
 /* An address that a guest binds itself. */
 typedef struct {
@@ -137,11 +138,18 @@ static void add_undone(GVariantBuilder *findings, const NrGroundFault *fault)
     g_autofree char *cure = g_strdup_printf("netrelayctl net-destroy %s, and net-start %s, do it "
                                             "again",
                                             fault->network, fault->network);
+    char commands[NAT_COMMANDS_MAX];
     struct host_change change;
 
-    if (host_change_parse(&change, fault->change) && change.kind == HOST_ADDRESS) {
+    if (!host_change_parse(&change, fault->change))
+        return;
+    if (change.kind == HOST_ADDRESS) {
         g_free(cure);
         cure = g_strdup_printf("ip address add %s dev %s", change.value, change.device);
+    }
+    if (change.kind == HOST_NAT && nat_commands(change.device, change.value, commands) == 0) {
+        g_free(cure);
+        cure = g_strdup_printf("nft '%s'", commands);
     }
     add(findings, "fault", "undone", fault->network, text, cure);
 }

@@ -82,6 +82,17 @@ static char *setting_sentence(const struct host_change *change, int error)
     return g_strdup_printf("cannot %s: %s", aim, g_strerror(-error));
 }
 
+static char *nat_sentence(const struct host_change *change, int error)
+{
+    if (error == -ENOPKG)
+        return g_strdup("the library that rules for packets are written with is not installed: "
+                        "install libnftables1");
+    return g_strdup_printf(
+        "cannot masquerade %s: %s; either this kernel has no NAT, or the table inet "
+        "netrelay is somebody else's (nft list table inet netrelay)",
+        change->value, g_strerror(-error));
+}
+
 /* NULL: the errno says it, of the bridge. New string. */
 static char *lay_sentence(const struct host_change *change, int error)
 {
@@ -94,6 +105,8 @@ static char *lay_sentence(const struct host_change *change, int error)
                    : NULL;
     case HOST_ADDRESS:
         return address_sentence(change, error);
+    case HOST_NAT:
+        return nat_sentence(change, error);
     default:
         return setting_sentence(change, error);
     }

@@ -65,6 +65,7 @@ static NrNetwork *network_copy(const NrNetwork *network)
     copy->bridge = g_strdup(network->bridge);
     copy->forward = network->forward;
     copy->forward_dev = g_strdup(network->forward_dev);
+    copy->nat_v6 = network->nat_v6;
     for (guint i = 0; i < network->ips->len; i++)
         g_ptr_array_add(copy->ips, g_strdup(network->ips->pdata[i]));
     copy->addressing = network->addressing ? nr_addressing_ref(network->addressing) : NULL;

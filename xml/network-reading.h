@@ -12,7 +12,7 @@ typedef struct {
     const char *file;
     const xmlNode *node; /* being read, for messages */
     GError **error;
-    gboolean has_forward, has_dns, has_lease;
+    gboolean has_forward, has_nat, has_dns, has_lease;
     NrDhcp *dhcp;                /* inside an <ip>; without lists before its <dhcp> */
     NrDnsHost *host;             /* inside a <host> of <dns> */
     NrPortForward *port_forward; /* inside a <portForward> */

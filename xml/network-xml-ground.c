@@ -8,7 +8,8 @@
 #include "xml/user-network.h"
 #include "xml/value.h"
 
-#define IPS_MAX 32
+#define IPS_MAX             32
+#define NAT_NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
 
 gboolean nr_network_read_bridge(NrNetworkReading *reading)
 {
@@ -52,6 +53,31 @@ static gboolean read_no_children(NrNetworkReading *reading)
     return nr_network_read_children(reading, NULL, 0, "with this mode nothing in <forward> was");
 }
 
+static gboolean read_nat(NrNetworkReading *reading)
+{
+    g_autofree char *ipv6 = nr_xml_attribute(reading->node, "ipv6");
+    g_autofree char *quoted = ipv6 ? nr_value_quote(ipv6) : NULL;
+
+    if (reading->has_nat)
+        return nr_network_refuse(reading, "given twice; one was expected");
+    reading->has_nat = TRUE;
+    reading->network->nat_v6 = g_strcmp0(ipv6, "yes") == 0;
+    return !ipv6 || reading->network->nat_v6 || strcmp(ipv6, "no") == 0 ||
+           nr_network_refuse(reading, "ipv6 %s: yes or no was expected", quoted);
+}
+
+/* libvirt's <address> and <port> in it are not for us to choose: the kernel takes those of the
+ * device that leads out. */
+static const char *const nat_attributes[] = { "ipv6", NULL };
+static const NrNetworkElement nat_elements[] = {
+    { "nat", { nat_attributes, "ipv6 is" }, read_nat },
+};
+
+static gboolean read_nat_children(NrNetworkReading *reading)
+{
+    return nr_network_read_children(reading, nat_elements, G_N_ELEMENTS(nat_elements), "nat was");
+}
+
 /* libvirt's words. */
 static const struct {
     const char *name;
@@ -61,6 +87,7 @@ static const struct {
 } modes[] = {
     { "none", NR_FORWARD_NONE, FALSE, read_no_children },
     { "route", NR_FORWARD_ROUTE, TRUE, read_no_children },
+    { "nat", NR_FORWARD_NAT, TRUE, read_nat_children },
     { "user", NR_FORWARD_USER, FALSE, nr_network_read_port_forwards },
 };
 
@@ -109,6 +136,18 @@ gboolean nr_network_read_forward(NrNetworkReading *reading)
     return nr_network_refuse(reading, "mode %s: %s was expected", quoted, expected);
 }
 
+/* The name becomes a word of nft(8), which would take another one for a pattern, say. */
+static gboolean check_nat_name(NrNetworkReading *reading, const char *what, const char *name)
+{
+    g_autofree char *quoted = name ? nr_value_quote(name) : NULL;
+
+    return !name || name[strspn(name, NAT_NAME_CHARACTERS)] == '\0' ||
+           nr_network_refuse(reading,
+                             "<forward mode='nat'> with the %s %s: a name of letters, digits, "
+                             "'.', '_' and '-' was expected",
+                             what, quoted);
+}
+
 static gboolean check_forward(NrNetworkReading *reading)
 {
     const NrNetwork *network = reading->network;
@@ -118,11 +157,14 @@ static gboolean check_forward(NrNetworkReading *reading)
     if (network->ips->len == 0)
         return nr_network_refuse(reading, "<forward> without an <ip>; <ip address='...'/> was "
                                           "expected: whom the guests take for their router");
-    return g_strcmp0(network->forward_dev, network->bridge) != 0 ||
-           nr_network_refuse(reading,
-                             "<forward dev='%s'> is the network's own bridge; the device that "
-                             "leads out was expected",
-                             network->forward_dev);
+    if (g_strcmp0(network->forward_dev, network->bridge) == 0)
+        return nr_network_refuse(reading,
+                                 "<forward dev='%s'> is the network's own bridge; the device that "
+                                 "leads out was expected",
+                                 network->forward_dev);
+    return network->forward != NR_FORWARD_NAT ||
+           (check_nat_name(reading, "bridge", network->bridge) &&
+            check_nat_name(reading, "dev", network->forward_dev));
 }
 
 gboolean nr_network_check_ground(NrNetworkReading *reading)

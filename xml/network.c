@@ -87,5 +87,13 @@ void nr_network_free(NrNetwork *network)
 
 gboolean nr_network_forwards(const NrNetwork *network)
 {
-    return network->forward == NR_FORWARD_ROUTE;
+    return network->forward == NR_FORWARD_ROUTE || network->forward == NR_FORWARD_NAT;
+}
+
+char *nr_network_nat_value(const NrNetwork *network, const char *ip)
+{
+    if (network->forward != NR_FORWARD_NAT || (strchr(ip, ':') && !network->nat_v6))
+        return NULL;
+    return g_strjoin(network->forward_dev ? "," : "", ip,
+                     network->forward_dev ? network->forward_dev : "", NULL);
 }

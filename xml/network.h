@@ -36,6 +36,7 @@ typedef enum {
     NR_FORWARD_NONE,  /* nothing: guests and their host */
     NR_FORWARD_ROUTE, /* what the host can reach: it passes on what comes in by either side */
     NR_FORWARD_USER,  /* what the relay's user reaches, without a bridge and without privilege */
+    NR_FORWARD_NAT,   /* as ROUTE, but what guests send leaves with the host's own address */
 } NrForward;
 
 typedef struct {
@@ -46,6 +47,7 @@ typedef struct {
     char *bridge;       /* kernel bridge, or NULL; one with addresses is made if it is not there */
     NrForward forward;
     char *forward_dev;        /* the device that leads out, or NULL: any */
+    gboolean nat_v6;          /* NR_FORWARD_NAT: of IPv6, too, which is routed otherwise */
     GPtrArray *ips;           /* char *: <ip>: the host's addresses on it, "192.168.9.1/24";
                            NR_FORWARD_USER: the gateway's */
     NrAddressing *addressing; /* what guests are told, or NULL: nothing */
@@ -65,6 +67,9 @@ NrNetwork *nr_network_new(void);
 void nr_network_free(NrNetwork *network);
 /* This host's kernel passes on what guests send to others, and back. */
 gboolean nr_network_forwards(const NrNetwork *network);
+/* How the subnet of one of its addresses is masqueraded, as net/nat.h has it, such as
+ * "192.168.9.1/24,eth0". New string; NULL: it is not. */
+char *nr_network_nat_value(const NrNetwork *network, const char *ip);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(NrNetwork, nr_network_free)
 
 #endif

@@ -129,6 +129,20 @@ static void test_two_networks(void)
            "a: hear-routers eth0, forward-v6 all, \n");
 }
 
+/* In place before anything is forwarded. IPv6 is routed, unless more is asked for. */
+static void test_masquerading(void)
+{
+    expect("eth0=46", FILES(LAB IP4 IP6 "<forward mode='nat'/>"),
+           "lab: nat virbr9 10.0.9.1/24, forward-v4 eth0, forward-v4 virbr9, forward-v6 all, \n");
+    expect("eth0=46 eth1=",
+           FILES(LAB IP4 IP6 "<forward mode='nat' dev='eth1'><nat ipv6='yes'/></forward>"),
+           "lab: nat virbr9 10.0.9.1/24,eth1, nat virbr9 fd00::1/64,eth1, forward-v4 eth1, "
+           "forward-v4 virbr9, forward-v6 all, \n");
+    expect("", FILES(LAB IP4 "<forward mode='nat'/>"),
+           "lab: nat virbr9 10.0.9.1/24, its guests cannot get out yet: this host has no default "
+           "route of IPv4; set one, or name the way with <forward dev='...'/>\n");
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -137,5 +151,6 @@ int main(int argc, char **argv)
     g_test_add_func("/forward/no-way-out", test_no_way_out);
     g_test_add_func("/forward/routers-are-heard", test_routers_are_heard);
     g_test_add_func("/forward/two-networks", test_two_networks);
+    g_test_add_func("/forward/masquerading", test_masquerading);
     return g_test_run();
 }

@@ -279,6 +279,7 @@ char *fixture_dump_network(const NrNetwork *network)
     if (network->forward || network->forward_dev) {
         g_string_append_printf(out, "  forward %d", network->forward);
         dump_text(out, "dev", network->forward_dev);
+        g_string_append(out, network->nat_v6 ? " nat-v6" : "");
         g_string_append_c(out, '\n');
     }
     for (guint i = 0; i < network->port_forwards->len; i++) {

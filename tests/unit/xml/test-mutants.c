@@ -156,6 +156,7 @@ static const char *const network_beyond[] = { "an IP address or a host name was 
                                               "one such as 255.255.255.0 was expected",
                                               "whom the guests take for their router",
                                               "the device that leads out was expected",
+                                              "a name of letters, digits, '.'",
                                               "<ip> without a <bridge>",
                                               "an address for a guest beside the host's own",
                                               "an IP address was expected",
