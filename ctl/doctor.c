@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include "ctl/json.h"
 #include "ctl/manager.h"
+#include "daemon/networks.h"
 #include "daemon/row.h"
 #include "xml/guest.h"
 
@@ -91,6 +92,46 @@ static void add_told(GPtrArray *findings, const NrCall *call)
         nr_findings_add(findings, "manager", call->runtime_dir, silence.cure, "%s", silence.text);
 }
 
+/* Marks those that a person has stopped. */
+static NrNetworks *load_networks(const NrCall *call)
+{
+    g_auto(NrSilence) silence = { 0 };
+    g_autoptr(GVariant) reply =
+        nr_manager_ask(call, "Networks", NULL, "(saa{sv})", STATUS_TIMEOUT_MS, &silence);
+    g_autoptr(GVariant) rows = NULL;
+    const char *directory;
+    NrNetworks *networks;
+
+    if (!reply)
+        return NULL;
+    g_variant_get(reply, "(&s@aa{sv})", &directory, &rows);
+    networks = nr_networks_load(directory, call->uid, NULL);
+    for (gsize i = 0; i < g_variant_n_children(rows); i++) {
+        g_autoptr(GVariant) row = g_variant_get_child_value(rows, i);
+        gboolean active = TRUE;
+
+        g_variant_lookup(row, "active", "b", &active);
+        for (guint k = 0; k < networks->networks->len; k++) {
+            NrNetwork *network = networks->networks->pdata[k];
+
+            network->stopped |= !active && nr_row_is(row, "name", network->name);
+        }
+    }
+    return networks;
+}
+
+/* The rules are read where there is a network that they could hurt. */
+static void examine_firewall(GPtrArray *findings, const NrCall *call, const GPtrArray *links)
+{
+    g_autoptr(NrNetworks) networks = load_networks(call);
+    g_autoptr(NrFirewall) firewall = NULL;
+
+    if (!networks || networks->networks->len == 0)
+        return;
+    firewall = nr_firewall_read();
+    nr_doctor_firewall(findings, firewall, networks->networks, links);
+}
+
 static void examine(GPtrArray *findings, const NrCall *call)
 {
     g_auto(NrSilence) silence = { 0 };
@@ -114,6 +155,8 @@ static void examine(GPtrArray *findings, const NrCall *call)
         g_autoptr(GPtrArray) links = nr_host_links_read();
 
         nr_doctor_links(findings, links, rows);
+        if (reply)
+            examine_firewall(findings, call, links);
     }
 }
 

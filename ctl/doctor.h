@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 #include "ctl/finding.h"
+#include "ctl/firewall.h"
 #include "ctl/host-links.h"
 
 /* What the manager tells: its rows (aa{sv}) and its summary (a{sv}). Pure. */
@@ -13,6 +14,10 @@ void nr_doctor_status(GPtrArray *findings, GVariant *rows, GVariant *summary);
 void nr_doctor_open_nics(GPtrArray *findings, GVariant *rows);
 /* Bridges, their members, and TAPs. rows: of the manager, or NULL without one. Pure. */
 void nr_doctor_links(GPtrArray *findings, const GPtrArray *links, GVariant *rows);
+
+/* What firewalls do to these networks (NrNetwork). links: as above. Pure. */
+void nr_doctor_firewall(GPtrArray *findings, const NrFirewall *firewall, const GPtrArray *networks,
+                        const GPtrArray *links);
 
 /* libvirt's hook, for guests of this URI. */
 void nr_doctor_hook(GPtrArray *findings, const char *uri);
