@@ -44,8 +44,10 @@ int resolver_main(const char *host, const char *l4_port)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     alarm(RESOLVER_TIMEOUT_S);
     r = getaddrinfo(host, l4_port, &hints, &list);
-    if (r == 0)
+    if (r == 0) {
         collect(&answer, list);
+        freeaddrinfo(list);
+    }
     if (!answer.n)
         snprintf(answer.error, sizeof(answer.error), "%s",
                  r ? gai_strerror(r) : "it has no address");
