@@ -5,6 +5,7 @@
 #include "daemon/action.h"
 #include "daemon/place.h"
 #include "daemon/row.h"
+#include "daemon/unserved.h"
 #include "net/nat.h"
 
 /* An address that a guest binds itself. */
@@ -114,16 +115,18 @@ static void look_at_hook(GVariantBuilder *findings, const NrExamined *examined)
 static void look_at_unserved(GVariantBuilder *findings, const GPtrArray *unserved)
 {
     for (guint i = 0; unserved && i < unserved->len; i++) {
-        const NrBinding *binding = unserved->pdata[i];
+        const NrUnserved *one = unserved->pdata[i];
+        const NrBinding *binding = one->binding;
         g_autofree char *address = nr_address_format(&binding->nic->theirs);
         g_autofree char *nic = nr_nic_label(binding->nic);
         g_autofree char *text =
-            g_strdup_printf("guest %s, NIC %s: it listens on %s, and serves somebody else's "
-                            "connection, behind which that of network %s waits",
-                            binding->guest->name, nic, address, binding->network);
+            g_strdup_printf("guest %s, NIC %s: it listens on %s, and serves %s, behind whose "
+                            "connection that of network %s waits",
+                            binding->guest->name, nic, address,
+                            one->served ? one->served : "somebody else", binding->network);
 
         add(findings, "fault", "unreachable", binding->guest->name, text,
-            "see who else has connected to that address: QEMU serves one");
+            "end the other connection to that address: QEMU serves one");
     }
 }
 

@@ -10,7 +10,7 @@
 typedef struct {
     const GPtrArray *guests;      /* NrGuest, one for each UUID */
     const GPtrArray *unannounced; /* names, as nr_inventory_unannounced() has them */
-    const GPtrArray *unserved;    /* NrBinding, as nr_unserved_find() has them; or NULL */
+    const GPtrArray *unserved;    /* as nr_unserved_find() has them; or NULL */
     const GPtrArray *ground;      /* as nr_ground_faults() has them; or NULL */
     GHashTable *resolved;         /* as in NrDesiredInput */
     const char *hook;             /* libvirt's hook, where one serves us; or NULL */

@@ -52,3 +52,12 @@ char *nr_holder_describe(const char *text)
     endpoint_address_format(&endpoint.local, where);
     return g_strdup_printf("%s is in use by %s", where, holder);
 }
+
+char *nr_holder_served(const char *address)
+{
+    char holder[SOCKDIAG_HOLDER_MAX];
+    struct sockaddr_storage at;
+
+    return nr_sockaddr_parse(address, &at) && sockdiag_served(&at, holder) == 0 ? g_strdup(holder)
+                                                                                : NULL;
+}

@@ -12,4 +12,8 @@ gboolean nr_sockaddr_parse(const char *text, struct sockaddr_storage *ret);
  * as far as it can be seen. Looks through /proc: for messages only. New string, or NULL. */
 char *nr_holder_describe(const char *endpoint);
 
+/* Whose connection is served at this address, by a QEMU that serves one: "nc (pid 4242)". As above.
+ */
+char *nr_holder_served(const char *address);
+
 #endif

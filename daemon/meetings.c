@@ -2,6 +2,7 @@
 #include "daemon/meetings.h"
 
 #include <netinet/in.h>
+#include "daemon/holder.h"
 #include "daemon/place.h"
 #include "daemon/qemu-sockets.h"
 #include "net/sockdiag.h"
@@ -47,10 +48,11 @@ static gboolean is_unserved(const GArray *links, const Link *link)
     return FALSE;
 }
 
-static NrMeeting look_at_dialler(const GArray *links, const NrPlace *place,
-                                 const NrQemuSockets *own)
+static NrMet look_at_dialler(const GArray *links, const NrPlace *place, const NrQemuSockets *own)
 {
-    NrMeeting meeting = NR_MEETING_NONE;
+    NrMet met = { .kind = NR_MEETING_NONE };
+    const Link *waits = NULL;
+    g_autofree char *address = NULL;
 
     for (guint i = 0; i < links->len; i++) {
         const Link *link = &g_array_index(links, Link, i);
@@ -58,22 +60,24 @@ static NrMeeting look_at_dialler(const GArray *links, const NrPlace *place,
         if (!nr_place_overlaps(&link->theirs, place) || !nr_qemu_has(own, link->inode))
             continue;
         if (link->made && !is_unserved(links, link))
-            return NR_MEETING_MADE;
-        meeting = NR_MEETING_WAITS;
+            return (NrMet){ .kind = NR_MEETING_MADE };
+        waits = link;
     }
-    return meeting;
+    if (!waits)
+        return met;
+    address = nr_place_format(&waits->theirs);
+    return (NrMet){ .kind = NR_MEETING_WAITS, .served = nr_holder_served(address) };
 }
 
-static NrMeeting look_at_listener(const GArray *links, const NrPlace *place,
-                                  const NrQemuSockets *own)
+static NrMet look_at_listener(const GArray *links, const NrPlace *place, const NrQemuSockets *own)
 {
     for (guint i = 0; i < links->len; i++) {
         const Link *link = &g_array_index(links, Link, i);
 
         if (nr_place_overlaps(&link->ours, place) && nr_qemu_has(own, link->inode))
-            return NR_MEETING_MADE;
+            return (NrMet){ .kind = NR_MEETING_MADE };
     }
-    return NR_MEETING_NONE;
+    return (NrMet){ .kind = NR_MEETING_NONE };
 }
 
 static gboolean is_direct(const NrBinding *binding)
@@ -82,8 +86,8 @@ static gboolean is_direct(const NrBinding *binding)
            (binding->nic->kind == NR_NIC_DIALS || binding->nic->kind == NR_NIC_LISTENS);
 }
 
-static NrMeeting look_at(const GArray *links, const NrBinding *binding, GHashTable *resolved,
-                         gboolean system)
+static NrMet look_at(const GArray *links, const NrBinding *binding, GHashTable *resolved,
+                     gboolean system)
 {
     gboolean dials = binding->nic->kind == NR_NIC_DIALS;
     const NrAddress *address = dials ? &binding->nic->ours : &binding->nic->theirs;
@@ -91,17 +95,26 @@ static NrMeeting look_at(const GArray *links, const NrBinding *binding, GHashTab
     NrPlace place;
 
     if (!own || nr_place_find(&place, address->host, address->l4_port, resolved) != NR_PLACE_FOUND)
-        return NR_MEETING_MADE;
+        return (NrMet){ .kind = NR_MEETING_MADE };
     return dials ? look_at_dialler(links, &place, own) : look_at_listener(links, &place, own);
+}
+
+static void met_free(gpointer data)
+{
+    NrMet *met = data;
+
+    g_free(met->served);
+    g_free(met);
 }
 
 GHashTable *nr_meetings_look(const NrDesired *desired, GHashTable *resolved, gboolean system)
 {
-    GHashTable *meetings = g_hash_table_new(NULL, NULL);
+    GHashTable *meetings = g_hash_table_new_full(NULL, NULL, NULL, met_free);
     g_autoptr(GArray) links = NULL;
 
     for (guint i = 0; i < desired->bindings->len; i++) {
         NrBinding *binding = desired->bindings->pdata[i];
+        NrMet met;
 
         if (!is_direct(binding))
             continue;
@@ -110,8 +123,8 @@ GHashTable *nr_meetings_look(const NrDesired *desired, GHashTable *resolved, gbo
             if (sockdiag_connections(on_connection, links) < 0)
                 break;
         }
-        g_hash_table_insert(meetings, binding,
-                            GINT_TO_POINTER(look_at(links, binding, resolved, system)));
+        met = look_at(links, binding, resolved, system);
+        g_hash_table_insert(meetings, binding, g_memdup2(&met, sizeof(met)));
     }
     return meetings;
 }

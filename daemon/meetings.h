@@ -12,7 +12,12 @@ typedef enum {
     NR_MEETING_NONE,
 } NrMeeting;
 
-/* NrBinding, borrowed -> NrMeeting, of running guests' NICs. resolved as in NrDesiredInput; system:
+typedef struct {
+    NrMeeting kind;
+    char *served; /* WAITS: who has QEMU's one place, as far as it can be seen; or NULL */
+} NrMet;
+
+/* NrBinding, borrowed -> NrMet, of running guests' NICs. resolved as in NrDesiredInput; system:
  * root's libvirt, else this user's. */
 GHashTable *nr_meetings_look(const NrDesired *desired, GHashTable *resolved, gboolean system);
 

@@ -204,10 +204,10 @@ static void served_state(const Status *status, const NrBinding *binding, Row *ro
 static char *direct_state(const Status *status, const NrBinding *binding, Row *row)
 {
     gboolean dials = binding->nic->kind == NR_NIC_DIALS;
-    gpointer found = status->meetings ? g_hash_table_lookup(status->meetings, binding) : NULL;
+    const NrMet *met = status->meetings ? g_hash_table_lookup(status->meetings, binding) : NULL;
     g_autofree char *peer = nr_printable(binding->peer_guest);
 
-    switch ((NrMeeting)GPOINTER_TO_INT(found)) {
+    switch (met ? met->kind : NR_MEETING_MADE) {
     case NR_MEETING_NONE:
         row->state = "waiting";
         return g_strdup_printf(dials ? "guest %s, which it meets, has no connection of it; "
@@ -216,9 +216,9 @@ static char *direct_state(const Status *status, const NrBinding *binding, Row *r
                                peer);
     case NR_MEETING_WAITS:
         row->state = "busy";
-        return g_strdup_printf("guest %s serves somebody else, and this one waits behind; see who "
-                               "else has connected to that address: QEMU serves one",
-                               peer);
+        return g_strdup_printf("guest %s serves %s, and this one waits behind; QEMU serves one, so "
+                               "end that connection, or give one of the two another address",
+                               peer, met->served ? met->served : "somebody else");
     default:
         row->state = nr_binding_word(binding);
         return NULL;

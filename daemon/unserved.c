@@ -42,9 +42,25 @@ static const NrActualPort *port_of(const NrActual *actual, const NrBinding *bind
     return NULL;
 }
 
+static void unserved_free(gpointer data)
+{
+    NrUnserved *unserved = data;
+
+    g_free(unserved->served);
+    g_free(unserved);
+}
+
+static NrUnserved *unserved_new(const NrBinding *binding, const NrActualPort *port)
+{
+    NrUnserved *unserved = g_new(NrUnserved, 1);
+
+    *unserved = (NrUnserved){ binding, nr_holder_served(port->peer) };
+    return unserved;
+}
+
 GPtrArray *nr_unserved_find(const NrDesired *desired, const NrActual *actual)
 {
-    GPtrArray *found = g_ptr_array_new();
+    GPtrArray *found = g_ptr_array_new_with_free_func(unserved_free);
 
     for (guint i = 0; desired && i < desired->bindings->len; i++) {
         const NrBinding *binding = desired->bindings->pdata[i];
@@ -55,7 +71,7 @@ GPtrArray *nr_unserved_find(const NrDesired *desired, const NrActual *actual)
             continue;
         port = port_of(actual, binding);
         if (port && waits(port))
-            g_ptr_array_add(found, (gpointer)binding);
+            g_ptr_array_add(found, unserved_new(binding, port));
     }
     return found;
 }

@@ -7,7 +7,12 @@
 #include "daemon/actual.h"
 #include "daemon/desired.h"
 
-/* NrBinding of desired. Asks the kernel of each connection: for messages only. */
+typedef struct {
+    const NrBinding *binding; /* of desired */
+    char *served;             /* who has its one place, as far as it can be seen; or NULL */
+} NrUnserved;
+
+/* NrUnserved. Asks the kernel of each connection: for messages only. */
 GPtrArray *nr_unserved_find(const NrDesired *desired, const NrActual *actual);
 
 #endif

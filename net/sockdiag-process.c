@@ -6,6 +6,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,19 +102,59 @@ static void describe_user(uid_t uid, char ret[SOCKDIAG_HOLDER_MAX])
         snprintf(ret, SOCKDIAG_HOLDER_MAX, "a process of user %u", (unsigned)uid);
 }
 
+static void describe(const struct sockdiag_owner *owner, char ret[SOCKDIAG_HOLDER_MAX])
+{
+    char name[16];
+    pid_t pid;
+
+    if (sockdiag_process(owner->inode, &pid, name) == 0)
+        snprintf(ret, SOCKDIAG_HOLDER_MAX, "%s (pid %d)", name, (int)pid);
+    else
+        describe_user(owner->uid, ret);
+}
+
 int sockdiag_holder(int protocol, const struct sockaddr *local, char ret[SOCKDIAG_HOLDER_MAX])
 {
     struct sockdiag_owner owner;
-    char name[16];
-    pid_t pid;
     int r = sockdiag_bound(protocol, local, &owner);
 
-    if (r < 0)
-        return r;
-    if (sockdiag_process(owner.inode, &pid, name) == 0)
-        snprintf(ret, SOCKDIAG_HOLDER_MAX, "%s (pid %d)", name, (int)pid);
-    else
-        describe_user(owner.uid, ret);
+    if (r == 0)
+        describe(&owner, ret);
+    return r;
+}
+
+struct served {
+    const struct sockaddr_storage *at;
+    struct sockaddr_storage by; /* AF_UNSPEC: nobody */
+};
+
+static int on_served(const struct sockdiag_connection *connection, void *userdata)
+{
+    struct served *served = userdata;
+
+    if (connection->made && connection->inode &&
+        memcmp(&connection->local, served->at, sizeof(*served->at)) == 0)
+        served->by = connection->remote;
+    return 0;
+}
+
+int sockdiag_served(const struct sockaddr_storage *at, char ret[SOCKDIAG_HOLDER_MAX])
+{
+    struct served served = { .at = at };
+    struct sockdiag_owner owner;
+    char host[INET6_ADDRSTRLEN + IF_NAMESIZE], service[8];
+    int r = sockdiag_connections(on_served, &served);
+
+    if (r < 0 || served.by.ss_family == AF_UNSPEC)
+        return r < 0 ? r : -ENOENT;
+    if (sockdiag_tcp((struct sockaddr *)&served.by, (const struct sockaddr *)at, &owner) == 0) {
+        describe(&owner, ret);
+        return 0;
+    }
+    if (getnameinfo((struct sockaddr *)&served.by, sizeof(served.by), host, sizeof(host), service,
+                    sizeof(service), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+        return -ENOENT;
+    snprintf(ret, SOCKDIAG_HOLDER_MAX, "%.44s, port %s", host, service);
     return 0;
 }
 

@@ -48,6 +48,9 @@ int sockdiag_process(uint64_t inode, pid_t *ret_pid, char ret_name[16]);
 /* Who has this address, for a message to a person: "nc (pid 4242)", or "a process of user 7" where
  * that is all that may be seen. Negative errno where nobody is found. */
 int sockdiag_holder(int protocol, const struct sockaddr *local, char ret[SOCKDIAG_HOLDER_MAX]);
+/* The same of a connection that is served at that address, its own and not one of all (0.0.0.0):
+ * who is at its other end, or where, if that is another host. */
+int sockdiag_served(const struct sockaddr_storage *at, char ret[SOCKDIAG_HOLDER_MAX]);
 /*
  * The sockets of one process, ascending by descriptor number: fills inodes[], returns how many
  * there are in all, or negative errno (-EACCES: CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH are

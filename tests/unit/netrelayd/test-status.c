@@ -334,13 +334,13 @@ static void test_meetings(void)
 
     g_ptr_array_set_size(world.actual->networks, 0);
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
-        const NrMeeting found[] = { cases[i].dialler, cases[i].listener };
+        NrMet found[] = { { .kind = cases[i].dialler, .served = (char *)"nc (pid 7)" },
+                          { .kind = cases[i].listener } };
         g_autoptr(GString) states = g_string_new(NULL);
         g_autoptr(GVariant) rows = NULL;
 
         for (guint k = 0; k < 2; k++)
-            g_hash_table_insert(meetings, world.desired->bindings->pdata[k],
-                                GINT_TO_POINTER(found[k]));
+            g_hash_table_insert(meetings, world.desired->bindings->pdata[k], &found[k]);
         rows = g_variant_ref_sink(
             nr_status_rows(world.desired, world.actual, world.attempts, TRUE, meetings));
         for (guint k = 0; k < 2; k++) {
@@ -348,6 +348,8 @@ static void test_meetings(void)
 
             g_string_append_printf(states, "%s; ", text_of(row, "state"));
             g_assert_nonnull(strstr(text_of(row, "reason"), k == 0 ? "db" : "web"));
+            if (g_str_equal(text_of(row, "state"), "busy"))
+                g_assert_nonnull(strstr(text_of(row, "reason"), "serves nc (pid 7), and"));
         }
         g_assert_cmpstr(states->str, ==, cases[i].expected);
     }
