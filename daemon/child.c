@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Between fork() and execve() only calls that are safe after a fork in a program with threads. A
- * child that cannot become a relay sends its errno through a pipe that a successful execve()
+ * child that cannot become the program sends its errno through a pipe that a successful execve()
  * closes; reading it takes as long as execve() does.
  */
 #include "daemon/child.h"
@@ -19,46 +19,57 @@
 #include <unistd.h>
 #include "common/scope.h"
 
-#define CONTROL_FD 3 /* where the keeper finds its control socket */
-
-/* Ports below 1024 stay possible after the change of user, and nothing else does. */
-static void keep_low_ports(void)
+/* As far as we have them; and nothing else stays possible. */
+static void keep_capabilities(guint32 wanted)
 {
     struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
     struct __user_cap_data_struct data[2] = { { 0 } };
 
-    data[0].permitted = data[0].inheritable = data[0].effective = 1u << CAP_NET_BIND_SERVICE;
-    if (syscall(SYS_capset, &header, data) == 0)
-        (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_BIND_SERVICE, 0, 0);
+    if (syscall(SYS_capget, &header, data) < 0)
+        return;
+    wanted &= data[0].permitted;
+    data[0].permitted = data[0].inheritable = data[0].effective = wanted;
+    data[1] = (struct __user_cap_data_struct){ 0 };
+    if (syscall(SYS_capset, &header, data) < 0)
+        return;
+    for (int cap = 0; cap < 32; cap++)
+        if (wanted >> cap & 1)
+            (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0);
 }
 
-static int become_user(const NrRelaySettings *settings)
+static int become_user(const NrChild *child)
 {
-    if (!settings->switch_user)
+    if (!child->switch_user)
         return 0;
     (void)prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
-    if (setgroups(0, NULL) < 0 || setresgid(settings->gid, settings->gid, settings->gid) < 0 ||
-        setresuid(settings->uid, settings->uid, settings->uid) < 0)
+    if (setgroups(0, NULL) < 0 || setresgid(child->gid, child->gid, child->gid) < 0 ||
+        setresuid(child->uid, child->uid, child->uid) < 0)
         return -errno;
-    keep_low_ports();
+    keep_capabilities(child->capabilities);
     return 0;
 }
 
-/* What a relay is given goes to CONTROL_FD and on; first of all out of the way of these numbers. */
-static int place_descriptors(int *given, guint n, int *report)
+/* What it is given goes to its numbers; first of all out of the way of these. */
+static int place_descriptors(const NrChild *child, int *given, int *report)
 {
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC), first_free = CONTROL_FD + (int)n;
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC),
+        first_free = NR_CHILD_GIVEN_FD + (int)child->n;
+    int input = child->input < 0 ? null : fcntl(child->input, F_DUPFD_CLOEXEC, first_free);
 
     *report = fcntl(*report, F_DUPFD_CLOEXEC, first_free);
-    if (null < 0 || *report < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
+    if (null < 0 || input < 0 || *report < 0)
         return -errno;
-    for (guint i = 0; i < n; i++) {
-        given[i] = fcntl(given[i], F_DUPFD_CLOEXEC, first_free);
+    for (guint i = 0; i < child->n; i++) {
+        given[i] = fcntl(child->given[i], F_DUPFD_CLOEXEC, first_free);
         if (given[i] < 0)
             return -errno;
     }
-    for (guint i = 0; i < n; i++)
-        if (dup2(given[i], CONTROL_FD + (int)i) < 0)
+    if (child->errors >= 0 && dup2(child->errors, STDERR_FILENO) < 0)
+        return -errno;
+    if (dup2(input, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
+        return -errno;
+    for (guint i = 0; i < child->n; i++)
+        if (dup2(given[i], NR_CHILD_GIVEN_FD + (int)i) < 0)
             return -errno;
     (void)syscall(SYS_close_range, first_free, ~0u, CLOSE_RANGE_CLOEXEC);
     return 0;
@@ -74,32 +85,71 @@ static void reset_signals(void)
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-G_GNUC_NORETURN static void run_child(const NrRelaySettings *settings, char *const *argv,
-                                      char *const *envp, int *given, guint n, int report)
+/* After the change of user, which takes this back. */
+static int end_with(pid_t parent)
 {
-    int r = place_descriptors(given, n, &report);
+    if (prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0) < 0)
+        return -errno;
+    return getppid() == parent ? 0 : -ESRCH;
+}
+
+G_GNUC_NORETURN static void run_child(const NrChild *child, char *const *envp, int *given,
+                                      pid_t parent, int report)
+{
+    int r = place_descriptors(child, given, &report);
 
     if (r == 0) {
         reset_signals();
         (void)setsid();
         (void)chdir("/");
         umask(077);
-        r = become_user(settings);
+        r = become_user(child);
     }
+    if (r == 0 && child->ends_with_us)
+        r = end_with(parent);
     if (r == 0) {
         (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-        execve(settings->program, argv, envp);
+        execve(child->program, child->argv, envp);
         r = -errno;
     }
     (void)!write(report, &r, sizeof(r));
     _exit(127);
 }
 
+pid_t nr_child_run(const NrChild *child)
+{
+    g_autofree int *given = g_new0(int, child->n);
+    g_auto(GStrv) envp = g_get_environ();
+    _cleanup_(closep) int ours = -1;
+    pid_t pid, parent = getpid();
+    int ends[2], error = 0;
+    ssize_t n;
+
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return -errno;
+    ours = ends[0];
+    envp = g_environ_unsetenv(g_environ_unsetenv(envp, "NOTIFY_SOCKET"), "LISTEN_FDS");
+    pid = fork();
+    if (pid == 0)
+        run_child(child, envp, given, parent, ends[1]);
+    close(ends[1]);
+    if (pid < 0)
+        return -errno;
+    do {
+        n = read(ours, &error, sizeof(error));
+    } while (n < 0 && errno == EINTR);
+    if (n == (ssize_t)sizeof(error)) {
+        (void)waitpid(pid, NULL, 0);
+        return error;
+    }
+    return pid;
+}
+
 static GArray *descriptors_new(int listener, int file, const GArray *deposit)
 {
     GArray *all = g_array_new(FALSE, FALSE, sizeof(int));
 
-    g_array_append_val(all, listener);
+    g_array_append_val(all, listener); /* at NR_CHILD_GIVEN_FD, as its command line says */
     if (deposit)
         g_array_append_vals(all, deposit->data, deposit->len);
     if (file >= 0)
@@ -116,33 +166,21 @@ pid_t nr_child_spawn(const NrRelaySettings *settings, const char *network, int l
                            (char *)"--network",
                            (char *)network,
                            (char *)"--control-fd",
-                           (char *)"3",
+                           (char *)G_STRINGIFY(NR_CHILD_GIVEN_FD),
                            (char *)(deposit ? "--deposited" : NULL),
                            deposited,
                            NULL };
     g_autoptr(GArray) given = descriptors_new(listener, file, deposit);
-    g_auto(GStrv) envp = g_get_environ();
-    _cleanup_(closep) int ours = -1;
-    int ends[2], error = 0;
-    ssize_t n;
-    pid_t pid;
+    const NrChild child = { .program = settings->program,
+                            .argv = argv,
+                            .switch_user = settings->switch_user,
+                            .uid = settings->uid,
+                            .gid = settings->gid,
+                            .capabilities = 1u << CAP_NET_BIND_SERVICE, /* for low ports */
+                            .input = -1,
+                            .errors = -1,
+                            .given = (const int *)(const void *)given->data,
+                            .n = given->len };
 
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return -errno;
-    ours = ends[0];
-    envp = g_environ_unsetenv(g_environ_unsetenv(envp, "NOTIFY_SOCKET"), "LISTEN_FDS");
-    pid = fork();
-    if (pid == 0)
-        run_child(settings, argv, envp, (int *)(void *)given->data, given->len, ends[1]);
-    close(ends[1]);
-    if (pid < 0)
-        return -errno;
-    do {
-        n = read(ours, &error, sizeof(error));
-    } while (n < 0 && errno == EINTR);
-    if (n == (ssize_t)sizeof(error)) {
-        (void)waitpid(pid, NULL, 0);
-        return error;
-    }
-    return pid;
+    return nr_child_run(&child);
 }
