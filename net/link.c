@@ -7,6 +7,7 @@
 #include <net/if.h>
 #include <netlink/netlink.h>
 #include <netlink/route/link.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include "common/scope.h"
@@ -107,6 +108,39 @@ int link_has_members(int ifindex, bool *ret)
     *ret = false;
     for (struct nl_object *o = nl_cache_get_first(cache); o && !*ret; o = nl_cache_get_next(o))
         *ret = rtnl_link_get_master((struct rtnl_link *)o) == ifindex;
+    return 0;
+}
+
+/* What is plugged in has no type of the kernel's; a VLAN, a bond or a tunnel has one. */
+static bool stays_inside(struct rtnl_link *link)
+{
+    static const char *const inside[] = { "tun", "veth", "dummy" };
+    const char *type = rtnl_link_get_type(link);
+
+    for (size_t i = 0; type && i < sizeof(inside) / sizeof(*inside); i++)
+        if (strcmp(type, inside[i]) == 0)
+            return true;
+    return false;
+}
+
+int link_way_out(int ifindex, char ret_ifname[LINK_NAME_MAX])
+{
+    _cleanup_(nl_socket_freep) struct nl_sock *sock = NULL;
+    _cleanup_(nl_cache_freep) struct nl_cache *cache = NULL;
+    int r = route_open(&sock);
+
+    if (r < 0)
+        return r;
+    r = rtnl_link_alloc_cache(sock, AF_UNSPEC, &cache);
+    if (r < 0)
+        return route_errno(r);
+    ret_ifname[0] = '\0';
+    for (struct nl_object *o = nl_cache_get_first(cache); o; o = nl_cache_get_next(o)) {
+        struct rtnl_link *link = (struct rtnl_link *)o;
+
+        if (rtnl_link_get_master(link) == ifindex && !stays_inside(link))
+            snprintf(ret_ifname, LINK_NAME_MAX, "%s", rtnl_link_get_name(link));
+    }
     return 0;
 }
 

@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include "common/mac.h"
 
+#define LINK_NAME_MAX 16 /* IFNAMSIZ */
+
 struct link_state {
     int ifindex;
     int master; /* ifindex, or 0 */
@@ -29,6 +31,9 @@ struct link_change {
 int link_set(int ifindex, const struct link_change *change);
 /* Is any device enslaved to this one? */
 int link_has_members(int ifindex, bool *ret);
+/* A device in this bridge by which frames leave this host, or may: all but TAPs and what leads to
+ * containers. ret_ifname is "" where there is none. */
+int link_way_out(int ifindex, char ret_ifname[LINK_NAME_MAX]);
 
 /* Makes a bridge, which is down. -EEXIST: the name is taken; -EINVAL: it cannot be one. */
 int link_add_bridge(const char *ifname, struct mac mac);
