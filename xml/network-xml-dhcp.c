@@ -128,13 +128,41 @@ static gboolean read_mac(NrNetworkReading *reading, char **ret)
     return TRUE;
 }
 
+/* dnsmasq takes a number for a time, and some words for orders. */
+static gboolean is_servers_word(const char *name)
+{
+    gsize digits = strspn(name, "0123456789");
+
+    return strcmp(name, "ignore") == 0 || strcmp(name, "infinite") == 0 ||
+           (digits > 0 && strlen(name) == digits + 1 && strchr("smhdw", name[digits]));
+}
+
+static gboolean has_letter(const char *name)
+{
+    return name[strspn(name, "0123456789.-")] != '\0';
+}
+
+static gboolean check_dns_name(NrNetworkReading *reading, const char *what, const char *name)
+{
+    g_autofree char *quoted = nr_value_quote(name);
+
+    if (!nr_value_is_dns_name(name))
+        return nr_network_refuse(reading, "%s%s: " NR_DNS_NAME_EXPECTED " was expected", what,
+                                 quoted);
+    if (!has_letter(name) || (reading->dhcp && is_servers_word(name)))
+        return nr_network_refuse(reading,
+                                 "%s%s reads like a number or a time; another name was "
+                                 "expected",
+                                 what, quoted);
+    return TRUE;
+}
+
 static gboolean read_host_name(NrNetworkReading *reading, char **ret)
 {
     g_autofree char *text = nr_xml_attribute(reading->node, "name");
-    g_autofree char *quoted = text ? nr_value_quote(text) : NULL;
 
-    if (text && !nr_value_is_dns_name(text))
-        return nr_network_refuse(reading, "name %s: " NR_DNS_NAME_EXPECTED " was expected", quoted);
+    if (text && !check_dns_name(reading, "name ", text))
+        return FALSE;
     *ret = g_steal_pointer(&text);
     return TRUE;
 }
@@ -254,10 +282,9 @@ gboolean nr_network_read_domain(NrNetworkReading *reading)
 static gboolean read_hostname(NrNetworkReading *reading)
 {
     g_autofree char *text = nr_xml_text(reading->node);
-    g_autofree char *quoted = nr_value_quote(text);
 
-    if (!nr_value_is_dns_name(text))
-        return nr_network_refuse(reading, "%s: " NR_DNS_NAME_EXPECTED " was expected", quoted);
+    if (!check_dns_name(reading, "", text))
+        return FALSE;
     g_ptr_array_add(reading->host->names, g_steal_pointer(&text));
     return TRUE;
 }

@@ -165,6 +165,7 @@ static const char *const network_beyond[] = { "an IP address or a host name was 
                                               "nothing in it",
                                               "64 or more was expected",
                                               "2 minutes to 68 years were expected",
+                                              "reads like a number or a time",
                                               "<dhcp> or <dns> on the bridge",
                                               "<dns> without an <ip>",
                                               "with mode='user'",
