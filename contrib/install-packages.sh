@@ -39,11 +39,11 @@ packages_for()
         ;;
     run)
         # The last four make the demo's guests and show what they do.
-        echo libvirt-daemon-system libvirt-clients qemu-system-x86 libnftables1 dbus \
-            busybox-static cpio iproute2 procps
+        echo libvirt-daemon-system libvirt-clients qemu-system-x86 libnftables1 dnsmasq-base \
+            dbus busybox-static cpio iproute2 procps
         ;;
     test)
-        echo python3 socat systemd vde2 tcpdump dnsmasq-base nftables iptables iputils-ping \
+        echo python3 socat systemd vde2 tcpdump nftables iptables iputils-ping \
             libcap2-bin libxml2-utils graphviz shellcheck clang-format clang
         ;;
     bench)

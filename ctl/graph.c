@@ -154,6 +154,7 @@ static void add_end(NrGraph *graph, GVariant *row)
     if (g_str_equal(nr_row_text(row, "kind"), "tap"))
         edge_add(graph, network, node_get(graph, NODE_BRIDGE, peer), address, row);
     else if (g_str_equal(nr_row_text(row, "kind"), "host") ||
+             g_str_equal(nr_row_text(row, "kind"), "dnsmasq") ||
              g_str_equal(nr_row_text(row, "state"), "listening") ||
              g_str_equal(nr_row_text(row, "state"), "stopped"))
         return; /* for whoever comes; nothing is there */

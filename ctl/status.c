@@ -40,7 +40,7 @@ static const struct {
     { "faulty", NR_TONE_BAD },        { "blocked", NR_TONE_BAD },
     { "stopped", NR_TONE_QUIET },     { "held", NR_TONE_PENDING },
     { "joined", NR_TONE_GOOD },       { "busy", NR_TONE_BAD },
-    { "set", NR_TONE_GOOD },
+    { "set", NR_TONE_GOOD },          { "serving", NR_TONE_GOOD },
 };
 
 static NrTone tone_of(const char *state)
@@ -69,6 +69,8 @@ static void add_address(NrTable *table, GVariant *row)
         both = g_strdup_printf("%s in %s", *address ? address : "(no TAP)", peer);
     else if (g_str_equal(nr_row_text(row, "kind"), "host"))
         both = g_strdup_printf("%s on %s", address, peer);
+    else if (g_str_equal(nr_row_text(row, "kind"), "dnsmasq"))
+        both = g_strdup_printf("on %s", address);
     else if (nr_row_is_from_elsewhere(row))
         both = g_strdup_printf("%s from %s", address, peer);
     nr_table_cell(table, both ? both : address);

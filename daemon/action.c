@@ -32,7 +32,7 @@ void nr_action_free(gpointer data)
 gboolean nr_action_takes(const NrAction *action)
 {
     return action->kind == NR_ACTION_DETACH || action->kind == NR_ACTION_STOP ||
-           action->kind == NR_ACTION_LIFT;
+           action->kind == NR_ACTION_LIFT || action->kind == NR_ACTION_UNSERVE;
 }
 
 /* For people */
@@ -143,6 +143,12 @@ char *nr_action_format(const NrAction *action)
     case NR_ACTION_LAY:
     case NR_ACTION_LIFT:
         what = format_ground(action);
+        break;
+    case NR_ACTION_SERVE:
+        what = g_strdup("have dnsmasq serve its guests");
+        break;
+    case NR_ACTION_UNSERVE:
+        what = g_strdup("end its dnsmasq");
         break;
     case NR_ACTION_ENSLAVE:
         what = g_strdup_printf("put the TAP %s back into its place, %s", action->detail,

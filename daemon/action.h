@@ -6,6 +6,7 @@
 #include <glib.h>
 
 typedef enum {
+    NR_ACTION_UNSERVE,     /* the network's dnsmasq ends */
     NR_ACTION_DETACH,      /* endpoint_id of network */
     NR_ACTION_SPAWN,       /* a relay for network */
     NR_ACTION_ATTACH,      /* endpoint to network */
@@ -13,6 +14,7 @@ typedef enum {
     NR_ACTION_SET_OPTIONS, /* `detail` to the port of a guest */
     NR_ACTION_MOVE,        /* the port of a guest to the network `detail` */
     NR_ACTION_LAY,         /* `ground`, which endpoint lacks */
+    NR_ACTION_SERVE,       /* the network by a dnsmasq that is told `detail`, on `ground` */
     NR_ACTION_STOP,        /* the network's relay */
     NR_ACTION_LIFT,        /* `ground`, which nobody needs any more */
 } NrActionKind;
@@ -25,13 +27,17 @@ typedef struct {
     guint32 port_id;     /* SET_OPTIONS, MOVE */
     char *label;         /* ATTACH */
     char *admit;         /* ATTACH: of NrDesiredEndpoint */
-    char *detail;        /* ENSLAVE: the TAP's name; SET_OPTIONS: the options; MOVE: a network */
+    char *detail;        /* ENSLAVE: the TAP's name; SET_OPTIONS: the options; MOVE: a network;
+                            SERVE: a configuration */
     gboolean named;      /* ATTACH, SPAWN: of NrDesiredEndpoint */
     int newest_id;       /* ATTACH */
     gboolean first;      /* DETACH, STOP: of an address that something new needs */
-    GPtrArray *ground;   /* ATTACH: to be laid first, or NULL; LAY, LIFT: char * of host-change.h */
+    GPtrArray *ground;   /* ATTACH: to be laid first, or NULL; LAY, LIFT: char * of host-change.h;
+                            SERVE: what has to be there */
     GPtrArray *after;    /* ATTACH: names of networks that let go of an address first, or NULL */
 } NrAction;
+
+#define NR_ACTION_DNSMASQ "dnsmasq" /* the `endpoint` of SERVE */
 
 NrAction *nr_action_new(NrActionKind kind, const char *network);
 void nr_action_free(gpointer action); /* not NULL */

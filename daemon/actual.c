@@ -27,6 +27,35 @@ static void change_free(gpointer data)
     g_free(change);
 }
 
+static void service_free(gpointer data)
+{
+    NrActualService *service = data;
+
+    g_free(service->network);
+    g_free(service->conf);
+    g_free(service);
+}
+
+NrActualService *nr_actual_service_new(const char *network, const char *conf)
+{
+    NrActualService *service = g_new0(NrActualService, 1);
+
+    service->network = g_strdup(network);
+    service->conf = g_strdup(conf);
+    return service;
+}
+
+NrActualService *nr_actual_service(const NrActual *actual, const char *network)
+{
+    for (guint i = 0; i < actual->services->len; i++) {
+        NrActualService *service = g_ptr_array_index(actual->services, i);
+
+        if (g_str_equal(service->network, network))
+            return service;
+    }
+    return NULL;
+}
+
 NrActualChange *nr_actual_change_new(const char *text, const char *network)
 {
     NrActualChange *change = g_new0(NrActualChange, 1);
@@ -41,6 +70,7 @@ NrActual *nr_actual_new(void)
     NrActual *actual = g_new0(NrActual, 1);
 
     actual->networks = g_ptr_array_new_with_free_func(network_free);
+    actual->services = g_ptr_array_new_with_free_func(service_free);
     actual->changes = g_ptr_array_new_with_free_func(change_free);
     return actual;
 }
@@ -50,6 +80,7 @@ void nr_actual_free(NrActual *actual)
     if (!actual)
         return;
     g_ptr_array_unref(actual->networks);
+    g_ptr_array_unref(actual->services);
     g_ptr_array_unref(actual->changes);
     g_free(actual);
 }

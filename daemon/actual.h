@@ -48,8 +48,16 @@ typedef struct {
     gboolean kept; /* others use it, so it cannot be taken back yet */
 } NrActualChange;
 
+/* A dnsmasq of ours. */
+typedef struct {
+    char *network;
+    char *conf;
+    gboolean astray; /* the bridge that it serves is not what it was */
+} NrActualService;
+
 typedef struct {
     GPtrArray *networks; /* NrActualNetwork */
+    GPtrArray *services; /* NrActualService */
     GPtrArray *changes;  /* NrActualChange, in the order in which they were made */
 } NrActual;
 
@@ -64,6 +72,9 @@ void nr_actual_endpoint_free(NrActualEndpoint *endpoint);
 NrActualPort *nr_actual_port_new(guint32 id, guint32 endpoint);
 void nr_actual_port_free(NrActualPort *port);
 NrActualChange *nr_actual_change_new(const char *change, const char *network);
+NrActualService *nr_actual_service_new(const char *network, const char *conf);
+/* Borrowed, or NULL. */
+NrActualService *nr_actual_service(const NrActual *actual, const char *network);
 /* The name of a relay's control socket follows from its network's by a checksum: names are data. */
 void nr_actual_socket_name(const char *network, char ret[NR_ACTUAL_SOCKET_MAX]);
 NrActualNetwork *nr_actual_find(const NrActual *actual, const char *name); /* borrowed, or NULL */

@@ -86,22 +86,22 @@ gboolean nr_attempts_failed(NrAttempts *attempts, const NrAction *action, int er
     NrAttempt *attempt = obtain(attempts, action->network, action->endpoint);
 
     attempt->foreign = action->kind == NR_ACTION_ATTACH && !action->named && error == -EADDRINUSE;
-    attempt->laying = action->ground != NULL;
+    attempt->laying = action->ground && action->kind != NR_ACTION_SERVE;
     attempt->newest_id = action->newest_id;
     return attempt_set(attempt, error, text, now_ms);
 }
 
-void nr_attempts_died(NrAttempts *attempts, const char *network, gint64 age_ms, const char *text,
-                      gint64 now_ms)
+void nr_attempts_died(NrAttempts *attempts, const char *network, const char *endpoint,
+                      gint64 age_ms, const char *text, gint64 now_ms)
 {
-    g_autofree char *key = key_new(network, "");
+    g_autofree char *key = key_new(network, endpoint);
     NrAttempt *attempt;
 
     if (age_ms >= YOUNG_MS) { /* it lived long: replaced at once */
         g_hash_table_remove(attempts->by_key, key);
         return;
     }
-    attempt = obtain(attempts, network, "");
+    attempt = obtain(attempts, network, endpoint);
     if (attempt->delay_ms == 0) { /* for the first time: replaced well within a second */
         attempt_set(attempt, -ECHILD, text, now_ms);
         attempt->next_ms = now_ms + FIRST_DEATH_MS;
@@ -117,7 +117,7 @@ void nr_attempts_worked(NrAttempts *attempts, const NrAction *action)
 
     if (!attempt)
         return;
-    if (action->kind == NR_ACTION_SPAWN)
+    if (action->kind == NR_ACTION_SPAWN || action->kind == NR_ACTION_SERVE)
         attempt->error = 0; /* its back-off counts on, should it die again soon */
     else
         g_hash_table_remove(attempts->by_key, key);
@@ -166,6 +166,8 @@ void nr_attempts_keep(NrAttempts *attempts, const NrDesired *desired)
         const NrDesiredNetwork *network = desired->networks->pdata[i];
 
         g_hash_table_add(wanted, key_new(network->name, ""));
+        if (network->dnsmasq)
+            g_hash_table_add(wanted, key_new(network->name, NR_ACTION_DNSMASQ));
         for (guint j = 0; j < network->endpoints->len; j++) {
             const NrDesiredEndpoint *endpoint = network->endpoints->pdata[j];
 
@@ -239,7 +241,8 @@ void nr_attempts_retry_devices(NrAttempts *attempts)
 
         if (attempt->laying)
             continue;
-        if (attempt->error == -EADDRNOTAVAIL || g_str_has_prefix(attempt->endpoint, "bridge:") ||
+        if (attempt->error == -EADDRNOTAVAIL || attempt->error == -EXDEV ||
+            g_str_has_prefix(attempt->endpoint, "bridge:") ||
             g_str_has_prefix(attempt->endpoint, "mcast:"))
             attempt->next_ms = 0;
     }

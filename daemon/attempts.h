@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What failed, and when it is tried again: by network and endpoint ("" is the network's relay). And
- * which connections a person has ended.
+ * What failed, and when it is tried again: by network and endpoint ("" is the network's relay,
+ * NR_ACTION_DNSMASQ its dnsmasq). And which connections a person has ended.
  * Failures are retried with back-off; an address that a foreign process holds is left alone until
  * a newer guest wants it, so that it is never taken from a process that restarts. Pure: time comes
  * in.
@@ -36,9 +36,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(NrAttempts, nr_attempts_free)
 /* An action (SPAWN, ATTACH, ENSLAVE) failed. True where nobody was told this before. */
 gboolean nr_attempts_failed(NrAttempts *attempts, const NrAction *action, int error,
                             const char *text, gint64 now_ms);
-/* A relay died by itself; one that was young dies at every start, perhaps. */
-void nr_attempts_died(NrAttempts *attempts, const char *network, gint64 age_ms, const char *text,
-                      gint64 now_ms);
+/* A relay ("") or dnsmasq died by itself; one that was young dies at every start, perhaps. */
+void nr_attempts_died(NrAttempts *attempts, const char *network, const char *endpoint,
+                      gint64 age_ms, const char *text, gint64 now_ms);
 void nr_attempts_worked(NrAttempts *attempts, const NrAction *action);
 gboolean nr_attempts_allow(const NrAttempts *attempts, const NrAction *action, gint64 now_ms);
 /* The failure that stands, or NULL. Borrowed. */

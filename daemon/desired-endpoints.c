@@ -2,6 +2,7 @@
 /* What each network has to have so that the NICs which it serves, and its file, get what they were
  * promised: its endpoints, and by them the networks that there are to be. */
 #include "daemon/desired-private.h"
+#include "daemon/dnsmasq-conf.h"
 
 #include <string.h>
 
@@ -223,6 +224,9 @@ static void want_bridge_of_file(NrDecision *d, NrSegment *segment)
 
     if (!endpoint->ground)
         nr_ground_of_file(d, segment->file, endpoint);
+    segment->network->dnsmasq = endpoint->ground ? nr_dnsmasq_conf(segment->file) : NULL;
+    if (segment->network->dnsmasq)
+        segment->network->served = g_ptr_array_ref(endpoint->ground);
 }
 
 static void want_user_of_file(NrSegment *segment)

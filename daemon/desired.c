@@ -45,6 +45,8 @@ static void network_free(gpointer data)
 
     g_free(network->name);
     g_ptr_array_unref(network->endpoints);
+    g_free(network->dnsmasq);
+    g_clear_pointer(&network->served, g_ptr_array_unref);
     g_free(network);
 }
 

@@ -91,6 +91,8 @@ typedef struct {
                    ports are not those of TCP */
     NrOrigin origin;
     GPtrArray *endpoints; /* NrDesiredEndpoint, in a stable order */
+    char *dnsmasq;        /* what dnsmasq is told to do for it, or NULL: there is to be none */
+    GPtrArray *served;    /* with it: the ground that it needs; the bridge's own */
 } NrDesiredNetwork;
 
 typedef struct {

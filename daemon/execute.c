@@ -25,6 +25,7 @@ typedef struct {
 struct NrExecutor {
     NrRelays *relays;
     NrGround *ground;
+    NrServing *serving;
     const NrExecuteEvents *events;
     gpointer data;
     GHashTable *lanes;     /* network -> Lane */
@@ -162,7 +163,8 @@ static void begin(Lane *lane, const NrAction *action)
     lane->open++;
     if (action->kind == NR_ACTION_SPAWN)
         lane->executor->starting++;
-    nr_step(lane->executor->relays, lane->executor->ground, action, on_answer, step);
+    nr_step(lane->executor->relays, lane->executor->ground, lane->executor->serving, action,
+            on_answer, step);
 }
 
 /* Stage after stage */
@@ -333,13 +335,14 @@ gboolean nr_executor_is_idle(const NrExecutor *executor)
 
 /* Life */
 
-NrExecutor *nr_executor_new(NrRelays *relays, NrGround *ground, const NrExecuteEvents *events,
-                            gpointer data)
+NrExecutor *nr_executor_new(NrRelays *relays, NrGround *ground, NrServing *serving,
+                            const NrExecuteEvents *events, gpointer data)
 {
     NrExecutor *executor = g_new0(NrExecutor, 1);
 
     executor->relays = relays;
     executor->ground = ground;
+    executor->serving = serving;
     executor->events = events;
     executor->data = data;
     executor->lanes = g_hash_table_new(g_str_hash, g_str_equal);

@@ -10,6 +10,7 @@
 #include "daemon/action.h"
 #include "daemon/ground.h"
 #include "daemon/relays.h"
+#include "daemon/serving.h"
 
 typedef struct NrExecutor NrExecutor;
 
@@ -19,8 +20,8 @@ typedef struct {
     void (*done)(gpointer data); /* the work on some network has come to its end */
 } NrExecuteEvents;
 
-NrExecutor *nr_executor_new(NrRelays *relays, NrGround *ground, const NrExecuteEvents *events,
-                            gpointer data);
+NrExecutor *nr_executor_new(NrRelays *relays, NrGround *ground, NrServing *serving,
+                            const NrExecuteEvents *events, gpointer data);
 /* Answers that are still to come are heard by nobody. */
 void nr_executor_free(NrExecutor *executor);
 

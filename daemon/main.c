@@ -96,6 +96,13 @@ static void on_relay_replaced(const char *network, const char *how, gpointer dat
                  "network %s: %s; another one goes on with its connections", network, how);
 }
 
+static void on_dnsmasq_died(const char *network, gint64 age_ms, const char *text, gpointer data)
+{
+    Manager *manager = data;
+
+    nr_reconcile_dnsmasq_died(manager->reconcile, network, age_ms, text);
+}
+
 static void on_resolved(gpointer data)
 {
     Manager *manager = data;
@@ -187,6 +194,7 @@ static void load_networks(Manager *manager)
     manager->world.networks = nr_networks_load(manager->options.networks_dir, geteuid(), before);
     nr_networks_free(before);
     nr_stopped_apply(manager->stopped, manager->world.networks);
+    nr_serving_forget(manager->world.networks);
     for (guint i = 0; i < manager->world.networks->faults->len; i++)
         nr_log(NR_LOG_WARNING, "%s", (char *)manager->world.networks->faults->pdata[i]);
 }
@@ -454,6 +462,7 @@ static gboolean prepare(Manager *manager, GError **error)
         nr_relays_new(&manager->settings,
                       manager->options.cleanup ? &nr_cleanup_events : &relays_events, manager);
     manager->world.ground = nr_ground_new(manager->runtime->fd);
+    manager->world.serving = nr_serving_new(on_dnsmasq_died, manager);
     manager->libvirt_state = g_strdup("connecting");
     manager->world.retiring = manager->options.retire;
     return TRUE;
@@ -471,6 +480,7 @@ static void end(Manager *manager)
     g_clear_object(&manager->monitor);
     nr_admission_free(manager->admission);
     nr_reconcile_free(manager->reconcile);
+    nr_serving_free(manager->world.serving);
     nr_relays_free(manager->world.relays);
     nr_ground_free(manager->world.ground);
     nr_store_free(manager->settings.store);

@@ -194,6 +194,7 @@ typedef struct {
     NrPlaceIndex *listens; /* NrNetwork by address */
     NrPlaceIndex *udps;
     NrPlaceIndex *groups;
+    GHashTable *served;     /* bridge, borrowed -> NrNetwork with a dnsmasq on it, borrowed */
     GHashTable *unresolved; /* "udp NAME:PORT" of host names -> NrNetwork, borrowed */
 } Loader;
 
@@ -205,6 +206,7 @@ static void loader_init(Loader *loader, NrNetworks *out)
         .listens = nr_place_index_new(),
         .udps = nr_place_index_new(),
         .groups = nr_place_index_new(),
+        .served = g_hash_table_new(g_str_hash, g_str_equal),
         .unresolved = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
     };
 }
@@ -215,6 +217,7 @@ static void loader_clear(Loader *loader)
     nr_place_index_free(loader->listens);
     nr_place_index_free(loader->udps);
     nr_place_index_free(loader->groups);
+    g_hash_table_unref(loader->served);
     g_hash_table_unref(loader->unresolved);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Loader, loader_clear)
@@ -262,6 +265,22 @@ static gboolean refuse_clash(const NrNetwork *other, const char *what, GError **
     return FALSE;
 }
 
+/* Two servers on one bridge would answer the same guests. */
+static gboolean is_served(const NrNetwork *network)
+{
+    return network->bridge && nr_addressing_is_served(network->addressing);
+}
+
+static gboolean check_served(const Loader *loader, const NrNetwork *network, GError **error)
+{
+    const NrNetwork *other =
+        is_served(network) ? g_hash_table_lookup(loader->served, network->bridge) : NULL;
+    g_autofree char *what =
+        other ? g_strdup_printf("the bridge %s for <dhcp> and <dns>", network->bridge) : NULL;
+
+    return !other || refuse_clash(other, what, error);
+}
+
 static gboolean check_clashes(const Loader *loader, const NrNetwork *network, GError **error)
 {
     const struct {
@@ -287,7 +306,7 @@ static gboolean check_clashes(const Loader *loader, const NrNetwork *network, GE
             return refuse_clash(other, what, error);
         }
     }
-    return TRUE;
+    return check_served(loader, network, error);
 }
 
 static void add_addresses(Loader *loader, const char *word, NrPlaceIndex *index,
@@ -313,6 +332,8 @@ static gboolean add_network(Loader *loader, NrNetwork *network, GError **error)
     add_addresses(loader, "listen", loader->listens, network->listens, network);
     add_addresses(loader, "udp", loader->udps, network->udps, network);
     add_addresses(loader, "multicast", loader->groups, network->groups, network);
+    if (is_served(network))
+        g_hash_table_insert(loader->served, network->bridge, network);
     g_ptr_array_add(loader->out->networks, network);
     return TRUE;
 }

@@ -401,6 +401,35 @@ static void lift_unwanted(Plan *plan)
     }
 }
 
+/* Before what it stands on is taken away. */
+static void end_services(Plan *plan)
+{
+    for (guint i = 0; i < plan->actual->services->len; i++) {
+        const NrActualService *service = g_ptr_array_index(plan->actual->services, i);
+        const NrDesiredNetwork *want = g_hash_table_lookup(plan->wanted, service->network);
+
+        if (!want || !want->dnsmasq || service->astray)
+            add_action(plan, NR_ACTION_UNSERVE, service->network);
+    }
+}
+
+/* After all that it stands on; one that was told something else makes room for it. */
+static void begin_services(Plan *plan)
+{
+    for (guint i = 0; i < plan->desired->networks->len; i++) {
+        const NrDesiredNetwork *want = g_ptr_array_index(plan->desired->networks, i);
+        const NrActualService *have = nr_actual_service(plan->actual, want->name);
+        NrAction *action;
+
+        if (!want->dnsmasq || (have && !have->astray && g_str_equal(have->conf, want->dnsmasq)))
+            continue;
+        action = add_action(plan, NR_ACTION_SERVE, want->name);
+        action->endpoint = g_strdup(NR_ACTION_DNSMASQ);
+        action->detail = g_strdup(want->dnsmasq);
+        action->ground = g_ptr_array_ref(want->served);
+    }
+}
+
 static void enslave_astray(Plan *plan)
 {
     for (guint i = 0; i < plan->actual->networks->len; i++) {
@@ -546,12 +575,14 @@ GPtrArray *nr_plan_new(const NrDesired *desired, const NrActual *actual)
     mark_conflicts(&plan);
     stopped = find_stopped_first(&plan);
 
+    end_services(&plan);
     free_addresses(&plan, stopped);
     spawn_missing(&plan);
     attach_missing(&plan);
     for (guint i = 0; i < desired->networks->len; i++)
         lay_missing(&plan, g_ptr_array_index(desired->networks, i));
     enslave_astray(&plan);
+    begin_services(&plan);
     for (guint i = 0; i < actual->networks->len; i++)
         set_options(&plan, g_ptr_array_index(actual->networks, i));
     for (guint i = 0; i < actual->networks->len; i++)

@@ -99,6 +99,7 @@ static gboolean on_links_settled(gpointer data)
     reconcile->links = 0;
     nr_attempts_retry_devices(reconcile->attempts);
     nr_ground_look_again(reconcile->world->ground);
+    nr_serving_look(reconcile->world->serving);
     nr_reconcile_request(reconcile);
     return G_SOURCE_REMOVE;
 }
@@ -120,7 +121,15 @@ void nr_reconcile_relay_died(NrReconcile *reconcile, const char *network, gint64
     g_autofree char *reason = g_strdup_printf("its relay is gone: %s", text);
 
     nr_log(NR_LOG_WARNING, "network %s: %s", network, reason);
-    nr_attempts_died(reconcile->attempts, network, age_ms, reason, now_ms());
+    nr_attempts_died(reconcile->attempts, network, "", age_ms, reason, now_ms());
+    nr_reconcile_request(reconcile);
+}
+
+void nr_reconcile_dnsmasq_died(NrReconcile *reconcile, const char *network, gint64 age_ms,
+                               const char *text)
+{
+    nr_log(NR_LOG_WARNING, "network %s: %s", network, text);
+    nr_attempts_died(reconcile->attempts, network, NR_ACTION_DNSMASQ, age_ms, text, now_ms());
     nr_reconcile_request(reconcile);
 }
 
@@ -249,6 +258,7 @@ static void retry_network(NrReconcile *reconcile, const char *name)
         if (!g_str_equal(network->name, name))
             continue;
         nr_attempts_retry(reconcile->attempts, name, "");
+        nr_attempts_retry(reconcile->attempts, name, NR_ACTION_DNSMASQ);
         for (guint j = 0; j < network->endpoints->len; j++) {
             const NrDesiredEndpoint *endpoint = network->endpoints->pdata[j];
 
@@ -321,12 +331,14 @@ static gboolean is_to_be_bound(const NrReconcile *reconcile, const NrAction *det
     return FALSE;
 }
 
-/* As long as it is not known which guests run, each of them may need what is there. */
+/* As long as it is not known which guests run, each of them may need what is there. A dnsmasq is
+ * there for what files say. */
 static gboolean may_take(const NrReconcile *reconcile, const GPtrArray *actions,
                          const NrAction *action)
 {
-    return reconcile->guests_known || is_stopped(reconcile, action->network) ||
-           is_replaced(reconcile, actions, action) || is_to_be_bound(reconcile, action);
+    return reconcile->guests_known || action->kind == NR_ACTION_UNSERVE ||
+           is_stopped(reconcile, action->network) || is_replaced(reconcile, actions, action) ||
+           is_to_be_bound(reconcile, action);
 }
 
 /* What is not to be done now is left out. */
@@ -397,6 +409,8 @@ static void on_result(const NrAction *action, int error, const char *text, gpoin
         nr_log(NR_LOG_WARNING, "%s: %s", what, text);
         return;
     }
+    if (error == -EAGAIN && action->kind == NR_ACTION_SERVE)
+        return; /* what keeps its addresses away says it */
     if (error == -ENOTCONN && nr_attempts_find(reconcile->attempts, action->network, ""))
         return; /* the relay's own failure says it */
     if (!nr_attempts_failed(reconcile->attempts, action, error, text, now_ms()))
@@ -506,7 +520,8 @@ NrReconcile *nr_reconcile_new(const NrWorld *world, void (*passed)(gpointer data
     reconcile->world = world;
     reconcile->passed = passed;
     reconcile->data = data;
-    reconcile->executor = nr_executor_new(world->relays, world->ground, &execute_events, reconcile);
+    reconcile->executor =
+        nr_executor_new(world->relays, world->ground, world->serving, &execute_events, reconcile);
     reconcile->attempts = nr_attempts_new();
     reconcile->retry = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     reconcile->complaints = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);

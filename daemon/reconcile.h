@@ -28,6 +28,8 @@ void nr_reconcile_retry_guest(NrReconcile *reconcile, const char *uuid);
 void nr_reconcile_links_changed(NrReconcile *reconcile);
 void nr_reconcile_relay_died(NrReconcile *reconcile, const char *network, gint64 age_ms,
                              const char *text);
+void nr_reconcile_dnsmasq_died(NrReconcile *reconcile, const char *network, gint64 age_ms,
+                               const char *text);
 /* Asks for a pass; done is called, once, when one has begun after this call, and the work is done
  * that the guest needs for its start ... */
 void nr_reconcile_wait_guest(NrReconcile *reconcile, const char *uuid, void (*done)(gpointer data),

@@ -457,6 +457,25 @@ static void add_ground(Status *status, const NrDesiredNetwork *network,
     }
 }
 
+static void add_service(Status *status, const NrDesiredNetwork *network)
+{
+    const NrAttempt *failed = nr_attempts_find(status->attempts, network->name, NR_ACTION_DNSMASQ);
+    Row row = { .network = network->name, .kind = "dnsmasq", .state = "waiting" };
+    struct host_change bridge;
+
+    if (!network->dnsmasq)
+        return;
+    if (host_change_parse(&bridge, network->served->pdata[0]))
+        row.address = bridge.device;
+    if (nr_actual_service(status->actual, network->name)) {
+        row.state = "serving";
+    } else if (failed) {
+        row.state = "failed";
+        row.reason = failed->text;
+    }
+    row_add(status, &row);
+}
+
 static void add_stopped(Status *status, const char *name)
 {
     g_autofree char *reason =
@@ -486,6 +505,7 @@ static void add_rows(Status *status)
             add_endpoint(status, network, network->endpoints->pdata[j]);
             add_ground(status, network, network->endpoints->pdata[j]);
         }
+        add_service(status, network);
     }
 }
 

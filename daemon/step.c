@@ -132,8 +132,8 @@ static void change_ground(NrGround *ground, const NrAction *action, NrReply repl
     reply(r, text, data);
 }
 
-void nr_step(NrRelays *relays, NrGround *ground, const NrAction *action, NrReply reply,
-             gpointer data)
+void nr_step(NrRelays *relays, NrGround *ground, NrServing *serving, const NrAction *action,
+             NrReply reply, gpointer data)
 {
     switch (action->kind) {
     case NR_ACTION_DETACH:
@@ -161,6 +161,12 @@ void nr_step(NrRelays *relays, NrGround *ground, const NrAction *action, NrReply
         break;
     case NR_ACTION_STOP:
         nr_relays_stop(relays, action->network, reply, data);
+        break;
+    case NR_ACTION_SERVE:
+        nr_serving_begin(serving, action->network, action->detail, action->ground, reply, data);
+        break;
+    case NR_ACTION_UNSERVE:
+        nr_serving_end(serving, action->network, reply, data);
         break;
     }
 }

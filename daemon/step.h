@@ -6,10 +6,11 @@
 #include "daemon/action.h"
 #include "daemon/ground.h"
 #include "daemon/relays.h"
+#include "daemon/serving.h"
 
 /* The reply comes once, maybe before the call returns; the action is borrowed until then. */
-void nr_step(NrRelays *relays, NrGround *ground, const NrAction *action, NrReply reply,
-             gpointer data);
+void nr_step(NrRelays *relays, NrGround *ground, NrServing *serving, const NrAction *action,
+             NrReply reply, gpointer data);
 /* What a person is told of a failure, from what the reply said. New string. */
 char *nr_step_explain(const NrAction *action, int error, const char *text);
 /* Who has the address now of an endpoint whose address was taken. New string. */

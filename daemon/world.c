@@ -95,6 +95,7 @@ NrActual *nr_world_actual(const NrWorld *world, const NrDesired *desired)
     NrActual *actual = nr_relays_snapshot(world->relays);
 
     nr_ground_show(world->ground, actual);
+    nr_serving_show(world->serving, actual);
     if (desired)
         nr_ground_mark(desired, actual);
     return actual;

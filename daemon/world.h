@@ -10,12 +10,14 @@
 #include "daemon/news.h"
 #include "daemon/relays.h"
 #include "daemon/resolver.h"
+#include "daemon/serving.h"
 
 /* The members are main's, and may be exchanged between passes. */
 typedef struct {
     NrInventory *inventory;
     NrRelays *relays;
     NrGround *ground;
+    NrServing *serving;
     NrResolver *resolver;
     NrPolicy *policy;
     NrNetworks *networks;

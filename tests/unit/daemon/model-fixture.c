@@ -375,6 +375,26 @@ static void apply_lift(NrActual *actual, const NrAction *action)
     }
 }
 
+/* On what there is by now. */
+static void apply_serve(NrActual *actual, const NrAction *action)
+{
+    NrActualService *have = nr_actual_service(actual, action->network);
+
+    for (guint i = 0; i < action->ground->len; i++) {
+        gboolean there = FALSE;
+
+        for (guint k = 0; k < actual->changes->len; k++) {
+            const NrActualChange *change = actual->changes->pdata[k];
+
+            there |= g_str_equal(change->change, action->ground->pdata[i]);
+        }
+        g_assert_true(there);
+    }
+    if (have)
+        g_ptr_array_remove(actual->services, have);
+    g_ptr_array_add(actual->services, nr_actual_service_new(action->network, action->detail));
+}
+
 static void apply_action(NrActual *actual, const NrAction *action)
 {
     NrActualNetwork *network = nr_actual_find(actual, action->network);
@@ -382,6 +402,15 @@ static void apply_action(NrActual *actual, const NrAction *action)
 
     if (action->kind == NR_ACTION_LIFT) {
         apply_lift(actual, action);
+        return;
+    }
+    if (action->kind == NR_ACTION_UNSERVE) {
+        g_assert_true(
+            g_ptr_array_remove(actual->services, nr_actual_service(actual, action->network)));
+        return;
+    }
+    if (action->kind == NR_ACTION_SERVE) {
+        apply_serve(actual, action);
         return;
     }
     if (action->kind == NR_ACTION_SPAWN) {

@@ -144,6 +144,35 @@ static void test_retiring(void)
                     "lab: take 10.0.9.1/24 from virbr9, let go of the bridge virbr9\n");
 }
 
+#define DHCP(end)                                                                                  \
+    "<ip address='10.0.9.1' prefix='24'><dhcp><range start='10.0.9.2' end='" end "'/></dhcp></ip>"
+
+/* After its addresses, and gone before they go. */
+static void test_served(void)
+{
+    g_autoptr(NrActual) actual = nr_actual_new();
+
+    one_pass(actual, FILES(LAB IP4),
+             "lab: start a relay\n"
+             "lab: make sure of the bridge virbr9, give 10.0.9.1/24 to virbr9, "
+             "put a TAP into the bridge virbr9\n");
+    pass(actual, FILES(LAB DHCP("10.0.9.9")), "lab: have dnsmasq serve its guests\n");
+    pass(actual, FILES(LAB DHCP("10.0.9.8")), "lab: have dnsmasq serve its guests\n");
+    nr_actual_service(actual, "lab")->astray = TRUE;
+    pass(actual, FILES(LAB DHCP("10.0.9.8")),
+         "lab: end its dnsmasq\nlab: have dnsmasq serve its guests\n");
+    pass(actual, FILES("!" LAB DHCP("10.0.9.8")),
+         "lab: end its dnsmasq\n"
+         "lab: stop the relay\n"
+         "lab: take 10.0.9.1/24 from virbr9, let go of the bridge virbr9\n");
+    pass(actual, FILES(LAB DHCP("10.0.9.8")),
+         "lab: start a relay\n"
+         "lab: make sure of the bridge virbr9, give 10.0.9.1/24 to virbr9, "
+         "put a TAP into the bridge virbr9\n"
+         "lab: have dnsmasq serve its guests\n");
+    pass(actual, FILES(LAB IP4), "lab: end its dnsmasq\n");
+}
+
 int main(int argc, char *argv[])
 {
     g_test_init(&argc, &argv, NULL);
@@ -155,5 +184,6 @@ int main(int argc, char *argv[])
     g_test_add_func("/ground/kept", test_kept);
     g_test_add_func("/ground/marked", test_marked);
     g_test_add_func("/ground/retiring", test_retiring);
+    g_test_add_func("/ground/served", test_served);
     return g_test_run();
 }

@@ -77,18 +77,18 @@ static void test_deaths(void)
     g_autoptr(NrAttempts) attempts = nr_attempts_new();
     NrAction action = spawn();
 
-    nr_attempts_died(attempts, NET, 60000, "killed", 1000);
+    nr_attempts_died(attempts, NET, "", 60000, "killed", 1000);
     g_assert_true(nr_attempts_allow(attempts, &action, 1000)); /* it lived long: at once */
-    nr_attempts_died(attempts, NET, 10, "killed", 1000);
+    nr_attempts_died(attempts, NET, "", 10, "killed", 1000);
     g_assert_false(nr_attempts_allow(attempts, &action, 1000));
     g_assert_true(nr_attempts_allow(attempts, &action, 1999)); /* within a second */
     /* It starts, and dies again, and again: the back-off is not forgotten in between. */
     nr_attempts_worked(attempts, &action);
     g_assert_null(nr_attempts_find(attempts, NET, ""));
-    nr_attempts_died(attempts, NET, 10, "killed", 2000);
+    nr_attempts_died(attempts, NET, "", 10, "killed", 2000);
     g_assert_cmpint(nr_attempts_next(attempts), ==, 4000);
     nr_attempts_worked(attempts, &action);
-    nr_attempts_died(attempts, NET, 10, "killed", 4000);
+    nr_attempts_died(attempts, NET, "", 10, "killed", 4000);
     g_assert_cmpint(nr_attempts_next(attempts), ==, 8000);
 }
 
