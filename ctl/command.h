@@ -100,6 +100,7 @@ NrExit nr_net_list_run(const NrCall *call);
 NrExit nr_net_define_run(const NrCall *call);
 NrExit nr_net_undefine_run(const NrCall *call);
 NrExit nr_net_dumpxml_run(const NrCall *call);
+NrExit nr_net_leases_run(const NrCall *call);
 NrExit nr_net_edit_run(const NrCall *call);
 NrExit nr_net_start_run(const NrCall *call);
 NrExit nr_net_destroy_run(const NrCall *call);

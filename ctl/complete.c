@@ -222,7 +222,8 @@ static gboolean takes_network(const NrCommand *command)
 {
     return command->run == nr_net_undefine_run || command->run == nr_net_dumpxml_run ||
            command->run == nr_net_edit_run || command->run == nr_net_start_run ||
-           command->run == nr_net_destroy_run || command->run == nr_net_autostart_run;
+           command->run == nr_net_destroy_run || command->run == nr_net_autostart_run ||
+           command->run == nr_net_leases_run;
 }
 
 static gboolean takes_nic(const NrCommand *command)

@@ -56,6 +56,8 @@ static const NrCommand commands[] = {
       NR_OPTIONS_ASKING | NR_OPTION_FORCE, 1, 1, nr_net_destroy_run },
     { "net-autostart", "NETWORK", "let a network come up with the host, or not (--disable)",
       NR_OPTIONS_ASKING | NR_OPTION_DISABLE, 1, 1, nr_net_autostart_run },
+    { "net-dhcp-leases", "NETWORK", "list the addresses that a network has given to its guests",
+      NR_OPTIONS_ASKING | NR_OPTION_JSON, 1, 1, nr_net_leases_run },
     { "tap-join", "TAP BRIDGE", "put a TAP into a bridge, and set it up; see contrib/qemu-ifup", 0,
       2, 2, nr_tap_join_run },
     { "tap-leave", "TAP BRIDGE", "take it out again, and set it down", 0, 2, 2, nr_tap_leave_run },

@@ -185,6 +185,27 @@ static gboolean on_networks(NrDbusManager1 *manager, GDBusMethodInvocation *invo
     return TRUE;
 }
 
+static void return_failure(GDBusMethodInvocation *invocation, const char *failure)
+{
+    g_autofree char *text = g_utf8_make_valid(failure, -1);
+
+    g_dbus_method_invocation_return_error_literal(invocation, G_IO_ERROR, G_IO_ERROR_FAILED, text);
+}
+
+static gboolean on_leases(NrDbusManager1 *manager, GDBusMethodInvocation *invocation,
+                          const char *name, gpointer data)
+{
+    const NrControlApi *api = data;
+    g_autofree char *fault = NULL;
+    GVariant *rows = nr_control_networks_leases(api->parts, name, &fault);
+
+    if (rows)
+        nr_dbus_manager1_complete_leases(manager, invocation, rows);
+    else
+        return_failure(invocation, fault);
+    return TRUE;
+}
+
 static void on_started(gpointer data)
 {
     Pending *pending = data;
@@ -279,13 +300,6 @@ static gboolean on_open_relay(NrDbusManager1 *manager, GDBusMethodInvocation *in
     sock = -1;
     nr_dbus_manager1_complete_open_relay(manager, invocation, list, g_variant_new_handle(0));
     return TRUE;
-}
-
-static void return_failure(GDBusMethodInvocation *invocation, const char *failure)
-{
-    g_autofree char *text = g_utf8_make_valid(failure, -1);
-
-    g_dbus_method_invocation_return_error_literal(invocation, G_IO_ERROR, G_IO_ERROR_FAILED, text);
 }
 
 static void on_rewired(GVariant *outcome, const char *fault, gpointer data)
@@ -459,6 +473,7 @@ NrControlApi *nr_control_api_new(int dir_fd, const NrControlParts *parts)
     g_signal_connect(api->manager, "handle-plan", G_CALLBACK(on_plan), api);
     g_signal_connect(api->manager, "handle-reload", G_CALLBACK(on_reload), api);
     g_signal_connect(api->manager, "handle-networks", G_CALLBACK(on_networks), api);
+    g_signal_connect(api->manager, "handle-leases", G_CALLBACK(on_leases), api);
     g_signal_connect(api->manager, "handle-examine", G_CALLBACK(on_examine), api);
     g_signal_connect(api->manager, "handle-open-relay", G_CALLBACK(on_open_relay), api);
     g_signal_connect(api->manager, "handle-revive", G_CALLBACK(on_revive), api);

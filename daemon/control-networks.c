@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/control-networks.h"
+#include "daemon/leases.h"
 #include "daemon/row.h"
 
 #include <string.h>
@@ -48,6 +49,18 @@ static char *change(const NrControlParts *parts, NrNetwork *network, gboolean st
 static char *unknown(const NrControlParts *parts, const char *name)
 {
     return g_strdup_printf("there is no network '%s' in %s", name, parts->networks_dir);
+}
+
+GVariant *nr_control_networks_leases(const NrControlParts *parts, const char *name,
+                                     char **ret_fault)
+{
+    const NrNetwork *network = find(parts, name);
+
+    if (!network)
+        *ret_fault = unknown(parts, name);
+    else if (!nr_addressing_is_served(network->addressing))
+        *ret_fault = g_strdup_printf("network %s gives no addresses: its file has no <dhcp>", name);
+    return *ret_fault ? NULL : nr_leases_read(network, ret_fault);
 }
 
 char *nr_control_networks_start(const NrControlParts *parts, const char *name)
@@ -184,5 +197,7 @@ char *nr_control_networks_failure(const NrControlParts *parts, const char *name)
 
         failed = nr_attempts_find(attempts, name, endpoint->text);
     }
+    if (!failed)
+        failed = nr_attempts_find(attempts, name, NR_ACTION_DNSMASQ);
     return failed && failed->error != 0 ? g_strdup(failed->text) : NULL;
 }

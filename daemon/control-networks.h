@@ -8,6 +8,9 @@
 
 /* Rows as manager-dbus.xml has them; floating. */
 GVariant *nr_control_networks_rows(const NrControlParts *parts);
+/* The same, or NULL, and *ret_fault says why (new string). */
+GVariant *nr_control_networks_leases(const NrControlParts *parts, const char *name,
+                                     char **ret_fault);
 /*
  * Notes it; the next pass does it. NULL, or why it is not done (new string). A network that a
  * guest's QEMU has dialled is only stopped by force: that connection is never made again.
