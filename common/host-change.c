@@ -13,6 +13,9 @@ static const struct {
     [HOST_HEAR_ROUTERS] = { "hear-routers", false },
     [HOST_FORWARD_V4] = { "forward-v4", false },
     [HOST_FORWARD_V6] = { "forward-v6", false },
+    [HOST_ROUTE] = { "route", true },
+    [HOST_PROXY_NDP] = { "proxy-ndp", false },
+    [HOST_PROXY] = { "proxy", true },
     [HOST_NAT] = { "nat", true },
 };
 

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 
 #define HOST_DEVICE_MAX      16 /* IFNAMSIZ */
-#define HOST_VALUE_MAX       64
+#define HOST_VALUE_MAX       96
 #define HOST_CHANGE_TEXT_MAX (16 + HOST_DEVICE_MAX + HOST_VALUE_MAX)
 #define HOST_ALL_DEVICES     "all" /* the kernel's word, and no device's name */
 
@@ -20,6 +20,9 @@ enum host_change_kind {
     HOST_HEAR_ROUTERS, /* it hears IPv6's routers though this host is one: before HOST_FORWARD_V6 */
     HOST_FORWARD_V4,   /* what comes in by it is passed on */
     HOST_FORWARD_V6,   /* the same of IPv6, whose device is HOST_ALL_DEVICES: it has one switch */
+    HOST_ROUTE,        /* "192.0.2.10/32" is there, or "192.0.2.16/28,192.168.9.2" by a gateway */
+    HOST_PROXY_NDP,    /* HOST_PROXY is heeded there for IPv6, too */
+    HOST_PROXY,        /* the host answers there for "192.0.2.10" */
     HOST_NAT, /* guests of that subnet go out with the host's address: "192.168.9.1/24,eth0" */
     HOST_CHANGE_KINDS,
 };

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/host-change.h"
+#include "xml/ip-value.h"
 
 /* One file's ground in the making. */
 typedef struct {
@@ -21,7 +22,9 @@ static void add(Ground *g, enum host_change_kind kind, const char *device, const
 
     g_strlcpy(change.device, device, sizeof(change.device));
     g_strlcpy(change.value, value, sizeof(change.value));
-    g_ptr_array_add(g->ground, g_strdup(host_change_format(&change, text)));
+    host_change_format(&change, text);
+    if (!g_ptr_array_find_with_equal_func(g->ground, text, g_str_equal, NULL))
+        g_ptr_array_add(g->ground, g_strdup(text));
 }
 
 static gboolean G_GNUC_PRINTF(2, 3) lacks(Ground *g, const char *format, ...)
@@ -42,7 +45,10 @@ typedef enum { V4, V6 } Family;
 static gboolean has_family(const NrNetwork *file, Family family)
 {
     for (guint i = 0; i < file->ips->len; i++)
-        if (!strchr(g_ptr_array_index(file->ips, i), ':') == (family == V4))
+        if (nr_ip_is_v6(g_ptr_array_index(file->ips, i)) == (family == V6))
+            return TRUE;
+    for (guint i = 0; i < file->routes->len; i++)
+        if (nr_ip_is_v6(((NrRoute *)file->routes->pdata[i])->destination) == (family == V6))
             return TRUE;
     return FALSE;
 }
@@ -131,6 +137,43 @@ static void masquerade(Ground *g)
     }
 }
 
+/* --- what is behind the bridge beside its subnets */
+
+static void route_to(Ground *g, const NrRoute *route)
+{
+    g_autofree char *value =
+        g_strjoin(route->gateway ? "," : NULL, route->destination, route->gateway, NULL);
+
+    add(g, HOST_ROUTE, g->file->bridge, value);
+}
+
+static void answer_for(Ground *g, const NrRoute *route)
+{
+    Family family = nr_ip_is_v6(route->destination) ? V6 : V4;
+    g_autoptr(GPtrArray) ways = ways_out(g, family);
+    g_autofree char *address = g_strdup(route->destination);
+
+    *strchr(address, '/') = '\0';
+    for (guint i = 0; i < ways->len; i++) {
+        const NrDevice *device = g_ptr_array_index(ways, i);
+
+        if (family == V6)
+            add(g, HOST_PROXY_NDP, device->name, "");
+        add(g, HOST_PROXY, device->name, address);
+    }
+}
+
+static void lead_routes(Ground *g)
+{
+    for (guint i = 0; i < g->file->routes->len; i++) {
+        const NrRoute *route = g_ptr_array_index(g->file->routes, i);
+
+        route_to(g, route);
+        if (route->proxy)
+            answer_for(g, route);
+    }
+}
+
 void nr_ground_of_file(const NrDecision *d, const NrNetwork *file, NrDesiredEndpoint *endpoint)
 {
     Ground g = { .input = d->input, .file = file };
@@ -146,6 +189,7 @@ void nr_ground_of_file(const NrDecision *d, const NrNetwork *file, NrDesiredEndp
         forward_v4(&g);
     if (forwards(file, V6))
         forward_v6(&g);
+    lead_routes(&g);
     endpoint->ground = g.ground;
     endpoint->lacks = g.lacks;
 }

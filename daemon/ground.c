@@ -75,6 +75,8 @@ static char *setting_sentence(const struct host_change *change, int error)
         return g_strdup("this host has no IPv6, so it forwards none");
     if (error == -ENODEV)
         return g_strdup_printf("there is no device %s", change->device);
+    if (error == -EEXIST && change->kind == HOST_ROUTE)
+        return g_strdup_printf("this host has another route to %s", change->value);
     if (error == -E2BIG)
         return g_strdup("too many devices of this host forward IPv6 on their own account to be "
                         "restored one by one; switch it on yourself: sysctl "
@@ -209,7 +211,9 @@ static gboolean is_undone(const struct journal_record *record)
         return FALSE;
     if (record->change.kind == HOST_BRIDGE)
         return *now == '\0';
-    return strcmp(now, record->ours) != 0;
+    /* Up to a blank it is what was wanted; behind it, how it came about. */
+    return strcspn(now, " ") != strcspn(record->ours, " ") ||
+           strncmp(now, record->ours, strcspn(now, " ")) != 0;
 }
 
 static void fault_free(gpointer data)

@@ -66,6 +66,15 @@ static NrNetwork *network_copy(const NrNetwork *network)
     copy->forward = network->forward;
     copy->forward_dev = g_strdup(network->forward_dev);
     copy->nat_v6 = network->nat_v6;
+    for (guint i = 0; i < network->routes->len; i++) {
+        const NrRoute *route = g_ptr_array_index(network->routes, i);
+        NrRoute *twin = g_new0(NrRoute, 1);
+
+        twin->destination = g_strdup(route->destination);
+        twin->gateway = g_strdup(route->gateway);
+        twin->proxy = route->proxy;
+        g_ptr_array_add(copy->routes, twin);
+    }
     for (guint i = 0; i < network->ips->len; i++)
         g_ptr_array_add(copy->ips, g_strdup(network->ips->pdata[i]));
     copy->addressing = network->addressing ? nr_addressing_ref(network->addressing) : NULL;

@@ -183,6 +183,17 @@ static int cache_get(struct nl_cache **ret)
     return r < 0 ? route_errno(r) : 0;
 }
 
+/* An address without a subnet is in nobody's way, unless it is the same. */
+static bool in_its_way(const struct nl_addr *local, const struct nl_addr *subnet)
+{
+    unsigned length = nl_addr_get_len(subnet);
+
+    if (nl_addr_get_prefixlen(subnet) < 8 * length)
+        return nl_addr_cmp_prefix(local, subnet) == 0;
+    return nl_addr_get_len(local) == length &&
+           memcmp(nl_addr_get_binary_addr(local), nl_addr_get_binary_addr(subnet), length) == 0;
+}
+
 int address_is_elsewhere(int ifindex, const char *address, bool *ret)
 {
     _cleanup_(nl_cache_freep) struct nl_cache *cache = NULL;
@@ -197,8 +208,7 @@ int address_is_elsewhere(int ifindex, const char *address, bool *ret)
         const struct nl_addr *local = rtnl_addr_get_local(entry);
 
         *ret = rtnl_addr_get_ifindex(entry) != ifindex && local &&
-               rtnl_addr_get_scope(entry) != RT_SCOPE_LINK &&
-               nl_addr_cmp_prefix(local, subnet) == 0;
+               rtnl_addr_get_scope(entry) != RT_SCOPE_LINK && in_its_way(local, subnet);
     }
     return 0;
 }

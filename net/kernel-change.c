@@ -6,6 +6,7 @@
 #include <string.h>
 #include "net/address.h"
 #include "net/bridge.h"
+#include "net/kernel-route.h"
 #include "net/kernel-setting.h"
 #include "net/link.h"
 #include "net/nat.h"
@@ -138,6 +139,9 @@ static const struct {
     [HOST_HEAR_ROUTERS] = { setting_look, setting_aim, setting_put },
     [HOST_FORWARD_V4] = { setting_look, setting_aim, setting_put },
     [HOST_FORWARD_V6] = { setting_look, setting_aim, setting_put },
+    [HOST_ROUTE] = { host_route_look, to_be_set, host_route_put },
+    [HOST_PROXY_NDP] = { setting_look, setting_aim, setting_put },
+    [HOST_PROXY] = { proxy_look, to_be_set, proxy_put },
     [HOST_NAT] = { nat_look, to_be_set, nat_put },
 };
 

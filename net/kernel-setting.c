@@ -26,6 +26,7 @@ static const struct setting {
     bool all_writes; /* "all" is a switch that writes to each device */
 } settings[HOST_CHANGE_KINDS] = {
     [HOST_HEAR_ROUTERS] = { "net/ipv6/conf", "accept_ra", "2", false },
+    [HOST_PROXY_NDP] = { "net/ipv6/conf", "proxy_ndp", "1", false },
     [HOST_FORWARD_V4] = { "net/ipv4/conf", "forwarding", "1", true },
     [HOST_FORWARD_V6] = { "net/ipv6/conf", "forwarding", "1", true },
 };

@@ -40,6 +40,10 @@ gboolean nr_network_read_ip(NrNetworkReading *reading);
 /* When all has been read: do they go together? reading->node is the root. */
 gboolean nr_network_check_ground(NrNetworkReading *reading);
 
+/* network-xml-route.c */
+gboolean nr_network_read_route(NrNetworkReading *reading);
+gboolean nr_network_check_routes(NrNetworkReading *reading);
+
 /* network-xml-user.c: what is done without the kernel; of a <forward> its <portForward> */
 gboolean nr_network_read_port_forwards(NrNetworkReading *reading);
 

@@ -179,5 +179,5 @@ gboolean nr_network_check_ground(NrNetworkReading *reading)
         return nr_network_refuse(
             reading, "<ip> without a <bridge>; <bridge name='...'/> was expected: the device that "
                      "gets the address (or <forward mode='user'/>)");
-    return check_forward(reading);
+    return check_forward(reading) && nr_network_check_routes(reading);
 }

@@ -282,6 +282,8 @@ static const char *const no_attributes[] = { NULL };
 static const char *const address_attributes[] = { "address", "port", NULL };
 static const char *const listen_attributes[] = { "address", "port", "admit", NULL };
 static const char *const bridge_attributes[] = { "name", NULL };
+static const char *const route_attributes[] = { "address", "prefix", "gateway",
+                                                "family",  "proxy",  NULL };
 static const char *const forward_attributes[] = { "mode", "dev", NULL };
 static const char *const ip_attributes[] = { "address", "prefix", "netmask", "family", NULL };
 static const char *const domain_attributes[] = { "name", "localOnly", NULL };
@@ -302,6 +304,9 @@ static const NrNetworkElement elements[] = {
     { "forward",
       { forward_attributes, "mode and dev are", .children = TRUE },
       nr_network_read_forward },
+    { "route",
+      { route_attributes, "address, prefix, gateway, family and proxy are" },
+      nr_network_read_route },
     { "ip",
       { ip_attributes, "address, prefix, netmask and family are", .children = TRUE },
       nr_network_read_ip },

@@ -52,6 +52,15 @@ static void free_port_forward(gpointer data)
     nr_port_forward_free(data);
 }
 
+void nr_route_free(gpointer data)
+{
+    NrRoute *route = data;
+
+    g_free(route->destination);
+    g_free(route->gateway);
+    g_free(route);
+}
+
 NrNetwork *nr_network_new(void)
 {
     NrNetwork *network = g_new0(NrNetwork, 1);
@@ -59,6 +68,7 @@ NrNetwork *nr_network_new(void)
     network->listens = g_ptr_array_new_with_free_func(address_free);
     network->udps = g_ptr_array_new_with_free_func(address_free);
     network->ips = g_ptr_array_new_with_free_func(g_free);
+    network->routes = g_ptr_array_new_with_free_func(nr_route_free);
     network->port_forwards = g_ptr_array_new_with_free_func(free_port_forward);
     network->peers = g_ptr_array_new_with_free_func(address_free);
     network->groups = g_ptr_array_new_with_free_func(group_free);
@@ -77,6 +87,7 @@ void nr_network_free(NrNetwork *network)
     g_ptr_array_unref(network->listens);
     g_ptr_array_unref(network->udps);
     g_ptr_array_unref(network->ips);
+    g_ptr_array_unref(network->routes);
     nr_addressing_unref(network->addressing);
     g_ptr_array_unref(network->port_forwards);
     g_ptr_array_unref(network->peers);

@@ -31,6 +31,16 @@ typedef struct {
     guint16 to_start;   /* the guest's for `start` */
 } NrPortForward;
 
+/* <route address='192.0.2.10' proxy='yes'/>: an address behind the bridge that is in no <ip>'s
+ * subnet. */
+typedef struct {
+    char *destination; /* "192.0.2.10/32" */
+    char *gateway;     /* the guest that leads there, or NULL */
+    gboolean proxy;    /* the host answers for it where the way out is */
+} NrRoute;
+
+void nr_route_free(gpointer route);
+
 /* <forward mode='...' dev='eth0'/>: what is behind the network. */
 typedef enum {
     NR_FORWARD_NONE,  /* nothing: guests and their host */
@@ -48,6 +58,7 @@ typedef struct {
     NrForward forward;
     char *forward_dev;        /* the device that leads out, or NULL: any */
     gboolean nat_v6;          /* NR_FORWARD_NAT: of IPv6, too, which is routed otherwise */
+    GPtrArray *routes;        /* NrRoute */
     GPtrArray *ips;           /* char *: <ip>: the host's addresses on it, "192.168.9.1/24";
                            NR_FORWARD_USER: the gateway's */
     NrAddressing *addressing; /* what guests are told, or NULL: nothing */

@@ -3,14 +3,18 @@
 #include <string.h>
 #include "common/host-change.h"
 
-#define VALUE_63 "1234567890123456789012345678901234567890123456789012345678901/4"
+#define VALUE_95                                                                                   \
+    "12345678901234567890123456789012345678901234567890"                                           \
+    "1234567890123456789012345678901234567890123/5"
 
 static void test_both_ways(void)
 {
-    static const char *const texts[] = { "bridge virbr9",         "address virbr9 192.168.9.1/24",
-                                         "address a fd99::1/64",  "bridge 123456789012345",
-                                         "address br0 " VALUE_63, "forward-v4 eth0",
-                                         "forward-v6 all",        "hear-routers eth0.100" };
+    static const char *const texts[] = { "bridge virbr9",           "address virbr9 192.168.9.1/24",
+                                         "address a fd99::1/64",    "bridge 123456789012345",
+                                         "address br0 " VALUE_95,   "forward-v4 eth0",
+                                         "forward-v6 all",          "route br9 192.0.2.10/32",
+                                         "proxy eth0 2001:db8::10", "proxy-ndp eth0",
+                                         "hear-routers eth0.100" };
 
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
         char text[HOST_CHANGE_TEXT_MAX];
@@ -34,7 +38,7 @@ static void test_refused(void)
                                          "address virbr9",
                                          "address virbr9 ",
                                          "address virbr9 a b",
-                                         "address br0 " VALUE_63 "4",
+                                         "address br0 " VALUE_95 "4",
                                          "Bridge virbr9",
                                          "forward-v4",
                                          "forward-v4 eth0 1",

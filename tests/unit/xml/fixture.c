@@ -255,6 +255,17 @@ static void dump_addressing(GString *out, const NrAddressing *addressing)
                                (char *)g_ptr_array_index(addressing->forwarders, i));
 }
 
+static void dump_routes(GString *out, const GPtrArray *routes)
+{
+    for (guint i = 0; i < routes->len; i++) {
+        const NrRoute *route = g_ptr_array_index(routes, i);
+
+        g_string_append_printf(out, "  route %s", route->destination);
+        dump_text(out, "gateway", route->gateway);
+        g_string_append(out, route->proxy ? " proxy\n" : "\n");
+    }
+}
+
 char *fixture_dump_network(const NrNetwork *network)
 {
     GString *out = g_string_new(NULL);
@@ -298,6 +309,7 @@ char *fixture_dump_network(const NrNetwork *network)
     }
     for (guint i = 0; i < network->ips->len; i++)
         g_string_append_printf(out, "  ip %s\n", (char *)g_ptr_array_index(network->ips, i));
+    dump_routes(out, network->routes);
     if (network->addressing)
         dump_addressing(out, network->addressing);
     for (guint i = 0; i < network->peers->len; i++) {
