@@ -17,6 +17,7 @@ static const struct {
     [HOST_PROXY_NDP] = { "proxy-ndp", false },
     [HOST_PROXY] = { "proxy", true },
     [HOST_NAT] = { "nat", true },
+    [HOST_UPLINK] = { "uplink", true },
 };
 
 /* A word up to the next blank; *at is behind it. False: there is none, or it is too long. */

@@ -35,6 +35,7 @@ typedef enum {
     NR_OPTION_INACTIVE = 1 << 15,
     NR_OPTION_DISABLE = 1 << 16,
     NR_OPTION_FORCE = 1 << 17,
+    NR_OPTION_CONFIRM = 1 << 18,
     NR_OPTION_MAC = 1 << 20,
     NR_OPTION_ALIAS = 1 << 21,
     NR_OPTION_DEV = 1 << 22,
@@ -70,6 +71,7 @@ typedef struct {
     const char *write, *size, *seconds, *packets, *snaplen; /* of a capture */
     const char *mac, *alias, *dev;                          /* a NIC, one of them */
     const char *network, *bridge, *peer;                    /* where it belongs, one of them */
+    const char *confirm;                                    /* of net-start */
     char **operands;                                        /* NULL-terminated */
     guint operand_count;
 } NrCall;
@@ -103,6 +105,7 @@ NrExit nr_net_dumpxml_run(const NrCall *call);
 NrExit nr_net_leases_run(const NrCall *call);
 NrExit nr_net_edit_run(const NrCall *call);
 NrExit nr_net_start_run(const NrCall *call);
+NrExit nr_net_confirm_run(const NrCall *call);
 NrExit nr_net_destroy_run(const NrCall *call);
 NrExit nr_net_autostart_run(const NrCall *call);
 NrExit nr_tap_join_run(const NrCall *call);

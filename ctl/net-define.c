@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include "ctl/net-folder.h"
 #include "ctl/read-all.h"
+#include "daemon/row.h"
 #include "xml/guest.h"
 #include "xml/network-xml.h"
 
@@ -18,6 +19,28 @@ static GByteArray *read_file(const char *file)
 }
 
 /* The file may be kept for the system's manager, so it is no fault. */
+static gboolean is_active(const NrNetFolder *folder, const char *name)
+{
+    for (gsize i = 0; folder->live && i < g_variant_n_children(folder->live); i++) {
+        g_autoptr(GVariant) row = g_variant_get_child_value(folder->live, i);
+        gboolean active = FALSE;
+
+        g_variant_lookup(row, "active", "b", &active);
+        if (active && g_str_equal(nr_row_text(row, "name"), name))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* The manager has others wait, too, whose file just appears. */
+static void remark_on_uplink(const NrNetFolder *folder, const NrNetwork *network)
+{
+    if (nr_network_takes_uplink(network) && !is_active(folder, network->name))
+        printf("It moves the addresses of %s to the bridge %s, so it is not started by itself: "
+               "netrelayctl net-start --confirm 60 %s\n",
+               network->forward_dev, network->bridge, network->name);
+}
+
 static void remark_on(const NrCall *call, const NrNetwork *network)
 {
     if (call->uid != 0 && network->bridge)
@@ -51,6 +74,7 @@ NrExit nr_net_define_run(const NrCall *call)
         return NR_EXIT_FAILED;
     shown = nr_printable(file);
     printf("Network %s defined from %s\n", network->name, shown);
+    remark_on_uplink(folder, network);
     remark_on(call, network);
     return NR_EXIT_DONE;
 }

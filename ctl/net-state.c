@@ -7,6 +7,7 @@
 #include "ctl/finding.h"
 #include "ctl/manager.h"
 #include "ctl/net-folder.h"
+#include "ctl/seconds.h"
 #include "daemon/row.h"
 #include "ctl/status.h"
 
@@ -64,17 +65,46 @@ static void say_revive(const GPtrArray *guests, const char *when)
     }
 }
 
+/* How it goes on; the other terminal may be the one that is cut off. */
+static void say_confirm(const NrCall *call, guint seconds)
+{
+    g_autofree char *word = nr_shell_word(call->operands[0]);
+
+    if (seconds > 0)
+        printf(
+            "It is stopped again in %u seconds, unless you keep it: netrelayctl net-confirm %s\n",
+            seconds, word);
+}
+
 NrExit nr_net_start_run(const NrCall *call)
 {
-    NrExit code =
-        tell(call, "StartNetwork", g_variant_new("(@s)", nr_manager_name(call->operands[0])));
+    gboolean force = (call->options & NR_OPTION_FORCE) != 0;
+    double seconds = 0;
+    NrExit code;
 
+    if (call->confirm && (!nr_seconds_read(call->confirm, &seconds) || seconds < 1)) {
+        nr_complain("--confirm '%s': expected at least one of " NR_SECONDS_EXPECTED, call->confirm);
+        return NR_EXIT_USAGE;
+    }
+    code = tell(call, "StartNetwork",
+                g_variant_new("(@sbu)", nr_manager_name(call->operands[0]), force, (guint)seconds));
     if (code == NR_EXIT_DONE) {
         g_autoptr(GPtrArray) guests = dialled_guests(call, "waiting");
 
         printf("Network %s started\n", call->operands[0]);
+        say_confirm(call, (guint)seconds);
         say_revive(guests, "to connect it");
     }
+    return code;
+}
+
+NrExit nr_net_confirm_run(const NrCall *call)
+{
+    NrExit code =
+        tell(call, "ConfirmNetwork", g_variant_new("(@s)", nr_manager_name(call->operands[0])));
+
+    if (code == NR_EXIT_DONE)
+        printf("Network %s stays\n", call->operands[0]);
     return code;
 }
 

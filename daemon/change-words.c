@@ -20,6 +20,9 @@ static const struct {
                    "no longer masquerade {value}" },
     [HOST_FORWARD_V6] = { "IPv6 forwarding", "have this host forward IPv6",
                           "have this host forward IPv6 as before" },
+    [HOST_UPLINK] = { "{device}",
+                      "move {device}, its addresses and its routes to the bridge {value}",
+                      "move what {device} had back from the bridge {value}" },
 };
 
 static char *fill(const char *text, const struct host_change *change)

@@ -206,6 +206,16 @@ static gboolean on_leases(NrDbusManager1 *manager, GDBusMethodInvocation *invoca
     return TRUE;
 }
 
+static gboolean on_confirm_network(NrDbusManager1 *manager, GDBusMethodInvocation *invocation,
+                                   const char *name, gpointer data)
+{
+    NrControlApi *api = data;
+    g_autofree char *fault = nr_control_networks_confirm(api->parts, name);
+
+    nr_dbus_manager1_complete_confirm_network(manager, invocation, fault ? fault : "");
+    return TRUE;
+}
+
 static void on_started(gpointer data)
 {
     Pending *pending = data;
@@ -216,17 +226,17 @@ static void on_started(gpointer data)
                         &name);
     failure = nr_control_networks_failure(pending->api->parts, name);
     if (failure)
-        fault = g_strdup_printf("network %s is started, and is tried again: %s", name, failure);
+        fault = nr_control_networks_not_started(pending->api->parts, name, failure);
     nr_dbus_manager1_complete_start_network(pending->api->manager, pending->invocation,
                                             fault ? fault : "");
     g_free(pending);
 }
 
 static gboolean on_start_network(NrDbusManager1 *manager, GDBusMethodInvocation *invocation,
-                                 const char *name, gpointer data)
+                                 const char *name, gboolean force, guint confirm, gpointer data)
 {
     NrControlApi *api = data;
-    g_autofree char *fault = nr_control_networks_start(api->parts, name);
+    g_autofree char *fault = nr_control_networks_start(api->parts, name, force, confirm);
 
     if (fault)
         nr_dbus_manager1_complete_start_network(manager, invocation, fault);
@@ -481,6 +491,7 @@ NrControlApi *nr_control_api_new(int dir_fd, const NrControlParts *parts)
     g_signal_connect(api->manager, "handle-nics", G_CALLBACK(on_nics), api);
     g_signal_connect(api->manager, "handle-start-network", G_CALLBACK(on_start_network), api);
     g_signal_connect(api->manager, "handle-listen", G_CALLBACK(on_listen), api);
+    g_signal_connect(api->manager, "handle-confirm-network", G_CALLBACK(on_confirm_network), api);
     g_signal_connect(api->manager, "handle-stop-network", G_CALLBACK(on_stop_network), api);
     return api;
 }

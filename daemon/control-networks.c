@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/control-networks.h"
 #include "daemon/leases.h"
+#include "daemon/log.h"
 #include "daemon/row.h"
 
 #include <string.h>
@@ -63,7 +64,8 @@ GVariant *nr_control_networks_leases(const NrControlParts *parts, const char *na
     return *ret_fault ? NULL : nr_leases_read(network, ret_fault);
 }
 
-char *nr_control_networks_start(const NrControlParts *parts, const char *name)
+char *nr_control_networks_start(const NrControlParts *parts, const char *name, gboolean force,
+                                guint confirm_s)
 {
     NrNetwork *network = find(parts, name);
 
@@ -71,7 +73,53 @@ char *nr_control_networks_start(const NrControlParts *parts, const char *name)
         return unknown(parts, name);
     if (!network->stopped)
         return g_strdup_printf("network %s is active already", name);
+    if ((force || confirm_s > 0) && !nr_network_takes_uplink(network))
+        return g_strdup_printf("network %s moves no addresses of this host, so there is nothing to "
+                               "insist on, and nothing to confirm",
+                               name);
+    nr_uplinks_set_terms(nr_ground_uplinks(parts->world->ground), name, force, confirm_s);
     return change(parts, network, FALSE);
+}
+
+char *nr_control_networks_not_started(const NrControlParts *parts, const char *name,
+                                      const char *failure)
+{
+    NrNetwork *network = find(parts, name);
+    g_autofree char *fault = NULL;
+
+    if (!network || !nr_network_takes_uplink(network))
+        return g_strdup_printf("network %s is started, and is tried again: %s", name, failure);
+    fault = change(parts, network, TRUE);
+    nr_reconcile_request(parts->reconcile);
+    return g_strdup_printf("network %s is not started: %s", name, fault ? fault : failure);
+}
+
+char *nr_control_networks_confirm(const NrControlParts *parts, const char *name)
+{
+    if (!find(parts, name))
+        return unknown(parts, name);
+    return nr_uplinks_confirm(nr_ground_uplinks(parts->world->ground), name);
+}
+
+static void on_expired(const char *name, gpointer data)
+{
+    const NrControlParts *parts = data;
+    NrNetwork *network = find(parts, name);
+    g_autofree char *fault = NULL;
+
+    if (!network || network->stopped)
+        return;
+    fault = change(parts, network, TRUE);
+    nr_log(NR_LOG_WARNING,
+           "network %s was not confirmed in time; it is stopped, and what it moved "
+           "is moved back%s%s",
+           name, fault ? "; " : "", fault ? fault : "");
+    nr_reconcile_request(parts->reconcile);
+}
+
+void nr_control_networks_watch(const NrControlParts *parts)
+{
+    nr_uplinks_watch(nr_ground_uplinks(parts->world->ground), on_expired, (gpointer)parts);
 }
 
 /* What came through a listener is a QEMU that dialled; a listener may be gone before it. */

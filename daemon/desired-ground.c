@@ -178,13 +178,15 @@ void nr_ground_of_file(const NrDecision *d, const NrNetwork *file, NrDesiredEndp
 {
     Ground g = { .input = d->input, .file = file };
 
-    if (file->ips->len == 0)
+    if (file->ips->len == 0 && !nr_network_takes_uplink(file))
         return;
     g.ground = g_ptr_array_new_with_free_func(g_free);
     add(&g, HOST_BRIDGE, file->bridge, "");
     for (guint i = 0; i < file->ips->len; i++)
         add(&g, HOST_ADDRESS, file->bridge, g_ptr_array_index(file->ips, i));
     masquerade(&g);
+    if (nr_network_takes_uplink(file))
+        add(&g, HOST_UPLINK, file->forward_dev, file->bridge);
     if (forwards(file, V4))
         forward_v4(&g);
     if (forwards(file, V6))

@@ -13,6 +13,7 @@
 
 struct NrGround {
     struct journal *journal; /* NULL: it could not be read, so nothing is changed */
+    NrUplinks *uplinks;      /* HOST_UPLINK, which is recorded and guarded apart */
     GHashTable *kept;        /* set of texts that could not be taken back yet */
 };
 
@@ -21,6 +22,7 @@ NrGround *nr_ground_new(int dir_fd)
     NrGround *ground = g_new0(NrGround, 1);
     int r = journal_open(dir_fd, &ground->journal);
 
+    ground->uplinks = nr_uplinks_new(dir_fd);
     ground->kept = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     if (r == -EBADMSG)
         nr_log(NR_LOG_WARNING,
@@ -36,8 +38,27 @@ void nr_ground_free(NrGround *ground)
     if (!ground)
         return;
     free(ground->journal);
+    nr_uplinks_free(ground->uplinks);
     g_hash_table_unref(ground->kept);
     g_free(ground);
+}
+
+NrUplinks *nr_ground_uplinks(const NrGround *ground)
+{
+    return ground->uplinks;
+}
+
+/* A bridge is let go of after what was moved to it. */
+static void show_uplinks(const NrGround *ground, NrActual *actual)
+{
+    guint first = actual->changes->len;
+
+    nr_uplinks_show(ground->uplinks, actual);
+    for (guint i = first; i < actual->changes->len; i++) {
+        NrActualChange *change = g_ptr_array_index(actual->changes, i);
+
+        change->kept = g_hash_table_contains(ground->kept, change->change);
+    }
 }
 
 void nr_ground_show(const NrGround *ground, NrActual *actual)
@@ -52,6 +73,7 @@ void nr_ground_show(const NrGround *ground, NrActual *actual)
         change->kept = g_hash_table_contains(ground->kept, text);
         g_ptr_array_add(actual->changes, change);
     }
+    show_uplinks(ground, actual);
 }
 
 static char *address_sentence(const struct host_change *change, int error)
@@ -114,20 +136,59 @@ static char *lay_sentence(const struct host_change *change, int error)
     }
 }
 
+/* False: one of them is none. Those that are a move come last, for they need the bridge. */
+static gboolean parse_all(const GPtrArray *texts, struct host_change ret[LAY_MAX],
+                          size_t *ret_others)
+{
+    size_t count = 0;
+
+    for (int moves = 0; moves <= 1; moves++) {
+        for (guint i = 0; i < texts->len; i++) {
+            struct host_change change;
+
+            if (!host_change_parse(&change, g_ptr_array_index(texts, i)))
+                return FALSE;
+            if ((change.kind == HOST_UPLINK) == moves)
+                ret[count++] = change;
+        }
+        if (!moves)
+            *ret_others = count;
+    }
+    return TRUE;
+}
+
+/* Those of this call; what was there before it stays. */
+static void take_back(NrGround *ground, const struct host_change *changes, size_t count,
+                      size_t first_new)
+{
+    while (count-- > 0) {
+        const struct journal_record *record = journal_find(ground->journal, &changes[count]);
+
+        if (record && record >= ground->journal->records + first_new)
+            (void)transaction_lift(ground->journal, &changes[count]);
+    }
+}
+
 int nr_ground_lay(NrGround *ground, const char *network, const GPtrArray *texts, char **ret_text)
 {
     struct host_change changes[LAY_MAX];
-    size_t failed = 0;
+    size_t failed = 0, others = 0, first_new;
     int r;
 
     if (!ground->journal || texts->len > LAY_MAX)
         return ground->journal ? -E2BIG : -EIO;
-    for (guint i = 0; i < texts->len; i++)
-        if (!host_change_parse(&changes[i], g_ptr_array_index(texts, i)))
-            return -EINVAL;
-    r = transaction_lay(ground->journal, network, changes, texts->len, &failed);
-    if (r < 0)
+    if (!parse_all(texts, changes, &others))
+        return -EINVAL;
+    first_new = ground->journal->count;
+    r = transaction_lay(ground->journal, network, changes, others, &failed);
+    if (r < 0) {
         *ret_text = lay_sentence(&changes[failed], r);
+        return r;
+    }
+    for (size_t i = others; i < texts->len && r == 0; i++)
+        r = nr_uplinks_lay(ground->uplinks, network, &changes[i], ret_text);
+    if (r < 0)
+        take_back(ground, changes, others, first_new);
     return r;
 }
 
@@ -142,7 +203,8 @@ static char *lift_sentence(const struct host_change *change, int error)
 static int lift(NrGround *ground, const struct host_change *change, char **ret_text)
 {
     char text[HOST_CHANGE_TEXT_MAX];
-    int r = transaction_lift(ground->journal, change);
+    int r = change->kind == HOST_UPLINK ? nr_uplinks_lift(ground->uplinks, change, ret_text)
+                                        : transaction_lift(ground->journal, change);
 
     if (r == 0)
         return 0;
@@ -169,7 +231,14 @@ int nr_ground_lift(NrGround *ground, const GPtrArray *texts, char **ret_text)
 
 int nr_ground_lift_all(NrGround *ground, char **ret_text)
 {
+    g_autoptr(GArray) moves = nr_uplinks_all(ground->uplinks);
     int worst = 0;
+
+    for (guint i = 0; i < moves->len; i++) {
+        int r = lift(ground, &g_array_index(moves, struct host_change, i), ret_text);
+
+        worst = worst ? worst : r;
+    }
 
     for (size_t i = ground->journal ? ground->journal->count : 0; i-- > 0;) {
         struct host_change change = ground->journal->records[i].change;
@@ -182,7 +251,10 @@ int nr_ground_lift_all(NrGround *ground, char **ret_text)
 
 gboolean nr_ground_is_lifted(const NrGround *ground)
 {
-    return !ground->journal || ground->journal->count <= g_hash_table_size(ground->kept);
+    g_autoptr(GArray) moves = nr_uplinks_all(ground->uplinks);
+
+    return !ground->journal ||
+           ground->journal->count + moves->len <= g_hash_table_size(ground->kept);
 }
 
 static gboolean is_free(gpointer text, gpointer value, gpointer data)
@@ -258,6 +330,7 @@ void nr_ground_note(const NrGround *ground)
 {
     int r = ground->journal ? journal_write(ground->journal) : 0;
 
+    nr_uplinks_note(ground->uplinks);
     if (r < 0)
         nr_log(NR_LOG_WARNING, "the file " JOURNAL_FILE " cannot be written: %s", g_strerror(-r));
 }

@@ -7,12 +7,16 @@
 #define NR_DAEMON_GROUND_H
 
 #include "daemon/actual.h"
+#include "daemon/uplinks.h"
 
 typedef struct NrGround NrGround;
 
 /* dir_fd is borrowed. */
 NrGround *nr_ground_new(int dir_fd);
 void nr_ground_free(NrGround *ground);
+
+/* Borrowed: those of its changes that are moves of this host's addresses. */
+NrUplinks *nr_ground_uplinks(const NrGround *ground);
 
 /* Adds what was made to the snapshot. */
 void nr_ground_show(const NrGround *ground, NrActual *actual);

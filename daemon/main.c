@@ -20,6 +20,7 @@
 #include "daemon/cleanup.h"
 #include "daemon/config.h"
 #include "daemon/control-api.h"
+#include "daemon/control-networks.h"
 #include "daemon/guest-source.h"
 #include "daemon/hook-socket.h"
 #include "daemon/hooked.h"
@@ -30,6 +31,7 @@
 #include "daemon/service.h"
 #include "daemon/stopped.h"
 #include "net/link.h"
+#include "net/uplink-guard.h"
 
 #define EXIT_USAGE 2
 #define RELOAD_MS  200 /* a file that is written makes several events */
@@ -344,6 +346,7 @@ static gboolean open_control(Manager *manager, GError **error)
         .data = manager,
     };
     manager->control = nr_control_api_new(manager->runtime->fd, &manager->control_parts);
+    nr_control_networks_watch(&manager->control_parts);
     if (!nr_control_api_open(manager->control, error))
         return FALSE;
     admit_callers(manager);
@@ -530,6 +533,8 @@ int main(int argc, char **argv)
     g_autoptr(GError) error = NULL;
     int status;
 
+    if (argc > 1 && g_str_equal(argv[1], UPLINK_GUARD_WORD))
+        return uplink_guard_main(argc, argv, uplink_guard_work);
     if (!nr_options_parse(&manager.options, &argc, &argv, &error)) {
         fprintf(stderr, "netrelayd: %s; see netrelayd --help\n", error->message);
         return EXIT_USAGE;

@@ -439,7 +439,7 @@ static void add_ground(Status *status, const NrDesiredNetwork *network,
         if (!thing)
             continue;
         row.address = thing;
-        row.peer = change.device;
+        row.peer = change.kind == HOST_UPLINK ? change.value : change.device;
         if (lacks && failed) {
             row.state = "failed";
             row.reason = failed->text;

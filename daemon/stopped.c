@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "common/scope.h"
 #include "daemon/log.h"
+#include "net/uplink-record.h"
 
 #define FILE_NEW NR_STOPPED_FILE ".new"
 
@@ -15,6 +16,8 @@ struct NrStopped {
     int dir_fd; /* borrowed */
     char *networks_dir;
     GHashTable *names; /* set */
+    GHashTable *known; /* set: of the networks when they were last loaded */
+    gboolean boot;     /* they have not been loaded since the host started */
 };
 
 static char *write_note(const NrStopped *stopped)
@@ -69,6 +72,8 @@ NrStopped *nr_stopped_new(int dir_fd, const char *networks_dir, gboolean first_s
     stopped->dir_fd = dir_fd;
     stopped->networks_dir = g_strdup(networks_dir);
     stopped->names = nr_stopped_names(dir_fd, networks_dir, first_start);
+    stopped->known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    stopped->boot = first_start;
     return stopped;
 }
 
@@ -78,6 +83,7 @@ void nr_stopped_free(NrStopped *stopped)
         return;
     g_free(stopped->networks_dir);
     g_hash_table_unref(stopped->names);
+    g_hash_table_unref(stopped->known);
     g_free(stopped);
 }
 
@@ -101,6 +107,33 @@ static void forget_gone(NrStopped *stopped, const NrNetworks *networks)
             g_hash_table_iter_remove(&iter);
 }
 
+/* What a manager before us has moved stays moved. */
+static gboolean waits_for_person(const NrStopped *stopped, const NrNetwork *network)
+{
+    _cleanup_(freep) struct uplink_record *record = NULL;
+    _cleanup_(closep) int dir_fd = -1;
+
+    if (stopped->boot || !nr_network_takes_uplink(network) ||
+        g_hash_table_contains(stopped->known, network->name))
+        return FALSE;
+    dir_fd = openat(stopped->dir_fd, UPLINK_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return dir_fd < 0 || uplink_record_read(dir_fd, network->forward_dev, &record) < 0 ||
+           !g_str_equal(record->network, network->name);
+}
+
+static void note_known(NrStopped *stopped, const NrNetworks *networks)
+{
+    if (networks->faults->len > 0) /* as above */
+        return;
+    g_hash_table_remove_all(stopped->known);
+    for (guint i = 0; i < networks->networks->len; i++) {
+        const NrNetwork *network = g_ptr_array_index(networks->networks, i);
+
+        g_hash_table_add(stopped->known, g_strdup(network->name));
+    }
+    stopped->boot = FALSE;
+}
+
 void nr_stopped_apply(NrStopped *stopped, NrNetworks *networks)
 {
     int r;
@@ -109,8 +142,11 @@ void nr_stopped_apply(NrStopped *stopped, NrNetworks *networks)
     for (guint i = 0; i < networks->networks->len; i++) {
         NrNetwork *network = g_ptr_array_index(networks->networks, i);
 
+        if (waits_for_person(stopped, network))
+            g_hash_table_add(stopped->names, g_strdup(network->name));
         network->stopped = g_hash_table_contains(stopped->names, network->name);
     }
+    note_known(stopped, networks);
     r = note(stopped);
     if (r < 0)
         nr_log(NR_LOG_WARNING, "cannot note which networks are stopped: %s", g_strerror(-r));

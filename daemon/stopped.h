@@ -3,6 +3,10 @@
  * Which networks a person has stopped. It is kept in the runtime directory, so that it survives
  * the manager and not the host's next boot: then all networks come up but those that do not
  * autostart (nr_networks_manual()). A manager that is only restarted changes nothing.
+ *
+ * A network that takes this host's own addresses into its bridge comes up with the host, or where a
+ * person starts it, and not because its file has appeared: a mistake in it would cut off whoever
+ * has written it. So it counts as stopped at first.
  */
 #ifndef NR_DAEMON_STOPPED_H
 #define NR_DAEMON_STOPPED_H

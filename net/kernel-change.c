@@ -145,8 +145,11 @@ static const struct {
     [HOST_NAT] = { nat_look, to_be_set, nat_put },
 };
 
+/* A move is more than a state could say: uplink.h has it, and a journal has none. */
 int kernel_look(const struct host_change *change, char ret[KERNEL_STATE_MAX])
 {
+    if (!kinds[change->kind].look)
+        return -ENOTSUP;
     return kinds[change->kind].look(change, ret);
 }
 

@@ -284,10 +284,9 @@ static bool put_route_attribute(struct nlmsghdr *message, const struct rtattr *a
 }
 
 /* A label begins with its device's name, so only that device can have it. */
-static bool put_address_attribute(struct nlmsghdr *message, const struct rtattr *a,
-                                  struct uplink_place place)
+static bool put_address_attribute(struct nlmsghdr *message, const struct rtattr *a, bool labelled)
 {
-    if (a->rta_type == IFA_FLAGS || (a->rta_type == IFA_LABEL && place.from != place.to))
+    if (a->rta_type == IFA_FLAGS || (a->rta_type == IFA_LABEL && !labelled))
         return true;
     return put(message, a->rta_type, RTA_DATA(a), RTA_PAYLOAD(a));
 }
@@ -341,7 +340,8 @@ struct nlmsghdr *uplink_entry_request(const struct uplink_entry *entry, enum upl
     good = address ? begin_address(message, entry, verb, place) : begin_route(message, entry, verb);
     for (const struct rtattr *a = attributes(entry, &left); good && RTA_OK(a, left);
          a = RTA_NEXT(a, left))
-        good = address ? put_address_attribute(message, a, place)
+        good = address ? put_address_attribute(message, a,
+                                               address_of(entry)->ifa_index == (unsigned)place.to)
                        : put_route_attribute(message, a, place);
     return good ? message : NULL;
 }

@@ -88,6 +88,7 @@ static const struct {
     { "none", NR_FORWARD_NONE, FALSE, read_no_children },
     { "route", NR_FORWARD_ROUTE, TRUE, read_no_children },
     { "nat", NR_FORWARD_NAT, TRUE, read_nat_children },
+    { "bridge", NR_FORWARD_BRIDGE, TRUE, read_no_children },
     { "user", NR_FORWARD_USER, FALSE, nr_network_read_port_forwards },
 };
 
@@ -167,6 +168,21 @@ static gboolean check_forward(NrNetworkReading *reading)
             check_nat_name(reading, "dev", network->forward_dev));
 }
 
+/* A device that becomes a member cannot be what it is a member of. */
+static gboolean check_bridged(NrNetworkReading *reading)
+{
+    const NrNetwork *network = reading->network;
+
+    if (network->forward != NR_FORWARD_BRIDGE)
+        return TRUE;
+    if (!network->bridge)
+        return nr_network_refuse(reading, "mode 'bridge' without a <bridge>; <bridge name='...'/> "
+                                          "was expected");
+    return g_strcmp0(network->bridge, network->forward_dev) != 0 ||
+           nr_network_refuse(reading, "dev is the <bridge> itself; the device that leads to the "
+                                      "LAN was expected");
+}
+
 gboolean nr_network_check_ground(NrNetworkReading *reading)
 {
     const NrNetwork *network = reading->network;
@@ -179,5 +195,5 @@ gboolean nr_network_check_ground(NrNetworkReading *reading)
         return nr_network_refuse(
             reading, "<ip> without a <bridge>; <bridge name='...'/> was expected: the device that "
                      "gets the address (or <forward mode='user'/>)");
-    return check_forward(reading) && nr_network_check_routes(reading);
+    return check_bridged(reading) && check_forward(reading) && nr_network_check_routes(reading);
 }

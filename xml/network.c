@@ -61,6 +61,11 @@ void nr_route_free(gpointer data)
     g_free(route);
 }
 
+gboolean nr_network_takes_uplink(const NrNetwork *network)
+{
+    return network->forward == NR_FORWARD_BRIDGE && network->forward_dev;
+}
+
 NrNetwork *nr_network_new(void)
 {
     NrNetwork *network = g_new0(NrNetwork, 1);

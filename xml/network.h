@@ -43,10 +43,11 @@ void nr_route_free(gpointer route);
 
 /* <forward mode='...' dev='eth0'/>: what is behind the network. */
 typedef enum {
-    NR_FORWARD_NONE,  /* nothing: guests and their host */
-    NR_FORWARD_ROUTE, /* what the host can reach: it passes on what comes in by either side */
-    NR_FORWARD_USER,  /* what the relay's user reaches, without a bridge and without privilege */
-    NR_FORWARD_NAT,   /* as ROUTE, but what guests send leaves with the host's own address */
+    NR_FORWARD_NONE,   /* nothing: guests and their host */
+    NR_FORWARD_ROUTE,  /* what the host can reach: it passes on what comes in by either side */
+    NR_FORWARD_USER,   /* what the relay's user reaches, without a bridge and without privilege */
+    NR_FORWARD_NAT,    /* as ROUTE, but what guests send leaves with the host's own address */
+    NR_FORWARD_BRIDGE, /* a LAN: the bridge gets dev and its addresses, or is there and has one */
 } NrForward;
 
 typedef struct {
@@ -74,6 +75,8 @@ NrPortForward *nr_port_forward_copy(const NrPortForward *forward);
 void nr_port_forward_free(NrPortForward *forward);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(NrPortForward, nr_port_forward_free)
 
+/* It takes its way out, and with it this host's own addresses, into its bridge. */
+gboolean nr_network_takes_uplink(const NrNetwork *network);
 NrNetwork *nr_network_new(void);
 void nr_network_free(NrNetwork *network);
 /* This host's kernel passes on what guests send to others, and back. */

@@ -164,6 +164,8 @@ static const char *const network_beyond[] = { "an IP address or a host name was 
                                               "the device that leads out was expected",
                                               "a name of letters, digits, '.'",
                                               "<ip> without a <bridge>",
+                                              "mode 'bridge' without a <bridge>",
+                                              "dev is the <bridge> itself",
                                               "an address for a guest beside the host's own",
                                               "an IP address was expected",
                                               "the lower address was expected first",

@@ -1,0 +1,240 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A host whose only uplink becomes a member of a network's bridge, with all it had moved there."""
+
+import json
+import os
+import socket
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+
+import lab
+import links
+import stacks
+import tap
+from guest import client_nic
+from host import PrivateHost
+from lab import PORT, address, mac, v6_address
+from process import run
+from wait import eventually
+
+HOST, ROUTER, OTHER = 100, 1, 2         # the last part of their addresses on the LAN
+LISTEN = f"<listen address='127.0.0.1' port='{PORT}'/>"
+NETWORK = (f"<network><name>lab</name>{LISTEN}<bridge name='br7'/>"
+           "<forward mode='bridge' dev='eth0'/></network>")
+RECORD = "/run/netrelay/uplinks/eth0"
+
+
+class Lan:
+    """A router behind the host's eth0, with a connection of the host to it."""
+
+    def __init__(self):
+        links.loopback_up()
+        links.write("/proc/sys/net/ipv6/conf/default/accept_dad", "0")
+        self.far = stacks.Stack()
+        stacks.cable(None, self.far, "eth0", (f"{address(HOST)}/24", f"{address(ROUTER)}/24"))
+        links.ip("address", "add", f"{v6_address(HOST)}/64", "dev", "eth0", "nodad")
+        links.ip("address", "add", f"{address(HOST + 1)}/24", "dev", "eth0")
+        with self.far:
+            links.ip("address", "add", f"{v6_address(ROUTER)}/64", "dev", "eth0", "nodad")
+        eventually(lambda: "fe80" in links.ip("-6", "address", "show", "dev", "eth0") and
+                   not links.ip("address", "show", "tentative"), 10, "IPv6 is ready")
+        for route in (["default", "via", address(ROUTER)],
+                      ["default", "via", address(OTHER), "metric", "700"],
+                      ["203.0.113.0/24", "via", address(ROUTER), "src", address(HOST + 1)]):
+            links.ip("route", "add", *route)
+        for route in (["default", "via", v6_address(ROUTER)],
+                      ["2001:db8:7::/48", "via", v6_address(OTHER), "metric", "77"]):
+            links.ip("-6", "route", "add", *route)
+        self.connect()
+
+    def connect(self):
+        with self.far:
+            server = socket.create_server((address(ROUTER), 7777))
+        self.near = socket.create_connection((address(ROUTER), 7777), timeout=15)
+        self.server, _ = server.accept()
+        self.server.settimeout(15)
+        server.close()
+
+    def talks(self):
+        """The connection made before is still there, in both directions."""
+        for one, other in ((self.near, self.server), (self.server, self.near)):
+            one.sendall(b"still here?")
+            assert other.recv(64) == b"still here?"
+
+
+def kernel():
+    """All that a move could have changed."""
+    settings = run(["sh", "-c", "grep -s . /proc/sys/net/ipv4/conf/*/* /proc/sys/net/ipv6/conf/*/*"
+                    " /proc/sys/net/ipv4/ip_forward"], check=False).stdout
+    return (links.snapshot(), links.ip("route", "show", "table", "all"),
+            links.ip("-6", "route", "show", "table", "all"),
+            [line for line in settings.splitlines() if "stable_secret" not in line])
+
+
+def is_moved():
+    return (os.path.exists("/sys/class/net/br7/brif/eth0") and
+            address(HOST) in links.ip("-4", "address", "show", "dev", "br7") and
+            not links.ip("-4", "address", "show", "dev", "eth0"))
+
+
+def differences(before):
+    """What is not as it was: pairs of then and now, as far as they differ."""
+    flat = [json.dumps(part, indent=0) if not isinstance(part, str) else part
+            for text in (before, kernel()) for part in text]
+    then, now = ("\n".join(half).splitlines() for half in (flat[:4], flat[4:]))
+    return sorted(set(then) ^ set(now))
+
+
+def restored(before, what):
+    eventually(lambda: not differences(before), 15, f"{what}: all is as it was")
+    assert not os.path.exists(RECORD)
+
+
+def is_active(host):
+    return "active" in host.netrelayctl("net-list").stdout
+
+
+@tap.timeout(120)
+def test_E4_bridged_lan(host):
+    """The bridge has all that eth0 had, connections stay, guests are on the LAN; and back again"""
+    lan = Lan()
+    before = kernel()
+    host.libvirtd()
+    daemon = host.netrelayd()
+    with host.file_with(NETWORK) as file:
+        said = host.netrelayctl("net-define", file).stdout
+    assert "net-start --confirm 60 lab" in said, said
+    assert kernel() == before and not is_active(host), "a file alone moves nothing"
+    routes = [links.ip(family, "route").replace("eth0", "br7") for family in ("-4", "-6")]
+    host.netrelayctl("net-start", "lab")
+    assert is_moved()
+    lan.talks()
+    assert links.read("br7", "address") == links.read("eth0", "address")
+    now = [links.ip(family, "route") for family in ("-4", "-6")]
+    assert now[0] == routes[0], now[0]
+    assert set(routes[1].splitlines()) <= set(now[1].splitlines()), now[1]
+    assert lab.expect_row(host, kind="host", address="eth0", peer="br7", state="set")
+    assert "nothing to do" in host.netrelayctl("plan").stdout
+    guest = lab.numbered(host, 5, client_nic(PORT, mac(5)))
+    guest.boot()
+    for target in (address(ROUTER), v6_address(ROUTER), address(HOST)):
+        guest.reaches(target)
+    daemon.kill()
+    host.netrelayd()
+    lab.expect_row(host, kind="host", address="eth0", peer="br7", state="set")
+    lan.talks()
+    guest.destroy()
+    host.netrelayctl("net-destroy", "lab")
+    restored(before, "net-destroy")
+    lan.talks()
+
+
+@tap.timeout(120)
+def test_E4_unconfirmed(host):
+    """What is not confirmed comes back by itself, whoever has died; what is confirmed stays"""
+    lan = Lan()
+    host.libvirtd()
+    before = kernel()
+    daemon = host.netrelayd()
+    host.write_network("lab", NETWORK)
+    host.netrelayctl("reload")
+    said = host.netrelayctl("net-start", "lab", "--confirm", "1").stdout
+    assert "net-confirm lab" in said, said
+    restored(before, "the manager takes it back")
+    eventually(lambda: not is_active(host), 10, "it is stopped")
+    assert "not confirmed in time" in daemon.text()
+    assert "has not moved" in host.netrelayctl("net-confirm", "lab", check=False).stderr
+    host.netrelayctl("net-start", "lab", "--confirm", "3")
+    daemon.kill()
+    eventually(lambda: not os.path.exists(RECORD), 15, "the guard takes it back")
+    assert not os.path.exists("/sys/class/net/br7/brif/eth0")
+    lan.talks()
+    daemon = host.netrelayd()
+    restored(before, "the next manager does the rest")
+    assert not is_active(host)
+    host.netrelayctl("net-start", "lab", "--confirm", "600")
+    host.netrelayctl("net-confirm", "lab")
+    assert is_moved() and "need not" in host.netrelayctl("net-confirm", "lab", check=False).stderr
+    eventually(lambda: not guards(), 10, "nobody watches any more")
+    daemon.stop()
+    assert run(["netrelayd", "--cleanup"], check=False).returncode == 0
+    restored(before, "--cleanup")
+
+
+def guards():
+    return run(["pgrep", "-f", "uplink-guard"], check=False).stdout.split()
+
+
+def pretend(path, text):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    links.write(path, text)
+
+
+@tap.timeout(60)
+def test_E4_refused(host):
+    """Refused with the reason, and nothing changed, where others look after eth0"""
+    lan = Lan()
+    index = links.ip_json("link", "show", "eth0")[0]["ifindex"]
+    host.netrelayd()
+    host.write_network("lab", NETWORK)
+    host.netrelayctl("reload")
+    before = kernel()
+
+    def refused(words):
+        result = host.netrelayctl("net-start", "lab", check=False)
+        assert result.returncode == 1 and words in result.stderr, result.stderr
+        restored(before, words)
+        assert not is_active(host)
+
+    for path, text, who in (
+            (f"/run/NetworkManager/devices/{index}", "[device]\nconnection-uuid=x\n",
+             "NetworkManager"),
+            (f"/run/systemd/netif/links/{index}",
+             "ADMIN_STATE=configured\nNETWORK_FILE=/etc/systemd/network/a.network\n", "networkd"),
+            ("/run/dhclient.eth0.pid", f"{os.getpid()}\n", "a DHCP client")):
+        pretend(path, text)
+        refused(f"{who} looks after eth0")
+        os.unlink(path)
+    links.ip("address", "change", f"{address(HOST)}/24", "dev", "eth0", "valid_lft", "5000",
+             "preferred_lft", "5000")
+    lease = "a DHCP client looks after eth0"
+    result = host.netrelayctl("net-start", "lab", check=False)
+    assert lease in result.stderr and "--force" in result.stderr, result.stderr
+    host.netrelayctl("net-start", "--force", "lab")
+    assert is_moved()
+    lan.talks()
+    host.netrelayctl("net-destroy", "lab")
+    eventually(lambda: address(HOST) in links.ip("address", "show", "dev", "eth0"), 10, "back")
+    links.ip("address", "change", f"{address(HOST)}/24", "dev", "eth0", "valid_lft", "forever",
+             "preferred_lft", "forever")
+    restored(before, "the lease gone")
+    links.ip("link", "set", "eth0", "down")
+    links.ip("link", "set", "eth0", "name", "eth9")
+    assert "there is no device eth0" in host.netrelayctl("net-start", "lab", check=False).stderr
+
+
+@tap.timeout(60)
+def test_E4_with_the_host(host):
+    """What is there when the host starts moves by itself; what is taken does not"""
+    Lan()
+    host.libvirtd()
+    host.write_network("lab", NETWORK)
+    host.netrelayd()
+    eventually(is_moved, 10, "moved")
+    path = host.write_network("two", NETWORK.replace("lab", "two").replace("br7", "br8").replace(
+        LISTEN, ""))
+    host.netrelayctl("reload")
+    said = host.netrelayctl("net-start", "two", check=False).stderr
+    assert "eth0 is in the bridge br7 for network lab" in said, said
+    os.unlink(path)
+    host.netrelayctl("net-destroy", "lab")
+    eventually(lambda: not os.path.exists("/sys/class/net/br7"), 10, "gone")
+    links.add_bridge("br7")
+    links.ip("link", "set", "eth0", "master", "br7")
+    said = host.netrelayctl("net-start", "lab", check=False).stderr
+    assert "leave out dev='eth0'" in said, said
+
+
+tap.main(PrivateHost())
