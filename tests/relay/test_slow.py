@@ -50,8 +50,8 @@ def test_F7_a_receiver_that_stops_reading():
         control = relay.control()
         control.attach("listen:127.0.0.1:12345")
         relay.listening(12345)
-        before = relay.memory()
         sleeper, one, other, source = meet(*(dial(12345) for _ in range(4)))
+        before = relay.memory()         # the forwarder came with the first of them
         with Traffic(one, other, rate=1000) as traffic:
             traffic.sample()
             pile_up(source, 0, 12000)       # 18 MB: more than any socket's buffers
