@@ -178,6 +178,10 @@ static gboolean check_bridged(NrNetworkReading *reading)
     if (!network->bridge)
         return nr_network_refuse(reading, "mode 'bridge' without a <bridge>; <bridge name='...'/> "
                                           "was expected");
+    if (nr_addressing_is_served(network->addressing))
+        return nr_network_refuse(reading,
+                                 "<dhcp> or <dns> with mode 'bridge': the LAN's own server "
+                                 "gives addresses and names there; none was expected");
     return g_strcmp0(network->bridge, network->forward_dev) != 0 ||
            nr_network_refuse(reading, "dev is the <bridge> itself; the device that leads to the "
                                       "LAN was expected");
