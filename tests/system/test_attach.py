@@ -234,7 +234,8 @@ class TestRunning:
         attach(host, "vm1", "--mac", mac(1), "--network", "lab", "--live")
         self.meets(2, [3])
         answer = detach(host, "vm1", "--mac", mac(1), "--live", "--config")
-        assert answer.stdout == f"NIC {mac(1)} of guest vm1 detached from network lab\n", answer
+        assert answer.stdout == (f"NIC {mac(1)} of guest vm1 detached from network lab, and in its "
+                                 f"definition from network office\n"), answer
         self.is_in("127.0.0.1:5001")
         assert said(host, "vm1") is None and said(host, "vm1", "--config") is None
 
