@@ -153,7 +153,7 @@ in_order()
 run_relay()
 {
     # shellcheck disable=SC2046 # a list of words
-    run_side_by_side 2 300 $(in_order relay wire loops succession rate datagrams)
+    run_side_by_side 3 300 $(in_order relay wire loops succession rate datagrams)
 }
 
 # Two of them also say how the relay fares under load: each has the machine to itself.
@@ -169,7 +169,7 @@ run_system()
         shift
         alone=$((alone - 1))
     done
-    run_side_by_side 3 900 "$@"
+    run_side_by_side 4 900 "$@"
 }
 
 leave_out()
