@@ -51,14 +51,16 @@ static int keep_address(const struct link_state *bridge)
     return link_set(bridge->ifindex, &same);
 }
 
-static int enslave(const struct link_state *bridge, const char *name, const struct link_state *tap)
+/* fresh: its address is the kernel's throw of dice, which may begin with FIRST_BYTE, too. */
+static int enslave(const struct link_state *bridge, const char *name, const struct link_state *tap,
+                   bool fresh)
 {
     struct link_change before = { .mtu = bridge->mtu };
     struct link_change join = { .master = bridge->ifindex, .up = true };
     struct mac mac;
     int r;
 
-    if (tap->mac.b[0] != FIRST_BYTE) {
+    if (fresh || tap->mac.b[0] != FIRST_BYTE) {
         r = stable_mac(FIRST_BYTE, name, &mac);
         if (r < 0)
             return r;
@@ -91,7 +93,7 @@ int bridge_tap_create(const char *bridge, char ret_name[TAP_NAME_MAX])
     r = link_get(name, &tap);
     if (r < 0)
         return r;
-    r = enslave(&to, name, &tap);
+    r = enslave(&to, name, &tap, true);
     if (r < 0)
         return r; /* the TAP goes with its descriptor */
     memcpy(ret_name, name, TAP_NAME_MAX);
@@ -110,7 +112,7 @@ int bridge_enslave(const char *bridge, const char *tap)
     if (r < 0)
         return r;
     if (state.master != to.ifindex)
-        return enslave(&to, tap, &state);
+        return enslave(&to, tap, &state, false);
     return state.up ? 0 : link_set(state.ifindex, &up); /* somebody has set it down */
 }
 

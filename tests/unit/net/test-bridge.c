@@ -274,6 +274,27 @@ static void test_nothing_left(void)
     netns_link_del("br0");
 }
 
+/* A TAP that is made again has the address that it had. One in 64 that the kernel draws begins as
+ * ours do. */
+static void test_same_again(void)
+{
+    char name[TAP_NAME_MAX], first[MAC_TEXT_MAX] = "", now[MAC_TEXT_MAX];
+
+    netns_link_add("br0", "bridge");
+    for (unsigned i = 0; i < 120; i++) {
+        int fd = bridge_tap_create("br0", name);
+
+        g_assert_cmpint(fd, >=, 0);
+        mac_format(netns_link(name).mac, now);
+        if (i == 0)
+            memcpy(first, now, sizeof(first));
+        g_assert_cmpstr(name, ==, "nrtap0");
+        g_assert_cmpstr(now, ==, first);
+        close(fd);
+    }
+    netns_link_del("br0");
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -284,6 +305,7 @@ int main(int argc, char **argv)
     g_test_add_func("/bridge/down", test_down);
     g_test_add_func("/bridge/addresses-differ", test_addresses_differ);
     g_test_add_func("/bridge/made-again", test_made_again);
+    g_test_add_func("/bridge/same-again", test_same_again);
     g_test_add_func("/bridge/released", test_released);
     g_test_add_func("/bridge/enslave-member", test_enslave_member);
     g_test_add_func("/bridge/enslave-changed", test_enslave_changed);
