@@ -113,7 +113,7 @@ char *changes_host_text(void)
 {
     static const char command[] =
         "{ ip -d -o link; ip -o addr; ip route show table all; ip -6 route show table all;"
-        " nft list ruleset;"
+        " ip neigh show proxy; ip -6 neigh show proxy; nft list ruleset;"
         " grep -s . /proc/sys/net/ipv4/conf/*/* /proc/sys/net/ipv6/conf/*/*; } |"
         " sed -e 's/^[0-9]*: //' -e 's/_timer *[0-9.]*//g'"
         " -e '/stable_secret/d' | sort";
@@ -133,7 +133,7 @@ static void append_settings(GString *all)
 {
     static const char *const paths[] = {
         "ipv4/conf/br0/promote_secondaries", "ipv4/conf/br0/forwarding", "ipv6/conf/br0/forwarding",
-        "ipv6/conf/br0/accept_ra",           "ipv6/conf/all/forwarding",
+        "ipv6/conf/br0/accept_ra",           "ipv6/conf/all/forwarding", "ipv6/conf/lan/proxy_ndp",
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(paths); i++) {
@@ -148,12 +148,14 @@ static void append_settings(GString *all)
 static char *host_brief(void)
 {
     g_autoptr(GRegex) numbers =
-        g_regex_new("^[0-9]+: | tentative| # handle [0-9]+", G_REGEX_MULTILINE, 0, NULL);
+        g_regex_new("^[0-9]+: | tentative| linkdown| # handle [0-9]+", G_REGEX_MULTILINE, 0, NULL);
     g_autofree char *text = NULL, *whole = NULL, *named = NULL;
     _cleanup_(freep) char *rules = NULL;
     GString *all;
 
-    g_assert_true(g_spawn_command_line_sync("ip -o -d addr", &text, NULL, NULL, NULL));
+    g_assert_true(g_spawn_command_line_sync("sh -c 'ip -o -d addr; ip route; ip -6 route;"
+                                            " ip neigh show proxy; ip -6 neigh show proxy'",
+                                            &text, NULL, NULL, NULL));
     g_assert_cmpint(nft_run("list ruleset", &rules), ==, 0);
     whole = g_strconcat(text, rules, NULL);
     named = g_regex_replace_literal(numbers, whole, -1, 0, "", 0, NULL);
