@@ -175,17 +175,14 @@ bool batch_run(struct batch *batch, struct port *in, size_t room)
     struct shared_extra *extra = batch->shared->extra;
     ssize_t have;
 
-    if (extra->reading_slot != in->slot || extra->reading_id != in->id) {
-        extra->read_crashes = 0;
-        extra->reading_slot = in->slot;
-    }
+    extra->reading_slot = in->slot;
     extra->reading_id = in->id;
     have = in->ops->fill(in, batch->shared->work, room < SHARED_READ ? room : SHARED_READ);
     if (have > 0)
         batch_move(batch, in, (size_t)have);
     else if (have < 0)
         batch_kill_port(batch, in, (int)have);
-    extra->read_crashes = 0;
+    extra->read_crashes[in->slot] = 0;
     extra->reading_id = 0;
     return have > 0;
 }
@@ -202,7 +199,8 @@ static void recover_read(struct batch *batch, bool crashed)
         extra->filled = 0;
         return;
     }
-    if (crashed && ++extra->read_crashes >= BATCH_CRASHES) {
+    if (crashed && ++extra->read_crashes[slot] >= BATCH_CRASHES) {
+        extra->read_crashes[slot] = 0;
         extra->reading_id = 0;
         extra->filled = 0;
         batch_kill_port(batch, in, -EBADMSG);

@@ -116,11 +116,11 @@ struct shared_extra {
     uint32_t version;
     uint32_t reading_slot; /* whose input is being read; id 0: nobody's */
     uint32_t reading_id;
-    uint32_t read_crashes; /* forwarders that crashed while they did */
-    uint32_t filled;       /* bytes of datagrams in the work area, read but not yet committed */
-    uint32_t captured;     /* of the batch: 0, or 1 for its input, and 1 for each output so far */
+    uint32_t filled;   /* bytes of datagrams in the work area, read but not yet committed */
+    uint32_t captured; /* of the batch: 0, or 1 for its input, and 1 for each output so far */
     struct capture_seen seen[CAPTURES_MAX];
     struct port_counters counters[SHARED_PORTS];
+    uint8_t read_crashes[SHARED_PORTS]; /* forwarders that crashed on its input, in a row */
     struct filter_pin pin[SHARED_PORTS];
     uint64_t relay; /* who we are to other relays; 0: not yet known */
     struct fdb_table fdb;

@@ -411,6 +411,37 @@ static void test_given_up(void)
     close(fd);
 }
 
+/* As where a forwarder crashed while it read this port. */
+static void crash_on(struct batch *batch, uint32_t slot)
+{
+    batch->shared->extra->reading_slot = slot;
+    batch->shared->extra->reading_id = batch->ports[slot]->id;
+    batch_recover(batch, true);
+}
+
+/* Others that are read in between change nothing of it; its own input, read well, does. */
+static void test_input_given_up(void)
+{
+    int fd = shared_create(BOUND);
+    struct batch *batch;
+
+    begin_world();
+    world->fuse = -1;
+    n_dead = 0;
+    batch = batch_open(fd);
+    crash_on(batch, 1);
+    batch_run(batch, batch->ports[1], SHARED_READ);
+    crash_on(batch, 1);
+    crash_on(batch, 0);
+    batch_run(batch, batch->ports[1], SHARED_READ);
+    g_assert_cmpint(n_dead, ==, 0);
+    crash_on(batch, 0);
+    g_assert_cmpint(n_dead, ==, 1);
+    g_assert_cmpint(batch->ports[0]->dead, ==, -EBADMSG);
+    batch_close(batch);
+    close(fd);
+}
+
 /* Whole frames are dropped where the queue is full, and counted; nothing is torn. */
 static void test_bound(void)
 {
@@ -532,6 +563,7 @@ int main(int argc, char **argv)
     if (g_test_thorough())
         g_test_add_data_func("/batch/ended-at-every-touch-dribble", &dribble, test_every_touch);
     g_test_add_func("/batch/given-up", test_given_up);
+    g_test_add_func("/batch/input-given-up", test_input_given_up);
     g_test_add_func("/batch/bound", test_bound);
     g_test_add_func("/batch/bad-length", test_bad_length);
     g_test_add_func("/batch/runs", test_runs);
