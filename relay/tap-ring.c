@@ -34,10 +34,9 @@ void tap_ring_open(struct tap_ring *ring)
         io_uring_queue_exit(&ring->uring);
 }
 
-static void write_one_by_one(int fd, struct tap_write *writes, unsigned n)
+static void write_one(int fd, struct tap_write *of)
 {
-    for (unsigned i = 0; i < n; ++i)
-        writes[i].result = write(fd, writes[i].bytes, writes[i].len) < 0 ? -errno : 0;
+    of->result = write(fd, of->bytes, of->len) < 0 ? -errno : 0;
 }
 
 static void put(struct tap_ring *ring, int fd, struct tap_write *writes, unsigned n)
@@ -46,13 +45,14 @@ static void put(struct tap_ring *ring, int fd, struct tap_write *writes, unsigne
         struct io_uring_sqe *entry = io_uring_get_sqe(&ring->uring);
 
         io_uring_prep_write(entry, fd, writes[i].bytes, (unsigned)writes[i].len, 0);
+        entry->rw_flags = RWF_NOWAIT; /* O_NONBLOCK alone has a full device waited for */
         io_uring_sqe_set_data(entry, &writes[i]);
         writes[i].result = -EIO; /* of one that is never answered */
     }
 }
 
-/* How many have been answered. */
-static unsigned reap(struct tap_ring *ring)
+/* How many have been answered. What the ring cannot do without waiting is done here. */
+static unsigned reap(struct tap_ring *ring, int fd)
 {
     struct io_uring_cqe *answer;
     unsigned head, n = 0;
@@ -62,6 +62,8 @@ static unsigned reap(struct tap_ring *ring)
         struct tap_write *of = io_uring_cqe_get_data(answer);
 
         of->result = answer->res < 0 ? answer->res : 0;
+        if (answer->res == -EOPNOTSUPP)
+            write_one(fd, of);
         ++n;
     }
     io_uring_cq_advance(&ring->uring, n);
@@ -73,7 +75,8 @@ void tap_ring_write(struct tap_ring *ring, int fd, struct tap_write *writes, uns
     unsigned answered = 0;
 
     if (!ring->is_there || n == 1) {
-        write_one_by_one(fd, writes, n);
+        for (unsigned i = 0; i < n; ++i)
+            write_one(fd, &writes[i]);
         return;
     }
     put(ring, fd, writes, n);
@@ -85,6 +88,6 @@ void tap_ring_write(struct tap_ring *ring, int fd, struct tap_write *writes, uns
             io_uring_queue_exit(&ring->uring);
             return;
         }
-        answered += reap(ring);
+        answered += reap(ring, fd);
     }
 }

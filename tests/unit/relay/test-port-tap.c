@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A port on a real TAP with virtio headers: what a packet socket on the device sees of it. */
+#include <fcntl.h>
 #include <glib.h>
 #include <linux/seccomp.h>
 #include <net/if.h>
@@ -108,27 +109,35 @@ static void test_down(void)
     port_free(port);
 }
 
+/* Has a child send, which is killed in its first call that is not read, write or exit. */
+static void send_and_be_killed(struct port *port, const struct iovec *iov, bool with_ring)
+{
+    int status;
+    pid_t child = fork();
+
+    if (child == 0) {
+        if (with_ring)
+            port_tap_prepare();
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT);
+        port->ops->send(port, iov, 1);
+        _exit(0);
+    }
+    g_assert_cmpint(waitpid(child, &status, 0), ==, child);
+    g_assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
 /* Killed in the call itself: what it wrote in one piece is noted as gone, and no more. */
 static void test_killed_in_the_call(void)
 {
     struct iovec iov = make_flow();
     char name[TAP_NAME_MAX];
     struct port *port;
-    int status;
-    pid_t child;
 
     if (netns_skip_without_tun())
         return;
     port = new_port(3, name);
     data[iov.iov_len / FRAMES * 5 + FRAMING_HEADER + 13] ^= 1; /* the sixth is not of the flow */
-    child = fork();
-    if (child == 0) { /* no call but read, write and exit is allowed from here on */
-        prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT);
-        port->ops->send(port, &iov, 1);
-        _exit(0);
-    }
-    g_assert_cmpint(waitpid(child, &status, 0), ==, child);
-    g_assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    send_and_be_killed(port, &iov, false);
     g_assert_cmpuint(port->record->h, ==, iov.iov_len / 2);
     port_free(port);
 }
@@ -139,23 +148,42 @@ static void test_killed_with_small_ones(void)
     struct iovec iov = make_flow();
     char name[TAP_NAME_MAX];
     struct port *port;
-    int status;
-    pid_t child;
 
     if (netns_skip_without_tun())
         return;
     port = new_port(4, name);
     port->joined_max = 0;
-    child = fork();
-    if (child == 0) {
-        port_tap_prepare();
-        prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT);
-        port->ops->send(port, &iov, 1);
-        _exit(0);
-    }
-    g_assert_cmpint(waitpid(child, &status, 0), ==, child);
-    g_assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    send_and_be_killed(port, &iov, true);
     g_assert_cmpuint(port->record->h, ==, iov.iov_len);
+    port_free(port);
+}
+
+/* A pipe of a page in place of the device, which takes three: the others wait, in their order. */
+static void test_waits(void)
+{
+    struct iovec iov = make_flow();
+    size_t one = iov.iov_len / FRAMES, frame = one - FRAMING_HEADER;
+    static uint32_t slot = 6;
+    char got[4096];
+    struct port *port;
+    int ends[2];
+
+    g_assert_no_errno(pipe2(ends, O_NONBLOCK | O_CLOEXEC));
+    g_assert_cmpint(fcntl(ends[1], F_SETPIPE_SZ, 4096), ==, 4096);
+    g_assert_cmpint(port_new(&port, &shared, PORT_TAP, slot++, 16, ends[1], ends[1], false), ==, 0);
+    g_assert_cmpint(port->ops->send(port, &iov, 1), ==, 3 * one);
+    g_assert_cmpuint(port->record->h, ==, 3 * one);
+    for (size_t sent = 3; sent < FRAMES; sent += 3) {
+        struct iovec rest = { data + sent * one, iov.iov_len - sent * one };
+
+        g_assert_cmpint(read(ends[0], got, sizeof(got)), ==, 3 * frame);
+        for (size_t i = 0; i < 3; i++)
+            g_assert_cmpmem(got + i * frame, frame, data + (sent - 3 + i) * one + FRAMING_HEADER,
+                            frame);
+        g_assert_cmpint(port->ops->send(port, &rest, 1), ==, MIN(3, FRAMES - sent) * one);
+    }
+    g_assert_cmpuint(port->counters->drop_error + port->counters->drop_size, ==, 0);
+    close(ends[0]);
     port_free(port);
 }
 
@@ -187,5 +215,8 @@ int main(int argc, char **argv)
     g_test_add_func("/port-tap/killed-in-the-call", test_killed_in_the_call);
     g_test_add_func("/port-tap/killed-with-small-ones", test_killed_with_small_ones);
     g_test_add_func("/port-tap/gone", test_gone);
+    g_test_add_func("/port-tap/waits", test_waits);
+    port_tap_prepare();
+    g_test_add_func("/port-tap/waits-with-a-ring", test_waits);
     return g_test_run();
 }

@@ -122,6 +122,24 @@ static void test_a_ring_that_fails(void)
     close(other);
 }
 
+/* A file that might wait, whatever it is told, is written to without the ring. */
+static void test_a_file_that_waits(void)
+{
+    struct tap_ring ring = { 0 };
+    int fd = open("/proc/thread-self/comm", O_RDWR | O_CLOEXEC);
+    char got[16] = "";
+
+    tap_ring_open(&ring);
+    writes[0] = (struct tap_write){ (const uint8_t *)"one", 3, -EIO };
+    writes[1] = (struct tap_write){ (const uint8_t *)"two", 3, -EIO };
+    tap_ring_write(&ring, fd, writes, 2);
+    g_assert_cmpint(pread(fd, got, sizeof(got), 0), ==, 4);
+    g_assert_cmpstr(got, ==, "two\n");
+    g_assert_cmpint(writes[0].result, ==, 0);
+    g_assert_cmpint(writes[1].result, ==, 0);
+    close(fd);
+}
+
 /* Nor opens it files, nor takes it other orders. */
 static void test_nothing_but_writes(void)
 {
@@ -154,6 +172,7 @@ int main(int argc, char **argv)
     g_test_add_func("/tap-ring/in-order", test_in_order);
     g_test_add_func("/tap-ring/without-a-ring", test_without_a_ring);
     g_test_add_func("/tap-ring/a-ring-that-fails", test_a_ring_that_fails);
+    g_test_add_func("/tap-ring/a-file-that-waits", test_a_file_that_waits);
     g_test_add_func("/tap-ring/nothing-but-writes", test_nothing_but_writes);
     return g_test_run();
 }
