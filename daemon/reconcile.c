@@ -1,32 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * State: `next` (a pass that was asked for), and what the executor is at. A pass decides at once
- * and leaves its work to the executor, so another one may come while that goes on. Who waits has
- * seen a pass begin since, and is called when nothing that concerns him is under way or put off.
- * `desired` and `attempts` are what the last pass found, for the status and for hooks.
+ * and leaves its work to the executor, so another one may come while that goes on. `desired` and
+ * `attempts` are what the last pass found, for the status and for hooks.
  */
 #include "daemon/reconcile.h"
 
 #include <errno.h>
 #include "common/endpoint.h"
-#include "daemon/barrier.h"
 #include "daemon/execute.h"
 #include "daemon/log.h"
 #include "daemon/retire.h"
 #include "daemon/step.h"
+#include "daemon/waiters.h"
 
 #define LINKS_MS     200 /* changes of links come in flocks */
 #define RETRY_MIN_MS 20
 #define REST_FACTOR  4 /* from a pass to the next, of its own time: for what it has begun */
 #define REST_MAX_US  200000
-
-typedef struct {
-    char *guest;   /* UUID: until its NICs have what they need */
-    char *network; /* until its work is done; with neither, until all is */
-    gboolean seen; /* a pass has begun since */
-    void (*done)(gpointer data);
-    gpointer data;
-} Waiter;
 
 struct NrReconcile {
     const NrWorld *world;
@@ -40,8 +31,7 @@ struct NrReconcile {
     NrDesired *desired;
     GHashTable *retry;      /* UUIDs of guests whose failures are tried again at once */
     GHashTable *complaints; /* refusals of the last pass, each logged when it is new */
-    GQueue waiting;         /* Waiter */
-    GQueue served;          /* Waiter: about to be called */
+    NrWaiters *waiters;
 };
 
 static gint64 now_ms(void)
@@ -133,103 +123,26 @@ void nr_reconcile_dnsmasq_died(NrReconcile *reconcile, const char *network, gint
     nr_reconcile_request(reconcile);
 }
 
-/* Waiting */
-
-static void waiter_free(gpointer data)
-{
-    Waiter *waiter = data;
-
-    g_free(waiter->guest);
-    g_free(waiter->network);
-    g_free(waiter);
-}
-
-static void wait_for(NrReconcile *reconcile, Waiter fields)
-{
-    g_queue_push_tail(&reconcile->waiting, g_memdup2(&fields, sizeof(fields)));
-    pass_in(reconcile, 0);
-}
-
 void nr_reconcile_wait_guest(NrReconcile *reconcile, const char *uuid, void (*done)(gpointer data),
                              gpointer data)
 {
-    wait_for(reconcile, (Waiter){ .guest = g_strdup(uuid), .done = done, .data = data });
+    nr_waiters_add_guest(reconcile->waiters, uuid, done, data);
+    pass_in(reconcile, 0);
 }
 
 void nr_reconcile_wait(NrReconcile *reconcile, const char *network, void (*done)(gpointer data),
                        gpointer data)
 {
-    wait_for(reconcile, (Waiter){ .network = g_strdup(network), .done = done, .data = data });
-}
-
-static void cancel_in(GQueue *queue, gpointer data)
-{
-    for (GList *node = queue->head; node;) {
-        GList *next = node->next;
-        Waiter *waiter = node->data;
-
-        if (waiter->data == data) {
-            waiter_free(waiter);
-            g_queue_delete_link(queue, node);
-        }
-        node = next;
-    }
+    nr_waiters_add(reconcile->waiters, network, done, data);
+    pass_in(reconcile, 0);
 }
 
 void nr_reconcile_cancel(NrReconcile *reconcile, gpointer data)
 {
-    cancel_in(&reconcile->waiting, data);
-    cancel_in(&reconcile->served, data);
+    nr_waiters_cancel(reconcile->waiters, data);
 }
 
-/* Its network stands, and nothing of ours is on an address that its QEMU is about to bind. */
-static gboolean binding_is_open(const NrExecutor *executor, const NrBinding *binding)
-{
-    const NrNic *nic = binding->nic;
-    gboolean binds = nic->kind == NR_NIC_LISTENS || nic->kind == NR_NIC_UDP;
-
-    return (binding->network && nr_executor_works_on(executor, binding->network)) ||
-           (binds && nr_executor_frees(executor, nic->theirs.l4_port));
-}
-
-static gboolean guest_is_open(const NrReconcile *reconcile, const char *uuid)
-{
-    const GPtrArray *bindings = reconcile->desired->bindings;
-
-    for (guint i = nr_barrier_first(reconcile->desired, uuid); i < bindings->len; i++) {
-        const NrBinding *binding = bindings->pdata[i];
-
-        if (!g_str_equal(binding->guest->uuid, uuid))
-            break;
-        if (binding_is_open(reconcile->executor, binding))
-            return TRUE;
-    }
-    return FALSE;
-}
-
-static gboolean is_served(const NrReconcile *reconcile, const Waiter *waiter)
-{
-    if (!waiter->seen)
-        return FALSE;
-    if (waiter->guest)
-        return !guest_is_open(reconcile, waiter->guest);
-    if (waiter->network)
-        return !nr_executor_works_on(reconcile->executor, waiter->network);
-    return nr_executor_is_idle(reconcile->executor);
-}
-
-static void find_served(NrReconcile *reconcile)
-{
-    for (GList *node = reconcile->waiting.head; node;) {
-        GList *next = node->next;
-
-        if (is_served(reconcile, node->data)) {
-            g_queue_unlink(&reconcile->waiting, node);
-            g_queue_push_tail_link(&reconcile->served, node);
-        }
-        node = next;
-    }
-}
+/* What is said, and what is tried again */
 
 /* Each refusal is said once, and again only after it was gone. */
 static void complain(NrReconcile *reconcile)
@@ -445,14 +358,9 @@ static gint64 earlier(gint64 a, gint64 b)
 static gboolean on_settle(gpointer data)
 {
     NrReconcile *reconcile = data;
-    Waiter *waiter;
 
     reconcile->settle = 0;
-    find_served(reconcile);
-    while ((waiter = g_queue_pop_head(&reconcile->served))) {
-        waiter->done(waiter->data);
-        waiter_free(waiter);
-    }
+    nr_waiters_serve(reconcile->waiters, reconcile->desired, reconcile->executor);
     set_due(reconcile, earlier(nr_attempts_next(reconcile->attempts),
                                nr_inventory_expire(reconcile->world->inventory, now_ms())));
     reconcile->passed(reconcile->data);
@@ -502,8 +410,7 @@ static void begin_pass(NrReconcile *reconcile)
     gint64 began_us = g_get_monotonic_time(), ended_us;
     GPtrArray *actions;
 
-    for (GList *node = reconcile->waiting.head; node; node = node->next)
-        ((Waiter *)node->data)->seen = TRUE;
+    nr_waiters_pass_begins(reconcile->waiters);
     actions = next_plan(reconcile);
     ended_us = g_get_monotonic_time();
     reconcile->rest_until_us = ended_us + MIN((ended_us - began_us) * REST_FACTOR, REST_MAX_US);
@@ -523,6 +430,7 @@ NrReconcile *nr_reconcile_new(const NrWorld *world, void (*passed)(gpointer data
     reconcile->executor =
         nr_executor_new(world->relays, world->ground, world->serving, &execute_events, reconcile);
     reconcile->attempts = nr_attempts_new();
+    reconcile->waiters = nr_waiters_new();
     reconcile->retry = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     reconcile->complaints = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return reconcile;
@@ -537,8 +445,7 @@ void nr_reconcile_free(NrReconcile *reconcile)
     clear_timer(&reconcile->due);
     clear_timer(&reconcile->links);
     nr_executor_free(reconcile->executor);
-    g_queue_clear_full(&reconcile->waiting, waiter_free);
-    g_queue_clear_full(&reconcile->served, waiter_free);
+    nr_waiters_free(reconcile->waiters);
     nr_desired_free(reconcile->desired);
     nr_attempts_free(reconcile->attempts);
     g_hash_table_unref(reconcile->retry);
