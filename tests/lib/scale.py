@@ -108,6 +108,7 @@ def switches(pid):
 
 
 def private_kib(pid):
-    """How much memory is this process's alone."""
+    """How much memory is this process's alone. Pages of files are not: whether somebody else has
+    the same library mapped just now says nothing of the process."""
     with open(f"/proc/{pid}/smaps_rollup") as rollup:
-        return sum(int(line.split()[1]) for line in rollup if line.startswith("Private_"))
+        return sum(int(line.split()[1]) for line in rollup if line.startswith("Private_Dirty"))
