@@ -124,6 +124,7 @@ enum ctl_attr {
     CTL_A_INODE,         /* U: of a socket */
     CTL_A_KIND,          /* u: of a port; the relay's own number */
     CTL_A_CLAIMED,       /* u: 1: a port is nobody's until its endpoint is attached again */
+    CTL_A_SOURCE,        /* s: the address that a port's first frame came from */
 };
 
 /* The detail of a dialer that gets through and is hung up on, by one that does not admit us. */

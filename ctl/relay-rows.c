@@ -23,7 +23,7 @@ static const struct {
     { CTL_A_DROP_SIZE, "drop_size", 'U' },   { CTL_A_DROP_STRANGER, "drop_stranger", 'U' },
     { CTL_A_DROP_ERROR, "drop_error", 'U' }, { CTL_A_DROP_FILTER, "drop_filter", 'U' },
     { CTL_A_DROP_LOOP, "drop_loop", 'U' },   { CTL_A_DROP_STORM, "drop_storm", 'U' },
-    { CTL_A_DROP_HOST, "drop_host", 'U' },
+    { CTL_A_DROP_HOST, "drop_host", 'U' },   { CTL_A_SOURCE, "source", 's' },
 };
 
 /* In this order also as JSON. */

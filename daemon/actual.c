@@ -144,6 +144,7 @@ void nr_actual_port_free(NrActualPort *port)
     g_free(port->peer);
     g_free(port->detail);
     g_free(port->options);
+    g_free(port->source);
     g_free(port);
 }
 
@@ -171,6 +172,7 @@ static NrActualPort *port_copy(const NrActualPort *from)
     to->peer = g_strdup(from->peer);
     to->detail = g_strdup(from->detail);
     to->options = g_strdup(from->options);
+    to->source = g_strdup(from->source);
     return to;
 }
 
@@ -202,4 +204,15 @@ void nr_actual_socket_name(const char *network, char ret[NR_ACTUAL_SOCKET_MAX])
     g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, network, -1);
 
     g_snprintf(ret, NR_ACTUAL_SOCKET_MAX, "%.32s.sock", sum);
+}
+
+NrActualPort *nr_actual_port_labelled(const NrActualNetwork *network, const char *label)
+{
+    for (guint i = 0; network && i < network->ports->len; i++) {
+        NrActualPort *port = network->ports->pdata[i];
+
+        if (port->state != CTL_PORT_CLOSING && g_strcmp0(port->label, label) == 0)
+            return port;
+    }
+    return NULL;
 }

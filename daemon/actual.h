@@ -27,6 +27,7 @@ typedef struct {
     char *label;      /* "UUID/MAC", or NULL while unknown */
     char *local, *peer, *detail;
     char *options; /* as port-options.h has them, or NULL */
+    char *source;  /* the address of its first frame, or NULL */
     enum ctl_port_state state;
     guint64 since; /* seconds since the epoch */
     guint64 rx_frames, rx_bytes, tx_frames, tx_bytes, drops, queued;
@@ -77,6 +78,8 @@ NrActualService *nr_actual_service_new(const char *network, const char *conf);
 NrActualService *nr_actual_service(const NrActual *actual, const char *network);
 /* The name of a relay's control socket follows from its network's by a checksum: names are data. */
 void nr_actual_socket_name(const char *network, char ret[NR_ACTUAL_SOCKET_MAX]);
+/* The open port of the guest's NIC with this label; borrowed, or NULL. network may be NULL. */
+NrActualPort *nr_actual_port_labelled(const NrActualNetwork *network, const char *label);
 NrActualNetwork *nr_actual_find(const NrActual *actual, const char *name); /* borrowed, or NULL */
 
 #endif

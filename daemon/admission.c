@@ -223,13 +223,6 @@ static gint by_place(gconstpointer a, gconstpointer b)
     return x->place < y->place ? -1 : x->place > y->place;
 }
 
-static gboolean meets(const NrBinding *binding, const NrBinding *other)
-{
-    return binding->guest == other->guest && other->kind == NR_BINDING_SERVED &&
-           other->nic->kind == NR_NIC_DIALS && g_strcmp0(binding->network, other->network) == 0 &&
-           g_strcmp0(binding->endpoint, other->endpoint) == 0;
-}
-
 /* Ports of this guest at this listener, in the order of its descriptors. */
 static GArray *ports_found(NrAdmission *admission, const NrBinding *binding)
 {
@@ -256,24 +249,13 @@ static GArray *ports_found(NrAdmission *admission, const NrBinding *binding)
     return found;
 }
 
-static const NrActualPort *port_labelled(const NrActualNetwork *network, const char *label)
-{
-    for (guint i = 0; network && i < network->ports->len; i++) {
-        const NrActualPort *port = network->ports->pdata[i];
-
-        if (port->state != CTL_PORT_CLOSING && g_strcmp0(port->label, label) == 0)
-            return port;
-    }
-    return NULL;
-}
-
 static void give_label(NrAdmission *admission, const Unknown *unknown, const NrBinding *binding)
 {
     NrRelays *relays = admission->world->relays;
     const NrActualNetwork *network = nr_relays_network(relays, unknown->network);
     g_autofree char *label = nr_port_label(binding->guest, binding->nic);
     g_autofree char *nic = nr_nic_label(binding->nic);
-    const NrActualPort *old = port_labelled(network, label);
+    const NrActualPort *old = nr_actual_port_labelled(network, label);
     g_autofree char *key = g_strdup_printf("%s\n%u", unknown->network, unknown->port);
 
     nr_log(NR_LOG_INFO, "network %s: port %u is guest %s, NIC %s", unknown->network, unknown->port,
@@ -297,7 +279,7 @@ static gboolean is_first(const NrDesired *desired, guint index)
 
         if (other->guest != binding->guest)
             return TRUE; /* bindings are ordered by guest */
-        if (meets(binding, other))
+        if (nr_binding_is_beside(binding, other))
             return FALSE;
     }
     return TRUE;
@@ -317,11 +299,11 @@ static GPtrArray *nics_open(NrAdmission *admission, const NrDesired *desired, gu
 
         if (other->guest != binding->guest)
             break;
-        if (!meets(binding, other))
+        if (!nr_binding_is_beside(binding, other))
             continue;
         label = nr_port_label(other->guest, other->nic);
         g_ptr_array_add(all, other);
-        if (!port_labelled(network, label))
+        if (!nr_actual_port_labelled(network, label))
             g_ptr_array_add(open, other);
     }
     return open->len > 0 ? g_steal_pointer(&open) : g_steal_pointer(&all);

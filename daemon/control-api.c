@@ -274,10 +274,13 @@ static GVariant *findings_variant(const NrControlApi *api)
     g_autoptr(NrActual) actual = nr_relays_snapshot(world->relays);
     g_autoptr(GPtrArray) unserved =
         nr_unserved_find(nr_reconcile_desired(api->parts->reconcile), actual);
+    g_autoptr(GPtrArray) mixed_up =
+        nr_mixed_up_find(nr_reconcile_desired(api->parts->reconcile), actual);
     g_autoptr(GPtrArray) ground = nr_ground_faults(world->ground);
     NrExamined examined = { .guests = guests,
                             .unannounced = unannounced,
                             .unserved = unserved,
+                            .mixed_up = mixed_up,
                             .ground = ground,
                             .resolved = nr_resolver_table(world->resolver),
                             .hook = world->policy->hooked ? nr_hook_path() : NULL,

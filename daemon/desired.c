@@ -87,6 +87,13 @@ const char *nr_binding_kind_name(NrBindingKind kind)
     return (guint)kind < G_N_ELEMENTS(names) ? names[kind] : "?";
 }
 
+gboolean nr_binding_is_beside(const NrBinding *binding, const NrBinding *other)
+{
+    return binding->guest == other->guest && other->kind == NR_BINDING_SERVED &&
+           other->nic->kind == NR_NIC_DIALS && g_strcmp0(binding->network, other->network) == 0 &&
+           g_strcmp0(binding->endpoint, other->endpoint) == 0;
+}
+
 gboolean nr_binding_refuses_start(const NrBinding *binding)
 {
     return binding->kind == NR_BINDING_REFUSED && (binding->named || binding->conflict);

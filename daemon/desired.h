@@ -110,6 +110,8 @@ const char *nr_binding_kind_name(NrBindingKind kind);
 /* A network as a person knows it who may not have named it: "the network lab", "the bridge br0".
  * New string. */
 char *nr_network_words(const char *name);
+/* Whether both are of one guest and dial one listener of ours: which is which, the order tells. */
+gboolean nr_binding_is_beside(const NrBinding *binding, const NrBinding *other);
 /* Whether the guest's start is refused because of it. */
 gboolean nr_binding_refuses_start(const NrBinding *binding);
 /* The kind's name for a person: what cannot be, and yet refuses no start, is "faulty". */

@@ -130,6 +130,26 @@ static void look_at_unserved(GVariantBuilder *findings, const GPtrArray *unserve
     }
 }
 
+/* NICs that may have changed places */
+
+static void look_at_mixed_up(GVariantBuilder *findings, const GPtrArray *mixed_up)
+{
+    for (guint i = 0; mixed_up && i < mixed_up->len; i++) {
+        const NrMixedUp *one = mixed_up->pdata[i];
+        const char *guest = one->binding->guest->name;
+        g_autofree char *nic = nr_nic_label(one->binding->nic);
+        g_autofree char *other = nr_nic_label(one->other->nic);
+        g_autofree char *text =
+            g_strdup_printf("guest %s, NIC %s: its first frame came from the address of NIC %s, "
+                            "which dials the same address: what is limited, pinned or captured as "
+                            "the one may be the other",
+                            guest, nic, other);
+
+        add(findings, "notice", "mixed-up", guest, text,
+            "let each of its NICs dial a port of its own, and they cannot be taken for each other");
+    }
+}
+
 /* What was changed in this host's kernel, and is not as it should be */
 
 /* Nothing is done again that somebody has undone: he may have meant it. */
@@ -188,6 +208,7 @@ GVariant *nr_examine(const NrExamined *examined)
     look_at_claims(&findings, examined, NR_NIC_LISTENS);
     look_at_claims(&findings, examined, NR_NIC_UDP);
     look_at_unserved(&findings, examined->unserved);
+    look_at_mixed_up(&findings, examined->mixed_up);
     look_at_ground(&findings, examined->ground);
     return g_variant_builder_end(&findings);
 }

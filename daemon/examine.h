@@ -6,11 +6,13 @@
 
 #include "daemon/desired.h"
 #include "daemon/ground.h"
+#include "daemon/mixed-up.h"
 
 typedef struct {
     const GPtrArray *guests;      /* NrGuest, one for each UUID */
     const GPtrArray *unannounced; /* names, as nr_inventory_unannounced() has them */
     const GPtrArray *unserved;    /* as nr_unserved_find() has them; or NULL */
+    const GPtrArray *mixed_up;    /* as nr_mixed_up_find() has them; or NULL */
     const GPtrArray *ground;      /* as nr_ground_faults() has them; or NULL */
     GHashTable *resolved;         /* as in NrDesiredInput */
     const char *hook;             /* libvirt's hook, where one serves us; or NULL */

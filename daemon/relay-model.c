@@ -184,6 +184,7 @@ int nr_relay_model_port(NrRelayModel *model, const struct ctl_msg *msg)
     take_text(msg, CTL_A_PEER, &port->peer);
     take_text(msg, CTL_A_DETAIL, &port->detail);
     take_text(msg, CTL_A_OPTIONS, &port->options);
+    take_text(msg, CTL_A_SOURCE, &port->source);
     take_u64(msg, CTL_A_SINCE, &port->since);
     take_u64(msg, CTL_A_RX_FRAMES, &port->rx_frames);
     take_u64(msg, CTL_A_RX_BYTES, &port->rx_bytes);

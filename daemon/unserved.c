@@ -33,13 +33,7 @@ static const NrActualPort *port_of(const NrActual *actual, const NrBinding *bind
     const NrActualNetwork *network = nr_actual_find(actual, binding->network);
     g_autofree char *label = nr_port_label(binding->guest, binding->nic);
 
-    for (guint i = 0; network && i < network->ports->len; i++) {
-        const NrActualPort *port = network->ports->pdata[i];
-
-        if (port->state != CTL_PORT_CLOSING && g_strcmp0(port->label, label) == 0)
-            return port;
-    }
-    return NULL;
+    return nr_actual_port_labelled(network, label);
 }
 
 static void unserved_free(gpointer data)

@@ -62,7 +62,7 @@ static void put_counters(struct ctl_msg *msg, const struct holding *holding)
 void control_put_port(struct ctl_msg *msg, enum ctl_type type, uint32_t serial,
                       const struct holding *holding)
 {
-    char options[PORT_OPTIONS_TEXT_MAX];
+    char options[PORT_OPTIONS_TEXT_MAX], source[MAC_TEXT_MAX];
 
     ctl_msg_begin(msg, type, serial);
     ctl_put_u32(msg, CTL_A_PORT_ID, holding->id);
@@ -75,6 +75,8 @@ void control_put_port(struct ctl_msg *msg, enum ctl_type type, uint32_t serial,
     ctl_put_u64(msg, CTL_A_SINCE, holding->since_s);
     put_counters(msg, holding);
     ctl_put_u64(msg, CTL_A_QUEUED, holding->queued);
+    if (!mac_is_zero(holding->source))
+        ctl_put_str(msg, CTL_A_SOURCE, mac_format(holding->source, source));
     ctl_put_str(msg, CTL_A_OPTIONS, port_options_format(&holding->options, options));
     ctl_msg_end(msg);
 }

@@ -63,6 +63,8 @@ static void handle_message(struct forwarder_proc *proc, const struct handover *m
         break;
     case HANDOVER_COUNTERS:
         handle_counters(proc, message, holding);
+        if (holding)
+            holding->source = message->source;
         break;
     case HANDOVER_NOTICE:
         if (holding)

@@ -316,7 +316,7 @@ static int add_port(struct forwarder *f, const struct handover *message, int rfd
     }
     f->batch.ports[port->slot] = port;
     vswitch_open_port(&f->vswitch, (uint16_t)port->slot, port->id, &port->options,
-                      &f->shared.extra->pin[port->slot]);
+                      &f->shared.extra->pin[port->slot], &f->shared.extra->first[port->slot]);
     if (port->slot >= f->batch.n_slots)
         f->batch.n_slots = port->slot + 1;
     if (f->ready && port_queued(port))

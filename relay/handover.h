@@ -31,7 +31,7 @@ enum handover_type {
     HANDOVER_LEAVE,     /* keeper: slot, id, leaving: is it to be let go of between two frames? */
     HANDOVER_RUNNING,   /* forwarder */
     HANDOVER_GONE,      /* forwarder: slot, id, error, counters, leaving: between two frames */
-    HANDOVER_COUNTERS,  /* forwarder: slot, id, counters, queued */
+    HANDOVER_COUNTERS,  /* forwarder: slot, id, counters, queued, source: the first one, or 0 */
     HANDOVER_STATS_END, /* forwarder: serial */
     HANDOVER_NOTICE,    /* forwarder: slot, id, notice, source or other */
 };

@@ -55,6 +55,7 @@ struct holding {
     struct port_counters counters; /* as last told */
     uint64_t strangers;            /* whom the forwarder cannot see, on top of those it does */
     uint64_t queued;
+    struct mac source; /* of its first frame, as last told; 0: none yet */
 };
 
 /* How much of an endpoint's text stands before a colon: that of "user:" has one of its own. */

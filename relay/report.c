@@ -18,6 +18,13 @@ void report_stats(struct report *report, uint64_t serial)
     report->stats_slot = 0;
 }
 
+static struct mac first_source(const struct report *report, const struct port *port)
+{
+    const struct filter_pin *first = &report->batch->shared->extra->first[port->slot];
+
+    return first->id == port->id ? first->mac : (struct mac){ 0 };
+}
+
 static int tell_counters(const struct report *report, int sock)
 {
     const struct port *port = report->batch->ports[report->stats_slot];
@@ -28,6 +35,7 @@ static int tell_counters(const struct report *report, int sock)
     message.id = port->id;
     message.counters = *port->counters;
     message.queued = port_queued(port);
+    message.source = first_source(report, port);
     return handover_send(sock, &message, NULL, 0);
 }
 

@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include "common/scope.h"
 
-#define EXTRA_VERSION 5
+#define EXTRA_VERSION 6
 #define SEALS         (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 /* What a core begins with. */

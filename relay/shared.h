@@ -122,7 +122,8 @@ struct shared_extra {
     struct port_counters counters[SHARED_PORTS];
     uint8_t read_crashes[SHARED_PORTS]; /* forwarders that crashed on its input, in a row */
     struct filter_pin pin[SHARED_PORTS];
-    uint64_t relay; /* who we are to other relays; 0: not yet known */
+    struct filter_pin first[SHARED_PORTS]; /* the address that a port's first frame came from */
+    uint64_t relay;                        /* who we are to other relays; 0: not yet known */
     struct fdb_table fdb;
 };
 

@@ -59,9 +59,12 @@ void vswitch_init(struct vswitch *sw, struct fdb_table *table, uint64_t relay,
 }
 
 void vswitch_open_port(struct vswitch *sw, uint16_t slot, uint32_t id,
-                       const struct port_options *options, struct filter_pin *pin)
+                       const struct port_options *options, struct filter_pin *pin,
+                       struct filter_pin *first)
 {
     sw->ports[slot] = (struct vswitch_port){ .id = id, .pin = pin };
+    if (first && first->id != id)
+        sw->ports[slot].first = first;
     loopguard_open_port(&sw->guard, slot, id, options->guest || options->pin);
     vswitch_change_port(sw, slot, options);
 }
@@ -164,6 +167,16 @@ static enum loopguard_view view_of(struct vswitch *sw, uint16_t in, struct frame
     return loopguard_flood(&sw->guard, in, frame, sw->fdb.count[in] > 1, sw->now_ms);
 }
 
+/* For people, who may wonder whether it is the NIC that they think it is. */
+static void note_first(struct vswitch_port *port, struct mac source)
+{
+    if (mac_is_multicast(source) || mac_is_zero(source))
+        return;
+    port->first->mac = source;
+    port->first->id = port->id;
+    port->first = NULL;
+}
+
 uint16_t vswitch_input(struct vswitch *sw, uint16_t in, struct frame frame,
                        struct port_counters *rx)
 {
@@ -172,6 +185,8 @@ uint16_t vswitch_input(struct vswitch *sw, uint16_t in, struct frame frame,
 
     if (frame.data[0] == PROBE_GROUP && loopguard_take(&sw->guard, in, frame, sw->now_ms))
         return VERDICT_NONE;
+    if (sw->ports[in].first)
+        note_first(&sw->ports[in], frame_src(frame));
     if (sw->ports[in].checks && !may_enter(sw, in, frame, rx))
         return VERDICT_NONE;
     out = find_way(sw, in, frame);

@@ -35,6 +35,7 @@ struct vswitch_port {
     bool checks;                        /* not everything may enter: blocked, or with a filter */
     const struct port_options *options; /* NULL: any source may come in */
     struct filter_pin *pin;
+    struct filter_pin *first; /* NULL: it is known */
     struct storm storm;
     uint64_t told_ms[VSWITCH_REFUSALS];
 };
@@ -61,9 +62,10 @@ struct port_counters;
 void vswitch_init(struct vswitch *sw, struct fdb_table *table, uint64_t relay,
                   const uint64_t key[2]);
 
-/* A port begins. options and pin stay where they are until it ends. */
+/* A port begins. options, pin and first stay where they are until it ends. */
 void vswitch_open_port(struct vswitch *sw, uint16_t slot, uint32_t id,
-                       const struct port_options *options, struct filter_pin *pin);
+                       const struct port_options *options, struct filter_pin *pin,
+                       struct filter_pin *first);
 /* Its options are other ones now. */
 void vswitch_change_port(struct vswitch *sw, uint16_t slot, const struct port_options *options);
 /* It ends, or never was: forgets what was behind it. */

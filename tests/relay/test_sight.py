@@ -18,7 +18,7 @@ import kit
 import links
 from ctlproto import ManagedRelay
 from frames import BROADCAST, FRAME_MAX, frame, header, mac, numbered
-from peers import Server, UdpPeer, dial, exchange
+from peers import GREETING, Server, UdpPeer, dial, exchange
 from relayproc import Relay, run
 from relayproc import links as devices
 from traffic import Traffic, complete
@@ -97,6 +97,8 @@ def test_status_of_a_relay():
         assert port["endpoint_id"] == listener["id"] and port["state"] == "up", port
         assert port["rx_frames"] >= 2 and port["tx_frames"] == 1 and port["tx_bytes"] == 60, port
         assert port["drops"] == 3 and port["queued"] == 0, port
+        assert sorted(port["source"] for port in seen["ports"]) == [
+            mac(2).hex(":"), GREETING[6:12].hex(":")], seen     # of their first frames
         table = must(relay)
         for text in ("listen:*:12345", "dialling", "Connection refused", name, "dropped: 3 runt"):
             assert text in table, f"no {text!r} in\n{table}"

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Several NICs of one guest that dial one address:port: which connection is which NIC's."""
 
+import json
 import os
 import sys
 
@@ -74,6 +75,38 @@ def test_nics_that_came_while_nobody_asked(host):
     host.netrelayd()
     received(host)
     each_is_itself(host, guest)
+
+
+def mixed_up(host):
+    return [(finding["about"], finding["text"]) for finding in
+            json.loads(host.netrelayctl("doctor", "--json", check=False).stdout)["findings"]
+            if finding["kind"] == "mixed-up"]
+
+
+def sources(host, network):
+    """Label -> the address that its port's first frame came from, where there was one."""
+    seen = json.loads(host.netrelayctl("--relay", network, "status", "--json").stdout)
+    return {port["label"]: port["source"] for port in seen["ports"] if "source" in port}
+
+
+@tap.timeout(150)
+def test_nics_by_their_first_frames(host):
+    """Each NIC's first frame is its own; where one is not, the doctor tells of it"""
+    network = f"127.0.0.1:{PORT}"
+    host.libvirtd()
+    host.netrelayd()
+    guest = host.guest("many", [client_nic(PORT, mac(n)) for n in (1, 2, 3)])
+    guest.boot()
+    eventually(lambda: len(sources(host, network)) == 3, 20, "all have sent")
+    labels = {source: label for label, source in sources(host, network).items()}
+    for address, label in labels.items():
+        assert label.endswith("/" + address), labels
+    assert mixed_up(host) == []
+    for port, address in ((1, mac(2)), (2, mac(1))):        # as if their order were another one
+        host.netrelayctl("--relay", network, "label", str(port), labels[address])
+    first, second = mixed_up(host)
+    assert first[0] == second[0] == "many", first
+    assert f"NIC {mac(1)}:" in first[1] and f"NIC {mac(2)}," in first[1], first
 
 
 tap.main(PrivateHost())

@@ -104,7 +104,7 @@ int plug(int one, int two)
         node->cable[node->n_ports] = (int)w->n_cables;
         if (node->kind == SWITCH)
             vswitch_open_port(node->sw, (uint16_t)node->n_ports, node->n_ports + 1, &no_options,
-                              NULL);
+                              NULL, NULL);
         ++node->n_ports;
     }
     return (int)w->n_cables++;

@@ -134,7 +134,7 @@ static void test_rules(void)
     add_options(&options, "deny", "52:54:00:00:00:07");
     for (size_t i = 0; i < G_N_ELEMENTS(modes); ++i) {
         begin(modes[i]);
-        vswitch_open_port(sw, 1, 11, &options, &pin);
+        vswitch_open_port(sw, 1, 11, &options, &pin, NULL);
         g_assert_cmpuint(input(1, "ff:ff:ff:ff:ff:ff", 1), ==, VERDICT_FLOOD);
         for (unsigned n = 0; n < 5; ++n)
             g_assert_cmpuint(input(1, "ff:ff:ff:ff:ff:ff", 7), ==, VERDICT_NONE);
@@ -157,19 +157,38 @@ static void test_pin(void)
 
     begin(VSWITCH_SWITCH);
     add_options(&options, "pin", NULL);
-    vswitch_open_port(sw, 1, 11, &options, &pin);
+    vswitch_open_port(sw, 1, 11, &options, &pin, NULL);
     g_assert_cmpuint(input(1, "ff:ff:ff:ff:ff:ff", 5), ==, VERDICT_FLOOD); /* the first is it */
     g_assert_cmpuint(input(1, "ff:ff:ff:ff:ff:ff", 6), ==, VERDICT_NONE);
     g_assert_cmpuint(input(2, "52:54:00:00:00:06", 2), ==, VERDICT_FLOOD); /* still unknown */
     g_assert_cmpuint(input(2, "52:54:00:00:00:05", 2), ==, 1);
     vswitch_close_port(sw, 1);
-    vswitch_open_port(sw, 1, 11, &options, &pin); /* by another forwarder */
+    vswitch_open_port(sw, 1, 11, &options, &pin, NULL); /* by another forwarder */
     g_assert_cmpuint(input(1, "ff:ff:ff:ff:ff:ff", 6), ==, VERDICT_NONE);
     g_assert_cmpuint(input(1, "ff:ff:ff:ff:ff:ff", 5), ==, VERDICT_FLOOD);
     vswitch_close_port(sw, 1);
-    vswitch_open_port(sw, 1, 12, &options, &pin); /* another port in its place */
+    vswitch_open_port(sw, 1, 12, &options, &pin, NULL); /* another port in its place */
     g_assert_cmpuint(input(1, "ff:ff:ff:ff:ff:ff", 6), ==, VERDICT_FLOOD);
     g_assert_cmpuint(input(1, "ff:ff:ff:ff:ff:ff", 5), ==, VERDICT_NONE);
+    end();
+}
+
+/* What its first station's address was is known from then on, also where it may not come in. */
+static void test_first(void)
+{
+    struct port_options options = { 0 };
+    struct filter_pin first = { .id = 7 }; /* another port's */
+
+    begin(VSWITCH_SWITCH);
+    add_options(&options, "deny", "52:54:00:00:00:05");
+    vswitch_open_port(sw, 1, 11, &options, NULL, &first);
+    g_assert_cmpuint(input(1, "ff:ff:ff:ff:ff:ff", 5), ==, VERDICT_NONE);
+    g_assert_cmpuint(input(1, "ff:ff:ff:ff:ff:ff", 6), ==, VERDICT_FLOOD);
+    g_assert_cmpuint(first.id, ==, 11);
+    g_assert_cmpuint(first.mac.b[5], ==, 5);
+    vswitch_open_port(sw, 1, 11, &options, NULL, &first); /* by another forwarder */
+    g_assert_cmpuint(input(1, "ff:ff:ff:ff:ff:ff", 6), ==, VERDICT_FLOOD);
+    g_assert_cmpuint(first.mac.b[5], ==, 5);
     end();
 }
 
@@ -184,7 +203,7 @@ static void test_pin_skips_the_impossible(void)
 
     begin(VSWITCH_SWITCH);
     add_options(&options, "pin", NULL);
-    vswitch_open_port(sw, 1, 11, &options, &pin);
+    vswitch_open_port(sw, 1, 11, &options, &pin, NULL);
     for (size_t i = 0; i < G_N_ELEMENTS(sources); ++i) {
         uint8_t data[FRAME_MIN] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
         struct frame frame = { .data = data, .len = sizeof(data) };
@@ -213,9 +232,9 @@ static void test_storm(void)
     sw->storm = 100;
     add_options(&own, "storm", "10");
     add_options(&without, "storm", "0");
-    vswitch_open_port(sw, 1, 11, &options, NULL);
-    vswitch_open_port(sw, 2, 12, &own, NULL);
-    vswitch_open_port(sw, 3, 13, &without, NULL);
+    vswitch_open_port(sw, 1, 11, &options, NULL, NULL);
+    vswitch_open_port(sw, 2, 12, &own, NULL, NULL);
+    vswitch_open_port(sw, 3, 13, &without, NULL, NULL);
     g_assert_cmpuint(count_flooded(1, "ff:ff:ff:ff:ff:ff", 500), ==, 100);
     g_assert_cmpuint(rx.drop_storm, ==, 400);
     g_assert_cmpuint(told[VSWITCH_STORMED], ==, 1);
@@ -239,7 +258,7 @@ static void test_storm_in_a_hub(void)
 
     begin(VSWITCH_HUB);
     sw->storm = 100;
-    vswitch_open_port(sw, 1, 11, &options, NULL);
+    vswitch_open_port(sw, 1, 11, &options, NULL, NULL);
     g_assert_cmpuint(count_flooded(1, "52:54:00:00:00:99", 500), ==, 500);
     g_assert_cmpuint(count_flooded(1, "ff:ff:ff:ff:ff:ff", 500), ==, 100);
     end();
@@ -253,6 +272,7 @@ int main(int argc, char **argv)
     g_test_add_func("/vswitch/link-local", test_link_local);
     g_test_add_func("/vswitch/transparent", test_transparent);
     g_test_add_func("/vswitch/rules", test_rules);
+    g_test_add_func("/vswitch/first", test_first);
     g_test_add_func("/vswitch/pin", test_pin);
     g_test_add_func("/vswitch/pin-skips-the-impossible", test_pin_skips_the_impossible);
     g_test_add_func("/vswitch/storm", test_storm);
