@@ -77,7 +77,10 @@ static GPtrArray *ways_out(Ground *g, Family family)
     if (ways->len > 0 || !g->input->devices)
         return ways;
     if (g->file->forward_dev)
-        lacks(g, "its guests cannot get out yet: there is no device %s", g->file->forward_dev);
+        lacks(g,
+              "its guests cannot get out yet: there is no device %s; make it, plug it in, or "
+              "correct its name",
+              g->file->forward_dev);
     else
         lacks(g,
               "its guests cannot get out yet: this host has no default route of IPv%c; set one, or "

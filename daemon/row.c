@@ -54,6 +54,8 @@ char *nr_row_whose(GVariant *row)
 /* What waits or is dialled is a fault only where it has had the time that it needs. */
 static const char *fault_of_waiting(GVariant *row)
 {
+    if (nr_row_is(row, "kind", "host")) /* what only has to be made yet gives no reason */
+        return *nr_row_text(row, "reason") ? "way-out" : NULL;
     return nr_row_is(row, "guest_state", "running") && nr_row_is(row, "kind", "client") ? "deaf"
                                                                                         : NULL;
 }

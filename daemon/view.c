@@ -137,6 +137,7 @@ static void look_for_fault(Build *build, GVariant *row)
 {
     const char *fault = nr_row_fault(row);
     gboolean deaf = g_strcmp0(fault, "deaf") == 0, is_open;
+    static const char *const lasts[] = { "deaf", "moved", "way-out", NULL };
     g_autofree char *place = NULL, *text = NULL;
 
     if (!fault)
@@ -145,8 +146,7 @@ static void look_for_fault(Build *build, GVariant *row)
     place = place_of(row);
     text = fault_text(fault, row);
     add_fault(build, fault, place,
-              deaf || g_str_equal(fault, "moved") ? lasting(build, fault, place, is_open)
-                                                  : NR_STATE_UP,
+              g_strv_contains(lasts, fault) ? lasting(build, fault, place, is_open) : NR_STATE_UP,
               row, text);
 }
 

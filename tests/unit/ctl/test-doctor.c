@@ -34,65 +34,68 @@ static char *said(const GPtrArray *findings)
 #define HEALTHY "{'libvirt': <'connected'>, 'uri': <'qemu:///system'>}"
 #define VM1     "'guest': <'vm1'>, 'nic': <'m1'>, 'kind': <'client'>, 'network': <'n'>"
 
+static const struct {
+    const char *rows, *said;
+} row_cases[] = {
+    { "[{" VM1 ", 'state': <'connected'>, 'port': <uint32 1>}]", "" },
+    { "[{" VM1 ", 'state': <'connected'>, 'reason': <'its network is x; move it'>}]", "moved vm1" },
+    { "[{" VM1 ", 'state': <'busy'>, 'reason': <'it serves others; see whom'>}]",
+      "unreachable vm1" },
+    { "[{" VM1 ", 'state': <'waiting'>, 'guest_state': <'announced'>}]", "" },
+    { "[{" VM1 ", 'state': <'waiting'>, 'guest_state': <'running'>}]", "deaf vm1" },
+    /* the guest's connection may be the one that is not yet known */
+    { "[{" VM1 ", 'state': <'waiting'>, 'guest_state': <'running'>},"
+      " {'network': <'n'>, 'guest': <''>, 'kind': <'client'>, 'port': <uint32 2>,"
+      "  'state': <'connected'>}]",
+      "" },
+    { "[{" VM1 ", 'state': <'waiting'>, 'guest_state': <'running'>},"
+      " {'network': <'other'>, 'guest': <''>, 'kind': <'client'>, 'port': <uint32 2>,"
+      "  'state': <'connected'>}]",
+      "deaf vm1" },
+    { "[{" VM1 ", 'state': <'waiting'>, 'guest_state': <'running'>},"
+      " {'network': <'n'>, 'guest': <''>, 'kind': <'client'>, 'port': <uint32 2>,"
+      "  'address': <'10.0.0.1:9'>, 'peer': <'10.0.0.1:40000'>, 'state': <'connected'>}]",
+      "" },
+    /* another host's never is */
+    { "[{" VM1 ", 'state': <'waiting'>, 'guest_state': <'running'>},"
+      " {'network': <'n'>, 'guest': <''>, 'kind': <'client'>, 'port': <uint32 2>,"
+      "  'address': <'10.0.0.1:9'>, 'peer': <'10.0.0.10:9'>, 'state': <'connected'>}]",
+      "deaf vm1" },
+    { "[{" VM1 ", 'state': <'foreign'>, 'reason': <'nc has it; end it'>}]", "foreign vm1" },
+    { "[{" VM1 ", 'state': <'refused'>, 'reason': <'no'>}]", "refused vm1" },
+    { "[{" VM1 ", 'state': <'faulty'>, 'reason': <'no'>}]", "refused vm1" },
+    { "[{" VM1 ", 'state': <'blocked'>, 'port': <uint32 3>}]", "loop vm1" },
+    { "[{" VM1 ", 'state': <'unconnected'>, 'reason': <'write a line'>}]", "" },
+    { "[{'network': <'lab'>, 'kind': <'tap'>, 'state': <'failed'>, 'reason': <'no br0'>}]",
+      "failed lab" },
+    { "[{'network': <'lab'>, 'kind': <'host'>, 'state': <'waiting'>, 'reason': <'no way; set "
+      "one'>}]",
+      "way-out lab" },
+    { "[{'network': <'lab'>, 'kind': <'host'>, 'state': <'waiting'>}]", "" },
+    { "[{'network': <'lab'>, 'kind': <'peer'>, 'address': <'b:1'>,"
+      "  'state': <'dialling'>, 'reason': <'connection refused'>}]",
+      "tunnel lab" },
+    { "[{'network': <'lab'>, 'kind': <'peer'>, 'address': <'b:1'>, 'state': <'blocked'>}]",
+      "loop lab" },
+    { "[{'network': <'lab'>, 'kind': <'peer'>, 'address': <'b:1'>,"
+      "  'state': <'dialling'>}]",
+      "" },
+    { "[{'network': <'lab'>, 'guest': <'s'>, 'guest_state': <'running'>,"
+      "  'kind': <'server'>, 'state': <'dialling'>, 'reason': <'refused'>}]",
+      "unreachable s" },
+};
+
 static void test_rows(void)
 {
-    static const struct {
-        const char *rows, *said;
-    } cases[] = {
-        { "[{" VM1 ", 'state': <'connected'>, 'port': <uint32 1>}]", "" },
-        { "[{" VM1 ", 'state': <'connected'>, 'reason': <'its network is x; move it'>}]",
-          "moved vm1" },
-        { "[{" VM1 ", 'state': <'busy'>, 'reason': <'it serves others; see whom'>}]",
-          "unreachable vm1" },
-        { "[{" VM1 ", 'state': <'waiting'>, 'guest_state': <'announced'>}]", "" },
-        { "[{" VM1 ", 'state': <'waiting'>, 'guest_state': <'running'>}]", "deaf vm1" },
-        /* the guest's connection may be the one that is not yet known */
-        { "[{" VM1 ", 'state': <'waiting'>, 'guest_state': <'running'>},"
-          " {'network': <'n'>, 'guest': <''>, 'kind': <'client'>, 'port': <uint32 2>,"
-          "  'state': <'connected'>}]",
-          "" },
-        { "[{" VM1 ", 'state': <'waiting'>, 'guest_state': <'running'>},"
-          " {'network': <'other'>, 'guest': <''>, 'kind': <'client'>, 'port': <uint32 2>,"
-          "  'state': <'connected'>}]",
-          "deaf vm1" },
-        { "[{" VM1 ", 'state': <'waiting'>, 'guest_state': <'running'>},"
-          " {'network': <'n'>, 'guest': <''>, 'kind': <'client'>, 'port': <uint32 2>,"
-          "  'address': <'10.0.0.1:9'>, 'peer': <'10.0.0.1:40000'>, 'state': <'connected'>}]",
-          "" },
-        /* another host's never is */
-        { "[{" VM1 ", 'state': <'waiting'>, 'guest_state': <'running'>},"
-          " {'network': <'n'>, 'guest': <''>, 'kind': <'client'>, 'port': <uint32 2>,"
-          "  'address': <'10.0.0.1:9'>, 'peer': <'10.0.0.10:9'>, 'state': <'connected'>}]",
-          "deaf vm1" },
-        { "[{" VM1 ", 'state': <'foreign'>, 'reason': <'nc has it; end it'>}]", "foreign vm1" },
-        { "[{" VM1 ", 'state': <'refused'>, 'reason': <'no'>}]", "refused vm1" },
-        { "[{" VM1 ", 'state': <'faulty'>, 'reason': <'no'>}]", "refused vm1" },
-        { "[{" VM1 ", 'state': <'blocked'>, 'port': <uint32 3>}]", "loop vm1" },
-        { "[{" VM1 ", 'state': <'unconnected'>, 'reason': <'write a line'>}]", "" },
-        { "[{'network': <'lab'>, 'kind': <'tap'>, 'state': <'failed'>, 'reason': <'no br0'>}]",
-          "failed lab" },
-        { "[{'network': <'lab'>, 'kind': <'peer'>, 'address': <'b:1'>,"
-          "  'state': <'dialling'>, 'reason': <'connection refused'>}]",
-          "tunnel lab" },
-        { "[{'network': <'lab'>, 'kind': <'peer'>, 'address': <'b:1'>, 'state': <'blocked'>}]",
-          "loop lab" },
-        { "[{'network': <'lab'>, 'kind': <'peer'>, 'address': <'b:1'>,"
-          "  'state': <'dialling'>}]",
-          "" },
-        { "[{'network': <'lab'>, 'guest': <'s'>, 'guest_state': <'running'>,"
-          "  'kind': <'server'>, 'state': <'dialling'>, 'reason': <'refused'>}]",
-          "unreachable s" },
-    };
-
-    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+    for (guint i = 0; i < G_N_ELEMENTS(row_cases); i++) {
         g_autoptr(GPtrArray) findings = nr_findings_new();
-        g_autoptr(GVariant) rows = parse("aa{sv}", cases[i].rows);
+        g_autoptr(GVariant) rows = parse("aa{sv}", row_cases[i].rows);
         g_autoptr(GVariant) summary = parse("a{sv}", HEALTHY);
         g_autofree char *text = NULL;
 
         nr_doctor_status(findings, rows, summary);
         text = said(findings);
-        g_assert_cmpstr(text, ==, cases[i].said);
+        g_assert_cmpstr(text, ==, row_cases[i].said);
     }
 }
 

@@ -83,7 +83,8 @@ static void test_a_device(void)
            "lab: forward-v4 eth1, forward-v4 virbr9, \n");
     expect("eth0=46 eth1=", FILES(LAB IP6 TO("eth1")), "lab: forward-v6 all, \n");
     expect("eth0=46", FILES(LAB IP4 TO("eth1")),
-           "lab: its guests cannot get out yet: there is no device eth1\n");
+           "lab: its guests cannot get out yet: there is no device eth1; make it, "
+           "plug it in, or correct its name\n");
 }
 
 static void test_no_way_out(void)
