@@ -2,11 +2,14 @@
 #include "net/link.h"
 
 #include <errno.h>
+#include <linux/if_link.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <netlink/netlink.h>
 #include <netlink/route/link.h>
+#include <netlink/route/link/macvlan.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -28,6 +31,25 @@ static void nl_cache_freep(struct nl_cache **cache)
 static void nl_addr_putp(struct nl_addr **addr)
 {
     nl_addr_put(*addr);
+}
+
+/* It takes what comes in by the device under it. */
+static bool takes_frames(struct rtnl_link *link)
+{
+    static const char *const kinds[] = { "macvlan", "macvtap", "ipvlan", "ipvtap" };
+    const char *type = rtnl_link_get_type(link);
+
+    for (size_t i = 0; type && i < sizeof(kinds) / sizeof(*kinds); i++)
+        if (strcmp(type, kinds[i]) == 0)
+            return true;
+    return false;
+}
+
+/* A macvlan that has its device for itself gets all that comes in there. */
+static bool is_narrow(struct rtnl_link *link)
+{
+    return takes_frames(link) && !(rtnl_link_is_macvlan(link) &&
+                                   rtnl_link_macvlan_get_mode(link) == MACVLAN_MODE_PASSTHRU);
 }
 
 int link_get(const char *ifname, struct link_state *ret)
@@ -55,6 +77,8 @@ int link_get(const char *ifname, struct link_state *ret)
         .mtu = rtnl_link_get_mtu(link),
         .up = rtnl_link_get_flags(link) & IFF_UP,
         .bridge = type && strcmp(type, "bridge") == 0,
+        .ethernet = rtnl_link_get_arptype(link) == ARPHRD_ETHER,
+        .narrow = is_narrow(link),
     };
     if (addr && nl_addr_get_len(addr) == MAC_LEN)
         memcpy(ret->mac.b, nl_addr_get_binary_addr(addr), MAC_LEN);
@@ -94,36 +118,9 @@ int link_set(int ifindex, const struct link_change *change)
     return r < 0 ? route_errno(r) : 0;
 }
 
-int link_has_members(int ifindex, bool *ret)
-{
-    _cleanup_(nl_socket_freep) struct nl_sock *sock = NULL;
-    _cleanup_(nl_cache_freep) struct nl_cache *cache = NULL;
-    int r = route_open(&sock);
-
-    if (r < 0)
-        return r;
-    r = rtnl_link_alloc_cache(sock, AF_UNSPEC, &cache);
-    if (r < 0)
-        return route_errno(r);
-    *ret = false;
-    for (struct nl_object *o = nl_cache_get_first(cache); o && !*ret; o = nl_cache_get_next(o))
-        *ret = rtnl_link_get_master((struct rtnl_link *)o) == ifindex;
-    return 0;
-}
-
-/* What is plugged in has no type of the kernel's; a VLAN, a bond or a tunnel has one. */
-static bool stays_inside(struct rtnl_link *link)
-{
-    static const char *const inside[] = { "tun", "veth", "dummy" };
-    const char *type = rtnl_link_get_type(link);
-
-    for (size_t i = 0; type && i < sizeof(inside) / sizeof(*inside); i++)
-        if (strcmp(type, inside[i]) == 0)
-            return true;
-    return false;
-}
-
-int link_way_out(int ifindex, char ret_ifname[LINK_NAME_MAX])
+/* The last of all devices to which this applies; "": there is none. */
+static int find_link(bool (*applies)(struct rtnl_link *link, int ifindex), int ifindex,
+                     char ret_ifname[LINK_NAME_MAX])
 {
     _cleanup_(nl_socket_freep) struct nl_sock *sock = NULL;
     _cleanup_(nl_cache_freep) struct nl_cache *cache = NULL;
@@ -138,10 +135,57 @@ int link_way_out(int ifindex, char ret_ifname[LINK_NAME_MAX])
     for (struct nl_object *o = nl_cache_get_first(cache); o; o = nl_cache_get_next(o)) {
         struct rtnl_link *link = (struct rtnl_link *)o;
 
-        if (rtnl_link_get_master(link) == ifindex && !stays_inside(link))
+        if (applies(link, ifindex))
             snprintf(ret_ifname, LINK_NAME_MAX, "%s", rtnl_link_get_name(link));
     }
     return 0;
+}
+
+static bool is_member(struct rtnl_link *link, int ifindex)
+{
+    return rtnl_link_get_master(link) == ifindex;
+}
+
+int link_has_members(int ifindex, bool *ret)
+{
+    char member[LINK_NAME_MAX];
+    int r = find_link(is_member, ifindex, member);
+
+    if (r == 0)
+        *ret = *member != '\0';
+    return r;
+}
+
+/* What is plugged in has no type of the kernel's; a VLAN, a bond or a tunnel has one. */
+static bool stays_inside(struct rtnl_link *link)
+{
+    static const char *const inside[] = { "tun", "veth", "dummy" };
+    const char *type = rtnl_link_get_type(link);
+
+    for (size_t i = 0; type && i < sizeof(inside) / sizeof(*inside); i++)
+        if (strcmp(type, inside[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool leads_out(struct rtnl_link *link, int ifindex)
+{
+    return is_member(link, ifindex) && !stays_inside(link);
+}
+
+int link_way_out(int ifindex, char ret_ifname[LINK_NAME_MAX])
+{
+    return find_link(leads_out, ifindex, ret_ifname);
+}
+
+static bool takes_frames_of(struct rtnl_link *link, int ifindex)
+{
+    return rtnl_link_get_link(link) == ifindex && takes_frames(link);
+}
+
+int link_taken_by(int ifindex, char ret_ifname[LINK_NAME_MAX])
+{
+    return find_link(takes_frames_of, ifindex, ret_ifname);
 }
 
 int link_add_bridge(const char *ifname, struct mac mac)

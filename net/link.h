@@ -16,6 +16,8 @@ struct link_state {
     uint32_t mtu;
     bool up; /* IFF_UP */
     bool bridge;
+    bool ethernet; /* what a bridge can have for a member */
+    bool narrow;   /* a macvlan, say: only frames for its own address come in by it */
     struct mac mac;
 };
 
@@ -34,6 +36,10 @@ int link_has_members(int ifindex, bool *ret);
 /* A device in this bridge by which frames leave this host, or may: all but TAPs and what leads to
  * containers. ret_ifname is "" where there is none. */
 int link_way_out(int ifindex, char ret_ifname[LINK_NAME_MAX]);
+
+/* A device on top of this one that takes its frames, as a macvlan does and a VLAN does not: so no
+ * bridge can. ret_ifname is "" where there is none. */
+int link_taken_by(int ifindex, char ret_ifname[LINK_NAME_MAX]);
 
 /* Makes a bridge, which is down. -EEXIST: the name is taken; -EINVAL: it cannot be one. */
 int link_add_bridge(const char *ifname, struct mac mac);

@@ -151,24 +151,59 @@ static enum uplink_verdict judge_master(const char *device, int master, const ch
                device, name);
 }
 
-enum uplink_verdict uplink_judge(const char *device, const char *bridge,
-                                 char reason[UPLINK_REASON_MAX])
+static enum uplink_verdict judge_kind(const char *device, const struct link_state *link,
+                                      char reason[UPLINK_REASON_MAX])
 {
-    struct link_state link;
-
-    *reason = '\0';
-    if (link_get(device, &link) < 0)
-        return say(reason, UPLINK_ABSENT, "there is no device %s", device);
-    if (link.bridge)
+    if (link->bridge)
         return say(reason, UPLINK_UNFIT,
                    "%s is a bridge, and a bridge cannot be in another; name it as the <bridge>",
+                   device);
+    if (!link->ethernet)
+        return say(
+            reason, UPLINK_UNFIT,
+            "%s is not an Ethernet device, and no other can be in a bridge; route instead of "
+            "bridging, mode='route' or 'nat'",
+            device);
+    if (link->narrow)
+        return say(reason, UPLINK_UNFIT,
+                   "%s is a macvlan or ipvlan, and gets only frames of its own address; route "
+                   "instead of bridging, mode='route' or 'nat'",
                    device);
     if (has_part(device, "wireless") || has_part(device, "phy80211"))
         return say(reason, UPLINK_UNFIT,
                    "%s is wireless, and an access point takes only frames of its own address; "
                    "route instead of bridging, mode='route' or 'nat'",
                    device);
-    if (link.master)
-        return judge_master(device, link.master, bridge, reason);
-    return judge_owner(device, link.ifindex, reason);
+    return UPLINK_FREE;
+}
+
+/* Of frames there is one taker: a VLAN on top is none, for it gets those with its tag before. */
+static enum uplink_verdict judge_taken(const char *device, int ifindex,
+                                       char reason[UPLINK_REASON_MAX])
+{
+    char taker[LINK_NAME_MAX];
+
+    if (link_taken_by(ifindex, taker) < 0 || !*taker)
+        return UPLINK_FREE;
+    return say(reason, UPLINK_UNFIT,
+               "%s takes the frames that come in by %s, so no bridge can; take %s away, or route "
+               "instead of bridging, mode='route' or 'nat'",
+               taker, device, taker);
+}
+
+enum uplink_verdict uplink_judge(const char *device, const char *bridge,
+                                 char reason[UPLINK_REASON_MAX])
+{
+    enum uplink_verdict verdict;
+    struct link_state link;
+
+    *reason = '\0';
+    if (link_get(device, &link) < 0)
+        return say(reason, UPLINK_ABSENT, "there is no device %s", device);
+    verdict = judge_kind(device, &link, reason);
+    if (verdict == UPLINK_FREE && link.master)
+        verdict = judge_master(device, link.master, bridge, reason);
+    if (verdict == UPLINK_FREE)
+        verdict = judge_taken(device, link.ifindex, reason);
+    return verdict == UPLINK_FREE ? judge_owner(device, link.ifindex, reason) : verdict;
 }

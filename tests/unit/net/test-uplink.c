@@ -9,6 +9,7 @@
 #include "changes.h"
 #include "common/scope.h"
 #include "net/uplink-guard.h"
+#include "net/uplink-owner.h"
 #include "netns.h"
 
 static int uplinks_fd = -1;
@@ -257,6 +258,77 @@ static void test_fails(void)
     teardown();
 }
 
+/* --- which device can be moved */
+
+/* Some kernels have not all kinds. */
+static bool can_make(const char *command)
+{
+    g_autofree char *quiet = g_strdup_printf("%s 2>/dev/null", command);
+
+    return system(quiet) == 0;
+}
+
+static void expect_verdict(const char *device, enum uplink_verdict verdict, const char *words)
+{
+    char reason[UPLINK_REASON_MAX];
+
+    g_assert_cmpint(uplink_judge(device, "br7", reason), ==, verdict);
+    if (!strstr(reason, words) || strlen(reason) >= UPLINK_REASON_MAX - 1)
+        g_error("%s: \"%s\" lacks \"%s\"", device, reason, words);
+    g_assert_true((*reason == '\0') == (verdict == UPLINK_FREE));
+}
+
+static const struct {
+    const char *make, *device;
+    enum uplink_verdict verdict;
+    const char *words;
+} kinds[] = {
+    { "true", "eth0", UPLINK_FREE, "" },
+    { "true", "eth9", UPLINK_ABSENT, "there is no device eth9" },
+    { "true", "lo", UPLINK_UNFIT, "lo is not an Ethernet device" },
+    { "ip tuntap add d0 mode tun", "d0", UPLINK_UNFIT, "d0 is not an Ethernet device" },
+    { "ip link add d0 type bridge", "d0", UPLINK_UNFIT, "name it as the <bridge>" },
+    { "ip link add d0 link eth0 type macvlan mode bridge", "d0", UPLINK_UNFIT,
+      "gets only frames of its own address" },
+    { "ip link add d0 link eth0 type macvlan mode passthru", "d0", UPLINK_FREE, "" },
+    { "ip link add d0 link eth0 type ipvlan", "d0", UPLINK_UNFIT,
+      "gets only frames of its own address" },
+    { "ip link add d0 link eth0 type macvlan", "eth0", UPLINK_UNFIT,
+      "d0 takes the frames that come in by eth0" },
+    { "ip link add d0 link eth0 type macvtap", "eth0", UPLINK_UNFIT, "take d0 away" },
+    { "ip link add d0 type bridge && ip link set eth0 master d0", "eth0", UPLINK_ELSEWHERE,
+      "eth0 belongs to d0 already" },
+    { "ip link add br7 type bridge && ip link set eth0 master br7", "eth0", UPLINK_ELSEWHERE,
+      "leave out dev='eth0'" },
+    { "ip link add d0 type vrf table 9 && ip link set eth0 master d0", "eth0", UPLINK_ELSEWHERE,
+      "eth0 belongs to d0 already" },
+    /* Those that go into a bridge as they are. */
+    { "ip link add d0 type bond", "d0", UPLINK_FREE, "" },
+    { "ip link add d0 type bond && ip link set eth0 down && ip link set eth0 master d0", "eth0",
+      UPLINK_ELSEWHERE, "eth0 belongs to d0 already; name that one" },
+    { "ip link add d0 link eth0 type vlan id 5", "d0", UPLINK_FREE, "" },
+    { "ip link add d0 link eth0 type vlan id 5", "eth0", UPLINK_FREE, "" },
+    { "ip link add d0 type vxlan id 5 dstport 4789 dev eth0", "d0", UPLINK_FREE, "" },
+    { "ip link add d0 type vxlan id 5 dstport 4789 dev eth0", "eth0", UPLINK_FREE, "" },
+};
+
+static void test_kinds(void)
+{
+    guint made = 0;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        netns_link_add("eth0", "veth");
+        if (can_make(kinds[i].make)) {
+            expect_verdict(kinds[i].device, kinds[i].verdict, kinds[i].words);
+            made++;
+        } else {
+            g_test_message("not here: %s", kinds[i].make);
+        }
+        shell("for d in d0 br7; do ip link del $d 2>/dev/null; done; ip link del eth0");
+    }
+    g_assert_cmpuint(made, >=, 8);
+}
+
 /* --- the guard, which is this program again */
 
 /* Of the network "dies" the child dies when it has moved all, or taken all back. */
@@ -348,6 +420,7 @@ int main(int argc, char **argv)
     g_test_add_func("/uplink/bridge-removed", test_bridge_removed);
     g_test_add_func("/uplink/device-removed", test_device_removed);
     g_test_add_func("/uplink/fails", test_fails);
+    g_test_add_func("/uplink/kinds", test_kinds);
     g_test_add_func("/uplink/guarded", test_guarded);
     g_test_add_func("/uplink/confirmed", test_confirmed);
     status = g_test_run();
