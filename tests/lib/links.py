@@ -60,7 +60,8 @@ def members(bridge):
 
 # What changes by itself, or by a member of a bridge coming and going.
 VOLATILE = ("stats", "stats64", "age", "hello_timer", "tcn_timer", "topology_change_timer",
-            "gc_timer", "operstate", "flags", "bridge_id", "root_id")
+            "gc_timer", "forward_delay_timer", "hold_timer", "operstate", "flags", "bridge_id",
+            "root_id")
 
 
 def snapshot():

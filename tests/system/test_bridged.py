@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A host whose only uplink becomes a member of a network's bridge, with all it had moved there."""
 
-import json
 import os
 import socket
 import sys
@@ -17,6 +16,7 @@ from guest import client_nic
 from host import PrivateHost
 from lab import PORT, address, mac, v6_address
 from process import run
+from untouched import kernel, restored
 from wait import eventually
 
 HOST, ROUTER, OTHER = 100, 1, 2         # the last part of their addresses on the LAN
@@ -64,32 +64,10 @@ class Lan:
             assert other.recv(64) == b"still here?"
 
 
-def kernel():
-    """All that a move could have changed."""
-    settings = run(["sh", "-c", "grep -s . /proc/sys/net/ipv4/conf/*/* /proc/sys/net/ipv6/conf/*/*"
-                    " /proc/sys/net/ipv4/ip_forward"], check=False).stdout
-    return (links.snapshot(), links.ip("route", "show", "table", "all"),
-            links.ip("-6", "route", "show", "table", "all"),
-            [line for line in settings.splitlines() if "stable_secret" not in line])
-
-
 def is_moved():
     return (os.path.exists("/sys/class/net/br7/brif/eth0") and
             address(HOST) in links.ip("-4", "address", "show", "dev", "br7") and
             not links.ip("-4", "address", "show", "dev", "eth0"))
-
-
-def differences(before):
-    """What is not as it was: pairs of then and now, as far as they differ."""
-    flat = [json.dumps(part, indent=0) if not isinstance(part, str) else part
-            for text in (before, kernel()) for part in text]
-    then, now = ("\n".join(half).splitlines() for half in (flat[:4], flat[4:]))
-    return sorted(set(then) ^ set(now))
-
-
-def restored(before, what):
-    eventually(lambda: not differences(before), 15, f"{what}: all is as it was")
-    assert not os.path.exists(RECORD)
 
 
 def is_active(host):
@@ -197,6 +175,11 @@ def test_E4_refused(host):
         pretend(path, text)
         refused(f"{who} looks after eth0")
         os.unlink(path)
+    wireless = os.path.realpath("/sys/class/net/eth0")      # as such a device has a folder there
+    run(["mount", "-t", "tmpfs", "sysfs", wireless])
+    os.mkdir(f"{wireless}/wireless")
+    refused("eth0 is wireless")
+    run(["umount", wireless])
     links.ip("address", "change", f"{address(HOST)}/24", "dev", "eth0", "valid_lft", "5000",
              "preferred_lft", "5000")
     lease = "a DHCP client looks after eth0"

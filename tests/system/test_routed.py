@@ -3,9 +3,7 @@
 """Networks whose host is their router: forwarding, host routes, and addresses answered for."""
 
 import contextlib
-import difflib
 import os
-import re
 import subprocess
 import sys
 
@@ -18,12 +16,12 @@ from guest import client_nic
 from host import PrivateHost
 from lab import PORT, address, mac, v6_address
 from process import run
+from untouched import JOURNAL, kernel, restored
 from wait import eventually
 
 HOST = 100                              # the host's number among the guests' addresses
 LAN4, LAN6 = "203.0.113", "2001:db8::"  # and its LAN, where .1 is a router, and .2 the host
 ROUTE = "<forward mode='route'/>"
-JOURNAL = "/run/netrelay/kernel-changes"
 
 ADVERTISE = r"""
 import socket, struct
@@ -80,27 +78,6 @@ def has_router():
     return "proto ra" in links.ip("-6", "route", "show", "default")
 
 
-def kernel():
-    """All that a network could have changed."""
-    settings = run(["sh", "-c", "grep -s . /proc/sys/net/ipv4/conf/*/* /proc/sys/net/ipv6/conf/*/*"
-                    " /proc/sys/net/ipv4/ip_forward"], check=False).stdout
-    routes = links.ip("route", "show", "table", "all")      # of both families
-    texts = [re.sub(r" expires \d+sec", "", routes),
-             links.ip("neigh", "show", "proxy"), links.ip("-6", "neigh", "show", "proxy"),
-             *(line for line in settings.splitlines() if "stable_secret" not in line)]
-    devices = links.without(links.snapshot(), ("preferred_life_time", "valid_life_time"))
-    return [*(str(device) for device in devices.values()), *"\n".join(texts).splitlines()]
-
-
-def restored(before, what):
-    try:
-        eventually(lambda: kernel() == before, 15, f"{what}: the kernel is as it was")
-    except AssertionError:
-        print("\n".join(difflib.unified_diff(before, kernel(), lineterm="", n=0)))
-        raise
-    eventually(lambda: not os.path.exists(JOURNAL), 15, f"{what}: the journal is gone")
-
-
 def setting(path):
     with open(f"/proc/sys/net/{path}") as file:
         return file.read().strip()
@@ -134,7 +111,7 @@ def test_E6_D2_a_routed_subnet(host):
     in_lan("ip", "route", "add", "fd00:9::/64", "via", f"{LAN6}2")
     before = kernel()
     host.libvirtd()
-    path = host.write_network("lab", network(ROUTE))
+    host.write_network("lab", network(ROUTE))
     daemon = host.netrelayd()
     guest = lab.numbered(host, 1, client_nic(PORT, mac(1)))
     guest.boot()
@@ -151,7 +128,7 @@ def test_E6_D2_a_routed_subnet(host):
     assert "nothing to do" in host.netrelayctl("plan").stdout
     pings = guest.start_pings(f"{LAN4}.1")
     daemon.kill()
-    daemon = host.netrelayd()
+    host.netrelayd()
     lab.expect_row(host, kind="host", address="IPv6 forwarding", state="set")
     sent, received = pings.stop()
     assert sent == received, f"{received} of {sent} pings"
@@ -159,12 +136,6 @@ def test_E6_D2_a_routed_subnet(host):
     host.netrelayctl("net-destroy", "lab")
     restored(before, "net-destroy")
     assert has_router()
-    host.netrelayctl("net-start", "lab")
-    eventually(lambda: forwarding() == ["eth0", "virbr9"], 10, "made again")
-    daemon.kill()
-    os.unlink(path)                 # while nobody looks
-    host.netrelayd()
-    restored(before, "a manager that comes after a SIGKILL")
 
 
 @tap.timeout(60)
@@ -177,9 +148,12 @@ def test_E6_D2_ways_out(host):
     row = lab.expect_row(host, kind="host", state="waiting")
     assert "no default route of IPv4" in row["reason"], row
     assert forwarding() == []
+    found = lab.findings(host)["way-out", "lab"]
+    assert "no default route of IPv4" in found["text"] and "set one" in found["cure"], found
     add_lan()
     eventually(lambda: forwarding() == ["eth0", "virbr9"], 15, "the way out has come")
     eventually(lambda: setting("ipv6/conf/all/forwarding") == "1", 15, "for IPv6, too")
+    assert not lab.findings(host)
     host.write_network("two", "<network><name>two</name><bridge name='virbr8'/>"
                        "<ip address='10.8.0.1' prefix='24'/>"
                        "<forward mode='route' dev='eth0'/></network>")
