@@ -2,8 +2,7 @@
 #include "daemon/config.h"
 
 #include <string.h>
-
-#define IFNAME_MAX 15 /* characters of a kernel interface's name */
+#include "common/prefix.h"
 
 typedef gboolean (*KeyReader)(NrConfig *config, const char *value, GError **error);
 
@@ -25,29 +24,8 @@ static gboolean read_implicit(NrConfig *config, const char *value, GError **erro
     return FALSE;
 }
 
-static gboolean is_bridge_glob(const char *glob)
-{
-    gsize length = strlen(glob);
-
-    if (!length || length > IFNAME_MAX)
-        return FALSE;
-    for (const char *c = glob; *c; c++)
-        if (!g_ascii_isgraph(*c) || *c == '/' || *c == ':')
-            return FALSE;
-    return TRUE;
-}
-
-/* Of "HOST:PORT": one without a colon would fit nothing, unless it fits all. */
-static gboolean is_peer_glob(const char *glob)
-{
-    for (const char *c = glob; *c; c++)
-        if (!g_ascii_isgraph(*c) || *c == '/')
-            return FALSE;
-    return strchr(glob, ':') || g_str_equal(glob, "*");
-}
-
 /* NULL: an error. */
-static char **read_globs(const char *value, gboolean (*is_good)(const char *), const char *expected,
+static char **read_words(const char *value, gboolean (*is_good)(const char *), const char *expected,
                          GError **error)
 {
     g_auto(GStrv) words = g_strsplit_set(value, "; ,\t", -1);
@@ -66,29 +44,43 @@ static char **read_globs(const char *value, gboolean (*is_good)(const char *), c
     return g_strv_builder_end(builder);
 }
 
+/* Takes words; NULL is an error. */
+static gboolean set_list(char ***list, char **words)
+{
+    if (!words)
+        return FALSE;
+    g_strfreev(*list);
+    *list = words;
+    return TRUE;
+}
+
 static gboolean read_bridges(NrConfig *config, const char *value, GError **error)
 {
-    char **globs = read_globs(value, is_bridge_glob, "names or patterns of bridges", error);
-
-    if (!globs)
-        return FALSE;
-    g_strfreev(config->policy.bridges);
-    config->policy.bridges = globs;
-    return TRUE;
+    return set_list(&config->policy.bridges,
+                    read_words(value, nr_policy_is_bridge, "names or patterns of bridges", error));
 }
 
 /* Names of hosts are compared in lower case. */
 static gboolean read_peers(NrConfig *config, const char *value, GError **error)
 {
     g_autofree char *lower = g_ascii_strdown(value, -1);
-    char **globs =
-        read_globs(lower, is_peer_glob, "peers as HOST:PORT, or patterns of such", error);
 
-    if (!globs)
-        return FALSE;
-    g_strfreev(config->policy.peers);
-    config->policy.peers = globs;
-    return TRUE;
+    return set_list(&config->policy.peers,
+                    read_words(lower, nr_policy_is_peer,
+                               "peers as HOST:PORT, patterns or prefixes of such", error));
+}
+
+static gboolean read_addresses(NrConfig *config, const char *value, GError **error)
+{
+    return set_list(&config->policy.addresses,
+                    read_words(value, nr_policy_is_address, PREFIX_EXPECTED, error));
+}
+
+static gboolean read_ports(NrConfig *config, const char *value, GError **error)
+{
+    return set_list(&config->policy.ports,
+                    read_words(value, nr_policy_is_ports,
+                               "numbers from 1 to 65535 or ranges such as 1024-65535", error));
 }
 
 static gboolean read_uri(NrConfig *config, const char *value, GError **error)
@@ -135,6 +127,8 @@ static const struct {
     { { "policy", "implicit", "safe", "safe" }, read_implicit },
     { { "policy", "bridges", "", "" }, read_bridges },
     { { "policy", "peers", "", "" }, read_peers },
+    { { "policy", "addresses", "any", "any" }, read_addresses },
+    { { "policy", "ports", "1024-65535", "1024-65535" }, read_ports },
     { { "libvirt", "uri", "qemu:///system", "qemu:///session" }, read_uri },
     { { "relay", "user", "netrelay", NULL }, read_user },
     { { "control", "group", "libvirt", NULL }, read_control_group },
@@ -235,6 +229,8 @@ void nr_config_free(NrConfig *config)
         return;
     g_strfreev(config->policy.bridges);
     g_strfreev(config->policy.peers);
+    g_strfreev(config->policy.addresses);
+    g_strfreev(config->policy.ports);
     g_free(config->policy.config);
     g_free(config->uri);
     g_free(config->relay_user);

@@ -7,8 +7,7 @@
 #include "daemon/desired.h"
 
 typedef struct {
-    NrPolicy policy;     /* [policy] implicit=safe|all|no, bridges=br0;lab-*;
-                            peers=hostb.example:*; */
+    NrPolicy policy;     /* [policy]: what guests may ask for */
     char *uri;           /* [libvirt] uri=: default qemu:///system for root, else qemu:///session */
     char *relay_user;    /* [relay] user=: system mode, default netrelay */
     char *control_group; /* [control] group=: system mode, default libvirt; "": none */

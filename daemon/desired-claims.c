@@ -122,16 +122,6 @@ static NrClaimKind claim_network(NrDecision *d, NrCase *c, char **ret_reason)
     return NR_CLAIM_REFUSED;
 }
 
-static gboolean is_allowed(const NrPolicy *policy, char **globs, const char *name)
-{
-    if (!policy->system)
-        return TRUE;
-    for (char **glob = globs; glob && *glob; glob++)
-        if (g_pattern_match_simple(*glob, name))
-            return TRUE;
-    return FALSE;
-}
-
 /* Names the line as it has to be: what it allows already stays. */
 static char *format_not_allowed(const NrPolicy *policy, const char *what, char **globs,
                                 const char *name)
@@ -142,7 +132,7 @@ static char *format_not_allowed(const NrPolicy *policy, const char *what, char *
     return g_strdup_printf("its metadata names the %s %s, which is not allowed; the line "
                            "%ss=%s%s%s under [policy] in %s allows it",
                            what, shown, what, before ? before : "", before ? ";" : "", shown,
-                           policy->config ? policy->config : "netrelayd.conf");
+                           nr_policy_file(policy));
 }
 
 static NrClaimKind claim_bridge(NrDecision *d, NrCase *c, char **ret_reason)
@@ -151,7 +141,7 @@ static NrClaimKind claim_bridge(NrDecision *d, NrCase *c, char **ret_reason)
     const char *bridge = c->nic->wish.bridge;
     g_autofree char *name = g_strconcat("bridge:", bridge, NULL);
 
-    if (!is_allowed(policy, policy->bridges, bridge)) {
+    if (!nr_policy_allows_bridge(policy, bridge)) {
         *ret_reason = format_not_allowed(policy, "bridge", policy->bridges, bridge);
         return NR_CLAIM_REFUSED;
     }
@@ -171,7 +161,7 @@ static NrClaimKind claim_peer(NrDecision *d, NrCase *c, char **ret_reason)
     g_autofree char *name = g_strconcat("peer:", mac_format(c->nic->mac, mac), NULL);
     NrSegment *segment;
 
-    if (!is_allowed(policy, policy->peers, peer)) {
+    if (!nr_policy_allows_peer(policy, peer)) {
         *ret_reason = format_not_allowed(policy, "peer", policy->peers, peer);
         return NR_CLAIM_REFUSED;
     }
@@ -250,12 +240,35 @@ static NrClaimKind claim_by_file(NrDecision *d, NrCase *c)
 
         if (kind == NR_CLAIM_NETWORK) {
             c->claim = rule->segment;
+            c->rule = rule->match;
             c->pin = rule->match->pin ? rule->match->pin : c->claim->file->pin;
         }
         if (kind != NR_CLAIM_NONE)
             return kind;
     }
     return NR_CLAIM_NONE;
+}
+
+/* What a network file has is its author's to say, and no matter of the guest's. */
+char *nr_claims_place_fault(const NrDecision *d, const NrCase *c)
+{
+    const NrPolicy *policy = d->input->policy;
+    const NrPlaceIndex *files = c->nic->kind == NR_NIC_DIALS ? d->file_listens : d->file_udps;
+    g_autofree char *words = NULL;
+
+    if (find_address(files, &c->ours))
+        return NULL;
+    if (!(c->rule && c->rule->host) && !nr_policy_allows_address(policy, &c->ours)) {
+        words = g_strjoinv(";", policy->addresses);
+        return g_strdup_printf("%s is not among addresses=%s under [policy] in %s", c->ours.host,
+                               words, nr_policy_file(policy));
+    }
+    if (!(c->rule && c->rule->port_low) && !nr_policy_allows_port(policy, &c->ours)) {
+        words = g_strjoinv(";", policy->ports);
+        return g_strdup_printf("port %u is not within ports=%s under [policy] in %s",
+                               c->ours.l4_port, words, nr_policy_file(policy));
+    }
+    return NULL;
 }
 
 static NrClaimKind claim_named(NrDecision *d, NrCase *c, char **ret_reason)

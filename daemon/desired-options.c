@@ -6,20 +6,23 @@
  */
 #include "daemon/desired-private.h"
 
-static gboolean is_pinned(const NrCase *c)
+/* Whoever may edit a guest need not be one who may write network files: what such a file puts on,
+ * the system's guests do not take off. */
+static gboolean is_pinned(const NrDecision *d, const NrCase *c)
 {
-    NrPin pin = c->nic->wish.pin ? c->nic->wish.pin : c->pin;
+    gboolean kept = d->input->policy->system && c->pin == NR_PIN_YES;
+    NrPin pin = c->nic->wish.pin && !kept ? c->nic->wish.pin : c->pin;
 
     return pin == NR_PIN_YES && !mac_is_zero(c->nic->mac);
 }
 
 /* What the guest sends comes in at its port. */
-static char *options_of(const NrCase *c)
+static char *options_of(const NrDecision *d, const NrCase *c)
 {
     struct port_options options = { .ingress = c->nic->sends, .egress = c->nic->gets };
     char text[PORT_OPTIONS_TEXT_MAX];
 
-    options.pin = is_pinned(c);
+    options.pin = is_pinned(d, c);
     if (options.pin)
         options.pin_mac = c->nic->mac;
     return g_strdup(port_options_format(&options, text));
@@ -30,6 +33,6 @@ void nr_options_decide(NrDecision *d)
     for (guint i = 0; i < d->cases->len; i++) {
         NrCase *c = g_ptr_array_index(d->cases, i);
 
-        c->binding->options = options_of(c);
+        c->binding->options = options_of(d, c);
     }
 }

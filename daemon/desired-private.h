@@ -36,6 +36,7 @@ typedef struct NrCase {
     NrPlace ours;           /* never a wildcard: who dials 0.0.0.0 comes out at 127.0.0.1 */
     NrPlace theirs;         /* may be one */
     NrSegment *claim;       /* the network that a person named for it, or NULL */
+    const NrMatch *rule;    /* of that network's file, by which it is named; or NULL */
     NrPin pin;              /* what that network, or its rule, says */
 } NrCase;
 
@@ -91,6 +92,9 @@ void nr_claims_load(NrDecision *decision);
 /* The network that is in the NIC's multicast group, or NULL. */
 NrSegment *nr_claims_group(const NrDecision *decision, const NrCase *c);
 NrClaimKind nr_claims_find(NrDecision *decision, NrCase *c, char **ret_reason);
+/* Why we are not to have the address that this guest asks for: what of it is said in no network
+ * file, and not allowed. New string; NULL: we may. */
+char *nr_claims_place_fault(const NrDecision *decision, const NrCase *c);
 
 /* --- desired-rules.c */
 void nr_rules_decide(NrDecision *decision);

@@ -248,12 +248,20 @@ static gboolean take_address(NrDecision *d, NrCase *c, NrPlaceIndex *owners, NrP
     const NrOwner *owner = find_owner(owners, &c->ours);
     const NrCase *binder = find_earliest(binders, &c->ours, NULL);
     g_autofree char *meant = nr_network_words(c->claim->network->name);
+    g_autofree char *fault = NULL;
 
     if (!nr_decision_is_local(d, &c->ours)) {
         refuse(c, TRUE,
                "%s is not an address of this host; name one of this host's, or 127.0.0.1, in the "
                "guest's <source>",
                c->ours.host);
+        return FALSE;
+    }
+    fault = nr_claims_place_fault(d, c);
+    if (fault) {
+        g_autofree char *line = format_line(c);
+
+        refuse(c, TRUE, "%s; allow it there, or write %s into a network file", fault, line);
         return FALSE;
     }
     if (owner && owner->segment != c->claim) {
@@ -401,12 +409,17 @@ static void decide_first_round(NrDecision *d, NrCase *c)
 static gboolean policy_allows(const NrDecision *d, NrCase *c)
 {
     const NrPolicy *policy = d->input->policy;
+    gboolean binds = c->nic->kind != NR_NIC_LISTENS;
+    g_autofree char *fault = NULL;
 
-    if (policy->implicit != NR_IMPLICIT_NO)
-        return TRUE;
-    leave_alone(c, "implicit=no under [policy] in %s leaves it alone",
-                policy->config ? policy->config : "netrelayd.conf");
-    return FALSE;
+    if (policy->implicit == NR_IMPLICIT_NO)
+        fault = g_strdup_printf("implicit=no under [policy] in %s leaves it alone",
+                                nr_policy_file(policy));
+    else if (binds)
+        fault = nr_claims_place_fault(d, c);
+    if (fault)
+        leave_alone(c, "%s", fault);
+    return !fault;
 }
 
 /* scheme keeps udp apart: its ports are not those of TCP. */

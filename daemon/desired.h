@@ -6,22 +6,8 @@
 #ifndef NR_DAEMON_DESIRED_H
 #define NR_DAEMON_DESIRED_H
 
+#include "daemon/policy.h"
 #include "xml/network.h"
-
-typedef enum {
-    NR_IMPLICIT_SAFE, /* only where nothing else can be meant */
-    NR_IMPLICIT_ALL,  /* also every lone server and lone udp */
-    NR_IMPLICIT_NO,
-} NrImplicit;
-
-typedef struct {
-    NrImplicit implicit;
-    gboolean system; /* root's manager: metadata may name only what these allow */
-    char **bridges;  /* [policy] bridges=: glob patterns, NULL-terminated; or NULL */
-    char **peers;    /* [policy] peers=: the same, of "HOST:PORT" */
-    gboolean hooked; /* a hook serves this connection: defined guests need no listener */
-    char *config;    /* path of the configuration file, for messages */
-} NrPolicy;
 
 /* A device of this host, as far as guests' frames may leave by it. */
 typedef struct {

@@ -117,9 +117,28 @@ def test_bridge_policy_refuses(host):
     assert refused.rc != 0 and "bridges=br0" in refused.stderr, refused
     assert "vm1" in refused.stderr and CONFIG in refused.stderr, refused
     assert not our_taps()
+    asks_for_a_privileged_port(host)
     allow("br0")
     daemon.signal(signal.SIGHUP)
     eventually(lambda: guest.try_start().rc == 0, 20, "the guest starts once it is allowed")
+
+
+def asks_for_a_privileged_port(host):
+    """It has none by root's hand, by itself or by a network's name, until a file has the address"""
+    wish = lab.metadata(f"mac='{mac(2)}' network='lab'")
+    named = lab.numbered(host, 2, client_nic(80, mac(2)), metadata=wish)
+    lab.numbered(host, 3, client_nic(80, mac(3))).start()
+    row = lab.expect_row(host, guest="vm3", state="unconnected")
+    line = "<listen address='127.0.0.1' port='80'/>"
+    host.write_network("lab", "<network><name>lab</name></network>")
+    host.netrelayctl("reload")
+    refused = named.try_start()
+    for text in (row["reason"], refused.stderr):
+        for word in ("port 80", "ports=1024-65535", CONFIG, line):
+            assert word in text, (word, text)
+    host.write_network("lab", f"<network><name>lab</name>{line}</network>")
+    host.netrelayctl("reload")
+    lab.expect_row(host, guest="vm3", network="lab")
 
 
 def allow(bridge):

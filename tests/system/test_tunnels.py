@@ -239,7 +239,7 @@ class TestTunnel:
         for word in ("vm2", f"peers={ITS}:{TUNNEL}", "[policy]", CONFIG):
             assert refused.rc != 0 and word in refused.stderr, refused
         with open(CONFIG, "w") as config:
-            config.write(f"[policy]\npeers={ITS}:*\n")
+            config.write(f"[policy]\npeers={ITS}/32:{TUNNEL}-{TUNNEL + 1}\n")
         self.host.netrelayctl("reload")
         guest.boot()
         guest.reaches(THERE)

@@ -68,15 +68,22 @@ static void check_order(const GPtrArray *guests, const GPtrArray *networks, cons
     g_assert_cmpstr(shown, ==, expected);
 }
 
+static char **words_of(const char *list)
+{
+    return list ? g_strsplit(list, ";", -1) : NULL;
+}
+
 static void test_row(gconstpointer data)
 {
     const DesiredRow *row = data;
-    char *bridges[] = { (char *)row->bridges, NULL };
-    char *peers[] = { (char *)row->peers, NULL };
+    g_auto(GStrv) bridges = words_of(row->bridges), peers = words_of(row->peers);
+    g_auto(GStrv) addresses = words_of(row->addresses), ports = words_of(row->ports);
     NrPolicy policy = { .implicit = row->implicit,
                         .system = !row->session,
-                        .bridges = row->bridges ? bridges : NULL,
-                        .peers = row->peers ? peers : NULL,
+                        .bridges = bridges,
+                        .peers = peers,
+                        .addresses = addresses,
+                        .ports = ports,
                         .hooked = !row->unhooked,
                         .config = (char *)"/etc/netrelay/netrelayd.conf" };
     g_autoptr(GPtrArray) guests = fixture_guests(row->guests);

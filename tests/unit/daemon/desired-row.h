@@ -14,8 +14,7 @@ typedef struct {
     NrImplicit implicit;
     gboolean unhooked;
     gboolean session;
-    const char *bridges;
-    const char *peers;
+    const char *bridges, *peers, *addresses, *ports; /* as in the configuration, ';' between */
 } DesiredRow;
 
 /* A test for each, /desired/FOLDER/NAME, which also looks at what holds in every world. */

@@ -33,6 +33,8 @@ static void test_defaults(void)
     g_assert_true(root->policy.system);
     g_assert_null(root->policy.bridges[0]);
     g_assert_null(root->policy.peers[0]);
+    g_assert_cmpstr(root->policy.addresses[0], ==, "any");
+    g_assert_cmpstr(root->policy.ports[0], ==, "1024-65535");
     g_assert_cmpstr(root->uri, ==, "qemu:///system");
     g_assert_cmpstr(root->relay_user, ==, "netrelay");
     g_assert_cmpstr(root->control_group, ==, "libvirt");
@@ -46,15 +48,20 @@ static void test_everything(void)
 {
     g_autoptr(NrConfig) config = load("[policy]\nimplicit = all\nbridges=br0; lab-*;,virbr?\n"
                                       "peers=HostB.example:12345; [2001:db8::*]:*\n"
+                                      "addresses=127.0.0.0/8 ::1\nports=80;8000-8999\n"
                                       "[libvirt]\nuri=test:///default\n[relay]\nuser=relay\n"
                                       "[control]\ngroup=\n",
                                       0, NULL);
     g_autofree char *bridges = g_strjoinv(" ", config->policy.bridges);
     g_autofree char *peers = g_strjoinv(" ", config->policy.peers);
+    g_autofree char *addresses = g_strjoinv(" ", config->policy.addresses);
+    g_autofree char *ports = g_strjoinv(" ", config->policy.ports);
 
     g_assert_cmpint(config->policy.implicit, ==, NR_IMPLICIT_ALL);
     g_assert_cmpstr(bridges, ==, "br0 lab-* virbr?");
     g_assert_cmpstr(peers, ==, "hostb.example:12345 [2001:db8::*]:*");
+    g_assert_cmpstr(addresses, ==, "127.0.0.0/8 ::1");
+    g_assert_cmpstr(ports, ==, "80 8000-8999");
     g_assert_cmpstr(config->uri, ==, "test:///default");
     g_assert_cmpstr(config->relay_user, ==, "relay");
     g_assert_cmpstr(config->control_group, ==, "");
@@ -107,6 +114,12 @@ static const struct {
     { "bridge with a slash", "[policy]\nbridges=br0;../x\n", "[policy]|bridges|../x" },
     { "long bridge", "[policy]\nbridges=a234567890123456\n", "bridges|a234567890123456" },
     { "peer without a port", "[policy]\npeers=hostb:1;hostc\n", "[policy]|peers|HOST:PORT|hostc" },
+    { "peer with a bad prefix", "[policy]\npeers=10.0.0.0/33:1\n", "[policy]|peers|10.0.0.0/33:1" },
+    { "peer with a bad port", "[policy]\npeers=hostb:12x\n", "[policy]|peers|hostb:12x" },
+    { "address with a port", "[policy]\naddresses=127.0.0.1:80\n",
+      "[policy]|addresses|10.0.0.0/8|127.0.0.1:80" },
+    { "ports upside down", "[policy]\nports=99-98\n", "[policy]|ports|1024-65535|99-98" },
+    { "port 0", "[policy]\nports=0-80\n", "[policy]|ports|0-80" },
     { "unknown key", "[policy]\nbridge=br0\n", "[policy]|bridge|no such setting" },
     { "unknown group", "[polices]\nbridges=br0\n", "[polices]|no such group" },
     { "key of another group", "[relay]\nuri=qemu:///system\n", "[relay]|uri" },

@@ -165,6 +165,67 @@ static const DesiredRow named[] = {
       "[peer:52:54:00:02:00:00] listen:127.0.0.1:12345! tcp:hostb:1!\n",
       "a.0: the tunnel of NIC 52:54:00:01:00:00|the tunnel of NIC 52:54:00:02:00:00",
       .session = TRUE },
+    { "a prefix of peers fits addresses, and no name that begins like one",
+      "announced 1 a: client 127.0.0.1:12345 @peer:10.0.0.7:12345, "
+      "client 127.0.0.1:12346 @peer:10.0.1.7:12345, client 127.0.0.1:12347 @peer:10.0.0.7:13000, "
+      "client 127.0.0.1:12348 @peer:[2001:db8::7]:1\n",
+      "a.0 served named peer:52:54:00:01:00:00\n"
+      "a.1 refused named\n"
+      "a.2 refused named\n"
+      "a.3 served named peer:52:54:00:01:00:03\n"
+      "[peer:52:54:00:01:00:00] listen:127.0.0.1:12345! tcp:10.0.0.7:12345!\n"
+      "[peer:52:54:00:01:00:03] listen:127.0.0.1:12348! tcp:[2001:db8::7]:1!\n",
+      "a.1: peers=10.0.0.0/24:12000-12999;[2001:db8::/32]:*;10.0.1.7:12345",
+      .peers = "10.0.0.0/24:12000-12999;[2001:db8::/32]:*" },
+    { "an address that no guest may ask for: nothing is bound, and both lines are named",
+      "running 1 a: client 10.0.0.1:12345, udp 10.0.0.1:5601>127.0.0.1:5602\n"
+      "running 2 b: client 127.0.0.1:12345, udp 10.0.0.1:5601>127.0.0.1:5603\n"
+      "announced 3 c: client 10.0.0.1:12345 @lab\n",
+      "a.0 unconnected\n"
+      "a.1 unconnected\n"
+      "b.0 served 127.0.0.1:12345\n"
+      "b.1 unconnected\n"
+      "c.0 refused named\n"
+      "[127.0.0.1:12345] listen:127.0.0.1:12345\n",
+      "a.0: 10.0.0.1|addresses=127.0.0.0/8;::1|[policy]|/etc/netrelay/netrelayd.conf|"
+      "<listen address='10.0.0.1' port='12345'/>\n"
+      "a.1: addresses=127.0.0.0/8;::1|<udp address='10.0.0.1' port='5601'/>\n"
+      "c.0: guest c|addresses=127.0.0.0/8;::1|<listen address='10.0.0.1' port='12345'/>",
+      .addresses = "127.0.0.0/8;::1", .files = { LAB "<match domain='none'/>" } },
+    { "a port that no guest may ask for",
+      "running 1 a: client 127.0.0.1:80, client 127.0.0.1:12345, server 127.0.0.1:81\n"
+      "announced 2 b: udp 127.0.0.1:53>127.0.0.1:5602 @bridge:br0\n",
+      "a.0 unconnected\n"
+      "a.1 served 127.0.0.1:12345\n"
+      "a.2 unconnected\n"
+      "b.0 refused named\n"
+      "[127.0.0.1:12345] listen:127.0.0.1:12345\n",
+      "a.0: port 80|ports=1024-65535|[policy]|/etc/netrelay/netrelayd.conf|"
+      "<listen address='127.0.0.1' port='80'/>\n"
+      "b.0: guest b|port 53|ports=1024-65535|<udp address='127.0.0.1' port='53'/>",
+      .bridges = "br0", .ports = "1024-65535" },
+    { "what a network file has is not asked about: its addresses, and its rules as far as they go",
+      "running 1 a: client 127.0.0.1:80, udp 127.0.0.1:53>127.0.0.1:5602, client 127.0.0.1:81, "
+      "client 127.0.0.1:80 @lab\n"
+      "running 2 b: client 127.0.0.1:82\n"
+      "running 3 c: client 10.0.0.1:83\n",
+      "a.0 served named lab\n"
+      "a.1 served named lab\n"
+      "a.2 served named lab\n"
+      "a.3 served named lab\n"
+      "b.0 refused named\n"
+      "c.0 refused named\n"
+      "[lab] listen:127.0.0.1:80! udp:127.0.0.1:53:127.0.0.1:5602! listen:127.0.0.1:81!\n",
+      "b.0: port 82\n"
+      "c.0: 10.0.0.1",
+      .files = { LAB "<listen address='127.0.0.1' port='80'/><udp address='127.0.0.1' port='53'/>"
+                     "<match port='81'/><match domain='b' address='127.0.0.1'/>"
+                     "<match domain='c' port='83'/>" },
+      .addresses = "127.0.0.0/8", .ports = "1024-65535" },
+    { "a session's guests ask for what their user may have", "running 1 a: client 10.0.0.1:80\n",
+      "a.0 served 10.0.0.1:80\n"
+      "[10.0.0.1:80] listen:10.0.0.1:80\n",
+      .addresses = "::1", .ports = "1024-65535", .session = TRUE },
     { "metadata names a peer for a NIC of a group",
       "announced 1 a: mcast 230.0.0.1:1234 @peer:hostb:1\n",
       "a.0 refused named\n"
@@ -400,6 +461,34 @@ static void test_pins(void)
     }
 }
 
+/* Whoever may only edit a guest of the system's does not take a file's pin off; his own he may. */
+static void test_pin_of_a_file(void)
+{
+    static const char *const files[] = { LAB "<match port='1' pin='yes'/><match port='2'/>", NULL };
+    static const struct {
+        const char *guest;
+        gboolean system, pinned;
+    } rows[] = {
+        { "running 1 a: client 127.0.0.1:1", TRUE, TRUE },
+        { "running 1 a: client 127.0.0.1:1", FALSE, FALSE },
+        { "running 1 a: client 127.0.0.1:2", TRUE, FALSE },
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        NrPolicy policy = { .system = rows[i].system };
+        g_autoptr(GPtrArray) guests = fixture_guests(rows[i].guest);
+        g_autoptr(GPtrArray) networks = fixture_networks(files);
+        g_autoptr(NrDesired) desired = NULL;
+        NrGuest *guest = g_ptr_array_index(guests, 0);
+        const NrBinding *binding;
+
+        ((NrNic *)g_ptr_array_index(guest->nics, 0))->wish.pin = NR_PIN_NO;
+        desired = fixture_decide(guests, networks, &policy);
+        binding = g_ptr_array_index(desired->bindings, 0);
+        g_assert_cmpstr(binding->options, ==, rows[i].pinned ? ",pin=52:54:00:01:00:00" : "");
+    }
+}
+
 /* There is nothing to pin it to: libvirt makes an address up that a hook's XML need not have. */
 static void test_pin_without_an_address(void)
 {
@@ -477,6 +566,7 @@ int main(int argc, char **argv)
     g_test_add_func("/desired/metadata fault", test_metadata_fault);
     g_test_add_func("/desired/names are data", test_names_are_data);
     g_test_add_func("/desired/pins", test_pins);
+    g_test_add_func("/desired/a pin of a file", test_pin_of_a_file);
     g_test_add_func("/desired/a pin without an address", test_pin_without_an_address);
     g_test_add_func("/desired/endpoints tell whom they are for", test_endpoints_tell);
     g_test_add_func("/desired/host names", test_hostnames);
