@@ -177,20 +177,29 @@ static int open_dir(int dir_fd, const char *name, mode_t mode)
     return fd;
 }
 
-static int make_leases_dir(const struct passwd *user)
+/* The directory is ours, so that we need no right over others' files to remove one of these. */
+static int open_leases_dir(void)
 {
     g_autofree char *name = g_path_get_basename(NR_LEASES_DIR);
     _cleanup_(closep) int state = open_dir(AT_FDCWD, NR_STATE_DIR, 0755);
-    _cleanup_(closep) int leases = state < 0 ? state : open_dir(state, name, 0700);
-    struct stat st;
+    _cleanup_(closep) int leases = state < 0 ? state : open_dir(state, name, 0755);
 
-    if (leases < 0)
-        return leases;
-    if (fstat(leases, &st) < 0)
+    return leases < 0 ? leases : steal_fd(&leases);
+}
+
+/* dnsmasq writes to it where it is, and makes none beside it. */
+static int make_leases(const char *network, const struct passwd *user)
+{
+    g_autofree char *name = nr_dnsmasq_leases_name(network);
+    _cleanup_(closep) int dir = open_leases_dir();
+    _cleanup_(closep) int file =
+        dir < 0 ? dir : openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+    if (dir < 0)
+        return dir;
+    if (file < 0 && errno != EEXIST)
         return -errno;
-    if (st.st_uid != user->pw_uid && fchown(leases, user->pw_uid, user->pw_gid) < 0)
-        return -errno;
-    return 0;
+    return fchownat(dir, name, user->pw_uid, user->pw_gid, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
 }
 
 /* A file that nobody else has, to be read from its beginning. */
@@ -259,10 +268,11 @@ NrDnsmasq *nr_dnsmasq_start(const char *network, const char *conf,
     pid_t pid;
     int r;
 
-    r = user ? make_leases_dir(user) : -ESRCH;
+    r = user ? make_leases(network, user) : -ESRCH;
     if (r < 0) {
         *ret_error = r;
-        *ret_text = g_strdup_printf(NR_LEASES_DIR " cannot be made, for dnsmasq's user: %s",
+        *ret_text = g_strdup_printf("its leases in " NR_LEASES_DIR " cannot be made, for dnsmasq's "
+                                    "user: %s",
                                     g_strerror(-r));
         return NULL;
     }

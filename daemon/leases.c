@@ -90,7 +90,7 @@ GVariant *nr_leases_parse(const char *text, const NrNetwork *network, gint64 now
     return g_variant_builder_end(&rows);
 }
 
-/* Its directory is another user's, so what is there need not be a file. */
+/* Another user writes to it: it may be of any size. */
 static int read_text(const char *path, char **ret)
 {
     _cleanup_(closep) int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);

@@ -147,9 +147,13 @@ class Connection:
         return daemon.start()
 
     def netrelayd(self, *arguments, user=None, env=None, wrapper=(), pass_fds=()):
-        """Starts the manager and waits until hooks are answered. `wrapper` goes before its path."""
+        """Starts the manager and waits until hooks are answered. `wrapper` goes before its path.
+
+        The system's can do no more than its unit lets it do.
+        """
+        limits = install.unit_limits() if (user or self.user) == "root" else []
         return self.start_daemon(
-            "netrelayd", [*wrapper, "/usr/sbin/netrelayd", *arguments],
+            "netrelayd", [*limits, *wrapper, "/usr/sbin/netrelayd", *arguments],
             lambda: accepts(self.hook_socket, socket.SOCK_SEQPACKET), user, env, pass_fds)
 
     def netrelayctl(self, *words, check=True, deadline=30, text_in=None):

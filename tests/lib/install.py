@@ -3,6 +3,7 @@
 
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import uuid
@@ -12,6 +13,7 @@ BUILD = os.environ.get("NETRELAY_BUILD", os.path.join(TREE, "build"))
 GUEST = os.environ.get("NETRELAY_GUEST", os.path.join(BUILD, "guest"))
 HOST_NAME = "testhost"
 IMAGE = "/var/lib/test-image"
+UNIT = "/usr/lib/systemd/system/netrelayd.service"
 SYSUSERS = "/usr/lib/sysusers.d/netrelay.conf"
 
 LIBVIRTD_CONF = """
@@ -56,6 +58,14 @@ def product():
     if not os.path.exists(os.path.join(BUILD, "build.ninja")):
         raise RuntimeError(f"no build in {BUILD}; run tests/run.sh, or set NETRELAY_BUILD")
     command("meson", "install", "-C", BUILD, "--no-rebuild", "--quiet", "--destdir=/")
+
+
+def unit_limits():
+    """What a program is started with to have the capabilities that the manager's unit leaves."""
+    with open(UNIT) as file:
+        lines = re.findall(r"^CapabilityBoundingSet=(.*)$", file.read(), re.M)
+    names = ["+" + name.removeprefix("CAP_").lower() for name in " ".join(lines).split()]
+    return ["setpriv", "--bounding-set", ",".join(["-all", *names])]
 
 
 def has_user(name):
