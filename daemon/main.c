@@ -112,6 +112,16 @@ static void on_resolved(gpointer data)
     nr_reconcile_request(manager->reconcile);
 }
 
+/* Where the package was purged meanwhile nobody comes back to what its guests were given. */
+static void end_retirement(Manager *manager)
+{
+    nr_log(NR_LOG_INFO, "the last guest has gone; ending");
+    nr_runtime_dir_remove(manager->runtime);
+    if (!g_file_test(manager->options.networks_dir, G_FILE_TEST_EXISTS))
+        nr_serving_forget_all();
+    g_main_loop_quit(manager->loop);
+}
+
 static void on_passed(gpointer data)
 {
     Manager *manager = data;
@@ -119,11 +129,8 @@ static void on_passed(gpointer data)
     nr_admission_look(manager->admission, FALSE);
     nr_control_api_passed(manager->control);
     if (manager->options.retire && nr_relays_count(manager->world.relays) == 0 &&
-        nr_ground_is_lifted(manager->world.ground)) {
-        nr_log(NR_LOG_INFO, "the last guest has gone; ending");
-        nr_runtime_dir_remove(manager->runtime);
-        g_main_loop_quit(manager->loop);
-    }
+        nr_ground_is_lifted(manager->world.ground))
+        end_retirement(manager);
 }
 
 static void on_all_guests(const GPtrArray *guests, const GPtrArray *unread, gpointer data)

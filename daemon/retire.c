@@ -2,6 +2,7 @@
 /*
  * An address on which nobody listens is an address without us: a guest that starts now is as it
  * would be if we had never been there. Connections that came through a listener stay without it.
+ * A dnsmasq has ended with the manager before: who stays renews the lease with another one.
  */
 #include "daemon/retire.h"
 
@@ -80,12 +81,17 @@ void nr_retire_desired(NrDesired *desired, const NrActual *actual)
     }
 }
 
+static gboolean is_left_to_do(const NrAction *action)
+{
+    return nr_action_takes(action) || action->kind == NR_ACTION_SERVE;
+}
+
 void nr_retire_plan(GPtrArray *actions)
 {
     for (guint i = actions->len; i-- > 0;) {
         const NrAction *action = actions->pdata[i];
 
-        if (!nr_action_takes(action))
+        if (!is_left_to_do(action))
             g_ptr_array_remove_index(actions, i);
     }
 }

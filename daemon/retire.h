@@ -8,7 +8,7 @@
 
 /* Leaves of what is desired the networks in which a running guest is already, without listeners. */
 void nr_retire_desired(NrDesired *desired, const NrActual *actual);
-/* Leaves of a plan (NrAction) what gives back. */
+/* Leaves of a plan (NrAction) what gives back, and what serves those who stay. */
 void nr_retire_plan(GPtrArray *actions);
 
 #endif

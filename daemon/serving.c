@@ -244,19 +244,32 @@ static gboolean is_known(const NrNetworks *networks, const char *file)
     return FALSE;
 }
 
-/* While a file has a fault its network may not be known. */
-void nr_serving_forget(const NrNetworks *networks)
+/* Without networks all of them go. */
+static void forget(const NrNetworks *networks)
 {
-    g_autoptr(GDir) dir =
-        geteuid() == 0 && networks->faults->len == 0 ? g_dir_open(NR_LEASES_DIR, 0, NULL) : NULL;
+    g_autoptr(GDir) dir = g_dir_open(NR_LEASES_DIR, 0, NULL);
     const char *name;
 
     while (dir && (name = g_dir_read_name(dir))) {
         g_autofree char *path = g_build_filename(NR_LEASES_DIR, name, NULL);
 
-        if (!is_known(networks, name) && unlink(path) < 0)
+        if (!(networks && is_known(networks, name)) && unlink(path) < 0)
             nr_log(NR_LOG_WARNING, "the leases %s cannot be removed: %s", path, g_strerror(errno));
     }
+}
+
+/* While a file has a fault its network may not be known. */
+void nr_serving_forget(const NrNetworks *networks)
+{
+    if (geteuid() == 0 && networks->faults->len == 0)
+        forget(networks);
+}
+
+void nr_serving_forget_all(void)
+{
+    forget(NULL);
+    (void)rmdir(NR_LEASES_DIR);
+    (void)rmdir(NR_STATE_DIR); /* unless others put something there */
 }
 
 /* Life */

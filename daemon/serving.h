@@ -32,5 +32,7 @@ void nr_serving_begin(NrServing *serving, const char *network, const char *conf,
 void nr_serving_end(NrServing *serving, const char *network, NrServed reply, gpointer data);
 /* Removes the leases of networks that there are no more. */
 void nr_serving_forget(const NrNetworks *networks);
+/* Removes all of them, and their place. */
+void nr_serving_forget_all(void);
 
 #endif

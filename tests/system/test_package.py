@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
@@ -194,10 +195,11 @@ def test_removed_without_guests(host):
 
 @tap.timeout(90)
 def test_removed_with_a_bridge_of_its_own(host):
-    """E1: the bridge and the address that were made stay for the last guest, and go with it"""
+    """E1, E7: the bridge, its address and its dnsmasq stay for the last guest, and go with it"""
     host.write_network("lab", f"<network><name>lab</name><listen address='127.0.0.1' "
                               f"port='{PORT}'/><bridge name='virbr9'/>"
-                              f"<ip address='{address(100)}' prefix='24'/></network>")
+                              f"<ip address='{address(100)}' prefix='24'><dhcp><range "
+                              f"start='{address(1)}' end='{address(9)}'/></dhcp></ip></network>")
     host.libvirtd()
     host.netrelayd()
     guest = lab.numbered(host, 1, client_nic(PORT, mac(1)))
@@ -206,9 +208,14 @@ def test_removed_with_a_bridge_of_its_own(host):
     remove_package()
     eventually(lambda: not listens(PORT), 10, "the address is free")
     assert links.ip_json("address", "show", "virbr9")[0]["addr_info"], "it is gone too early"
+    eventually(lambda: ours("dnsmasq"), 15, "a lease can be renewed")
+    script("postrm", "purge")
+    before = ours("dnsmasq")
+    os.kill(before[0], signal.SIGKILL)
+    eventually(lambda: ours("dnsmasq") not in ([], before), 15, "another dnsmasq")
     guest.destroy()
     host.expect_nothing_left(foreign=["lo"])
-    assert not os.path.exists("/run/netrelay")
+    assert not os.path.exists("/run/netrelay") and not os.path.exists("/var/lib/netrelay")
 
 
 @tap.timeout(60)
