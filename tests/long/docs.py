@@ -6,6 +6,7 @@ A minute or two. To be run when a page changes, or what its commands do.
 A command is as it stands there; only its guest's disk, vm1.img, is the tests' own guest.
 """
 
+import collections
 import os
 import re
 import shutil
@@ -21,14 +22,15 @@ import links                        # noqa: E402
 import namespaces as ns             # noqa: E402
 import tap                          # noqa: E402
 from bare import MACHINE, NOBODY, PLACE    # noqa: E402
-from guest import Console, kernel_command_line    # noqa: E402
+from guest import CONFIGURE, Console, kernel_command_line    # noqa: E402
 from outside import own_etc         # noqa: E402
 from process import run             # noqa: E402
 from relayproc import listeners     # noqa: E402
 from wait import eventually         # noqa: E402
 
-COMMAND = re.compile(r"^    (\$|#|hostb#|vm\d#) (cat .*<<'END'\n(?s:.*?)\n    END|(?:.*\\\n)*.*)$",
-                     re.MULTILINE)
+BLOCK = re.compile(r"(?:^    .*\n)+", re.MULTILINE)
+COMMAND = re.compile(r"(\$|#|hostb#|router#|vm\d#) (.*)")
+Step = collections.namedtuple("Step", "prompt command shown")
 AGAIN = ("ping", "udhcpc")          # what a person tries again, where something is just coming up
 EXAMPLES = "/usr/share/doc/netrelay/examples"
 LEASE_SCRIPT = "/etc/udhcpc/default.script"
@@ -43,18 +45,39 @@ os.execv("/usr/bin/qemu-system-x86_64", ["qemu-system-x86_64", *{machine!r},
 """
 
 
-def commands_of(page):
-    """[(prompt, command)], as one reads them there."""
+def steps_of(page):
+    """The commands as one reads them there, each with the lines that it is shown to print."""
     with open(f"{install.TREE}/docs/{page}") as file:
-        commands = COMMAND.findall(file.read())
-    assert len(commands) > 5, f"{page} has another form"
-    return [(prompt, command.replace("\n    ", "\n")) for prompt, command in commands]
+        blocks = BLOCK.findall(file.read())
+    steps = [step for block in blocks for step in steps_in(block)]
+    assert len(steps) > 5, f"{page} has another form"
+    return steps
+
+
+def steps_in(block):
+    steps = []
+    lines = iter([line[4:] for line in block.splitlines()])
+    for line in lines:
+        match = COMMAND.fullmatch(line)
+        if match:
+            steps.append(Step(match.group(1), whole(match.group(2), lines), []))
+        elif steps:
+            steps[-1].shown.append(line)
+    return steps
+
+
+def whole(command, lines):
+    """With the lines that belong to it."""
+    document = "<<'END'" in command
+    while command.endswith("\\") or document and not command.endswith("\nEND"):
+        command += "\n" + next(lines)
+    return command
 
 
 def with_leases(guest):
     """The tests' guest has not even udhcpc's script."""
     guest.must(f"mkdir -p {os.path.dirname(LEASE_SCRIPT)}; cat >{LEASE_SCRIPT} <<'EOF'\n"
-               f"{bare.LEASE_SCRIPT}EOF\nchmod 755 {LEASE_SCRIPT}")
+               f"{CONFIGURE}EOF\nchmod 755 {LEASE_SCRIPT}")
 
 
 class Reader:
@@ -87,8 +110,9 @@ class Reader:
             file.write(f"jane:x:{NOBODY}:{NOBODY}::{self.home}:/bin/sh\n{others}")
 
     def follow(self, page):
-        for prompt, command in commands_of(page):
+        for prompt, command, shown in steps_of(page):
             print(prompt, command, flush=True)
+            assert not shown, f"nobody here compares what is shown below {command}"
             if prompt in ("$", "#"):
                 self.on_the_host(command, 0 if prompt == "#" else NOBODY)
             elif prompt == "hostb#":
