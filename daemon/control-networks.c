@@ -105,15 +105,15 @@ static void on_expired(const char *name, gpointer data)
 {
     const NrControlParts *parts = data;
     NrNetwork *network = find(parts, name);
-    g_autofree char *fault = NULL;
+    int r;
 
     if (!network || network->stopped)
         return;
-    fault = change(parts, network, TRUE);
-    nr_log(NR_LOG_WARNING,
-           "network %s was not confirmed in time; it is stopped, and what it moved "
-           "is moved back%s%s",
-           name, fault ? "; " : "", fault ? fault : "");
+    r = nr_stopped_insist(parts->stopped, network);
+    nr_log(
+        NR_LOG_WARNING,
+        "network %s was not confirmed in time; it is stopped, and what it moved is moved back%s%s",
+        name, r < 0 ? "; cannot note that it is stopped: " : "", r < 0 ? g_strerror(-r) : "");
     nr_reconcile_request(parts->reconcile);
 }
 

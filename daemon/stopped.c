@@ -172,3 +172,9 @@ int nr_stopped_set(NrStopped *stopped, NrNetwork *network, gboolean value)
         put(stopped, network, before);
     return r;
 }
+
+int nr_stopped_insist(NrStopped *stopped, NrNetwork *network)
+{
+    put(stopped, network, TRUE);
+    return note(stopped);
+}

@@ -24,5 +24,7 @@ void nr_stopped_free(NrStopped *stopped);
 void nr_stopped_apply(NrStopped *stopped, NrNetworks *networks);
 /* Notes it, and marks the network. Negative errno: it could not be noted, and all is as before. */
 int nr_stopped_set(NrStopped *stopped, NrNetwork *network, gboolean value);
+/* Stops it whether that can be noted or not. */
+int nr_stopped_insist(NrStopped *stopped, NrNetwork *network);
 
 #endif

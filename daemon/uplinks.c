@@ -18,7 +18,8 @@ struct NrUplinks {
     int dir_fd;          /* borrowed */
     GHashTable *records; /* device -> struct uplink_record: as they were read last */
     GHashTable *terms;   /* network -> Terms, for its next move */
-    guint timer;         /* until the first one that is not confirmed */
+    GHashTable *awaited; /* network -> gint64 *: when it is over unless it is confirmed */
+    guint timer;         /* until the first one of these */
     void (*expired)(const char *network, gpointer data);
     gpointer data;
 };
@@ -30,6 +31,7 @@ NrUplinks *nr_uplinks_new(int dir_fd)
     uplinks->dir_fd = dir_fd;
     uplinks->records = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free);
     uplinks->terms = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    uplinks->awaited = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     return uplinks;
 }
 
@@ -39,6 +41,7 @@ void nr_uplinks_free(NrUplinks *uplinks)
         g_source_remove(uplinks->timer);
     g_hash_table_unref(uplinks->records);
     g_hash_table_unref(uplinks->terms);
+    g_hash_table_unref(uplinks->awaited);
     g_free(uplinks);
 }
 
@@ -51,14 +54,28 @@ void nr_uplinks_watch(NrUplinks *uplinks, void (*expired)(const char *network, g
 
 /* Records */
 
+/* It outlasts the record, which a guard removes when it has taken back what was not confirmed: the
+ * network is to be stopped then, and not to be moved there again. */
+static void note_awaited(NrUplinks *uplinks, const struct uplink_record *record)
+{
+    gint64 until = record->until;
+
+    if (until == 0)
+        g_hash_table_remove(uplinks->awaited, record->network);
+    else
+        g_hash_table_insert(uplinks->awaited, g_strdup(record->network),
+                            g_memdup2(&until, sizeof(until)));
+}
+
 static void read_one(NrUplinks *uplinks, int dir_fd, const char *device)
 {
     struct uplink_record *record = NULL;
     int r = uplink_record_read(dir_fd, device, &record);
 
-    if (r == 0)
+    if (r == 0) {
         g_hash_table_insert(uplinks->records, g_strdup(device), record);
-    else if (r != -ENOENT)
+        note_awaited(uplinks, record);
+    } else if (r != -ENOENT)
         nr_log(NR_LOG_WARNING, "the file " UPLINK_DIR "/%s cannot be read: %s", device,
                g_strerror(-r));
 }
@@ -126,45 +143,40 @@ GArray *nr_uplinks_all(NrUplinks *uplinks)
 
 static void arm(NrUplinks *uplinks);
 
+static gboolean is_over(gpointer network, gpointer until, gpointer over)
+{
+    if (*(gint64 *)until > uplink_now())
+        return FALSE;
+    g_ptr_array_add(over, g_strdup(network));
+    return TRUE;
+}
+
 static gboolean on_due(gpointer data)
 {
     NrUplinks *uplinks = data;
-    g_autoptr(GPtrArray) networks = g_ptr_array_new_with_free_func(g_free);
-    GHashTableIter iter;
-    gpointer value;
+    g_autoptr(GPtrArray) over = g_ptr_array_new_with_free_func(g_free);
 
     uplinks->timer = 0;
     read_all(uplinks);
-    g_hash_table_iter_init(&iter, uplinks->records);
-    while (g_hash_table_iter_next(&iter, NULL, &value)) {
-        const struct uplink_record *record = value;
-
-        if (record->until != 0 && record->until <= uplink_now())
-            g_ptr_array_add(networks, g_strdup(record->network));
-    }
-    for (guint i = 0; i < networks->len && uplinks->expired; i++)
-        uplinks->expired(networks->pdata[i], uplinks->data);
-    if (networks->len == 0) /* the host has slept, or the second is not quite over */
-        arm(uplinks);
+    g_hash_table_foreach_remove(uplinks->awaited, is_over, over);
+    for (guint i = 0; i < over->len && uplinks->expired; i++)
+        uplinks->expired(over->pdata[i], uplinks->data);
+    arm(uplinks); /* of the others; also where the host has slept */
     return G_SOURCE_REMOVE;
 }
 
 static void arm(NrUplinks *uplinks)
 {
-    long long first = 0, left;
+    gint64 first = G_MAXINT64, left;
     GHashTableIter iter;
-    gpointer value;
+    gpointer until;
 
-    g_hash_table_iter_init(&iter, uplinks->records);
-    while (g_hash_table_iter_next(&iter, NULL, &value)) {
-        const struct uplink_record *record = value;
-
-        if (record->until != 0 && (first == 0 || record->until < first))
-            first = record->until;
-    }
+    g_hash_table_iter_init(&iter, uplinks->awaited);
+    while (g_hash_table_iter_next(&iter, NULL, &until))
+        first = MIN(first, *(gint64 *)until);
     g_clear_handle_id(&uplinks->timer, g_source_remove);
     left = first - uplink_now();
-    if (first != 0)
+    if (first != G_MAXINT64)
         uplinks->timer = g_timeout_add(left > 0 ? (guint)left * 1000 : 100, on_due, uplinks);
 }
 
@@ -175,6 +187,7 @@ void nr_uplinks_set_terms(NrUplinks *uplinks, const char *network, gboolean forc
     terms->force = force;
     terms->confirm_s = confirm_s;
     g_hash_table_insert(uplinks->terms, g_strdup(network), terms);
+    g_hash_table_remove(uplinks->awaited, network);
 }
 
 static const struct uplink_record *find_record(const NrUplinks *uplinks, const char *network)
@@ -295,6 +308,24 @@ static int judge(const struct host_change *change, const Terms *terms, char **re
     return errors[verdict];
 }
 
+/* What nobody has confirmed yet is not moved for ever by being moved once more: after a SIGKILL of
+ * whoever did it, or by an edit. -ETIME: its time is over. */
+static int set_until(const NrUplinks *uplinks, const char *network, const Terms *terms,
+                     struct uplink_task *task, char **ret_text)
+{
+    const gint64 *until = terms ? NULL : g_hash_table_lookup(uplinks->awaited, network);
+
+    if (terms && terms->confirm_s > 0)
+        task->until = uplink_now() + terms->confirm_s;
+    if (!until)
+        return 0;
+    task->until = *until;
+    if (*until > uplink_now())
+        return 0;
+    *ret_text = g_strdup_printf("network %s was not confirmed in time", network);
+    return -ETIME;
+}
+
 int nr_uplinks_lay(NrUplinks *uplinks, const char *network, const struct host_change *change,
                    char **ret_text)
 {
@@ -308,10 +339,12 @@ int nr_uplinks_lay(NrUplinks *uplinks, const char *network, const struct host_ch
     if (r < 0 || done)
         return r;
     r = judge(change, terms, ret_text);
+    if (r == 0)
+        r = set_until(uplinks, network, terms, &task, ret_text);
+    if (r == -ETIME)
+        arm(uplinks); /* who watches does not know of it yet */
     if (r < 0)
         return r;
-    if (terms && terms->confirm_s > 0)
-        task.until = uplink_now() + terms->confirm_s;
     r = ask(uplinks, &task);
     arm(uplinks);
     if (r == 0)

@@ -266,7 +266,10 @@ static int begin_return(int dir_fd, struct uplink_record *record)
     if (r == 0)
         uplink_follow(&record->uplink, now);
     record->phase = UPLINK_RETURNING;
-    return uplink_record_write(dir_fd, record);
+    /* Where it cannot be written, on a full disk, the way back is more than the note of it: whoever
+     * has to begin anew finds on the bridge what is still to come. */
+    (void)uplink_record_write(dir_fd, record);
+    return 0;
 }
 
 /* All that can be had. Returns what was the first fault. */

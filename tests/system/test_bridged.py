@@ -3,6 +3,7 @@
 """A host whose only uplink becomes a member of a network's bridge, with all it had moved there."""
 
 import os
+import signal
 import socket
 import sys
 
@@ -24,6 +25,7 @@ LISTEN = f"<listen address='127.0.0.1' port='{PORT}'/>"
 NETWORK = (f"<network><name>lab</name>{LISTEN}<bridge name='br7'/>"
            "<forward mode='bridge' dev='eth0'/></network>")
 RECORD = "/run/netrelay/uplinks/eth0"
+NOTE_IN_THE_MAKING = "/run/netrelay/stopped.new"
 
 
 class Lan:
@@ -120,10 +122,18 @@ def test_E4_unconfirmed(host):
     host.netrelayctl("reload")
     said = host.netrelayctl("net-start", "lab", "--confirm", "1").stdout
     assert "net-confirm lab" in said, said
+    os.mkdir(NOTE_IN_THE_MAKING)            # as on a full disk: it cannot be noted
     restored(before, "the manager takes it back")
     eventually(lambda: not is_active(host), 10, "it is stopped")
     assert "not confirmed in time" in daemon.text()
     assert "has not moved" in host.netrelayctl("net-confirm", "lab", check=False).stderr
+    os.rmdir(NOTE_IN_THE_MAKING)
+    host.netrelayctl("net-start", "lab", "--confirm", "1")
+    daemon.freeze()
+    eventually(lambda: not os.path.exists(RECORD), 15, "the guard takes it back")
+    daemon.thaw()
+    restored(before, "a manager that comes late does the rest, and moves nothing again")
+    assert not is_active(host)
     host.netrelayctl("net-start", "lab", "--confirm", "3")
     daemon.kill()
     eventually(lambda: not os.path.exists(RECORD), 15, "the guard takes it back")
@@ -139,6 +149,41 @@ def test_E4_unconfirmed(host):
     daemon.stop()
     assert run(["netrelayd", "--cleanup"], check=False).returncode == 0
     restored(before, "--cleanup")
+
+
+@tap.timeout(90)
+def test_E4_still_to_be_confirmed(host):
+    """What is moved once more, after a SIGKILL or by an edit, is to be confirmed as before"""
+    Lan()
+    host.libvirtd()
+    daemon = host.netrelayd()
+    host.write_network("lab", NETWORK)
+    host.netrelayctl("reload")
+    host.netrelayctl("net-start", "lab", "--confirm", "600")
+    until = recorded("until")
+    daemon.kill()
+    for guard in guards():
+        os.kill(int(guard), signal.SIGKILL)
+    with open(RECORD) as file:
+        text = file.read()
+    links.write(RECORD, text.replace("phase moved", "phase moving"))
+    daemon = host.netrelayd()
+    eventually(lambda: recorded("phase") == "moved", 15, "moved again")
+    assert recorded("until") == until
+    host.write_network("lab", NETWORK.replace("br7", "br8"))
+    eventually(lambda: recorded("bridge") == "br8" and recorded("phase") == "moved", 15, "edited")
+    assert recorded("until") == until
+    host.netrelayctl("net-confirm", "lab")
+    assert recorded("until") == "0"
+
+
+def recorded(word):
+    """What the record says; "" where there is none."""
+    try:
+        with open(RECORD) as file:
+            return dict(line.strip().partition(" ")[::2] for line in file)[word]
+    except FileNotFoundError:
+        return ""
 
 
 def guards():

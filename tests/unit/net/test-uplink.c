@@ -5,6 +5,7 @@
 #include <glib.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include "changes.h"
 #include "common/scope.h"
@@ -190,6 +191,27 @@ static void test_kills(void)
         changes_assert_same(after, before);
     }
     g_assert_cmpuint(kills, >, 30);
+    netns_link_del("br7");
+    teardown();
+}
+
+/* On a full disk, say: no file can be written. */
+static void test_no_room(void)
+{
+    const struct rlimit none = { 0, RLIM_INFINITY }, any = { RLIM_INFINITY, RLIM_INFINITY };
+    g_autofree char *before = NULL, *after = NULL;
+
+    setup_small();
+    add_bridge();
+    before = brief();
+    there(NULL);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    g_assert_cmpint(setrlimit(RLIMIT_FSIZE, &none), ==, 0);
+    g_assert_cmpint(uplink_there(uplinks_fd, "lab", "lo", "br7", 0), ==, -EFBIG);
+    back(NULL);
+    g_assert_cmpint(setrlimit(RLIMIT_FSIZE, &any), ==, 0);
+    after = brief();
+    changes_assert_same(after, before);
     netns_link_del("br7");
     teardown();
 }
@@ -416,6 +438,7 @@ int main(int argc, char **argv)
     uplinks_fd = uplink_dir_open(fd);
     g_test_add_func("/uplink/round", test_round);
     g_test_add_func("/uplink/kills", test_kills);
+    g_test_add_func("/uplink/no-room", test_no_room);
     g_test_add_func("/uplink/others", test_others);
     g_test_add_func("/uplink/bridge-removed", test_bridge_removed);
     g_test_add_func("/uplink/device-removed", test_device_removed);
