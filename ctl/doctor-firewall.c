@@ -69,10 +69,21 @@ static const char **ways(const Patient *patient, const char *only, gboolean v6)
     return (const char **)g_ptr_array_free(g_steal_pointer(&names), FALSE);
 }
 
+/* As for the manager, a device in a bridge leads out by the bridge. Borrowed; NULL: any leads. */
+static const char *way_named(const Patient *patient)
+{
+    const char *name = patient->network->forward_dev;
+    const NrHostLink *link = name ? nr_host_links_find(patient->links, name) : NULL;
+    const NrHostLink *master =
+        link && link->master ? nr_host_links_find(patient->links, link->master) : NULL;
+
+    return master && master->bridge ? master->name : name;
+}
+
 static void look_at_way_out(Patient *patient, gboolean v6)
 {
     const char *bridge[] = { patient->network->bridge, NULL };
-    g_autofree const char **outside = ways(patient, patient->network->forward_dev, v6);
+    g_autofree const char **outside = ways(patient, way_named(patient), v6);
     const NrPacket out = {
         .hook = "forward", .v6 = v6, .in = bridge, .out = outside, .state = "new", .l4 = "tcp"
     };

@@ -58,10 +58,27 @@ static gboolean forwards(const NrNetwork *file, Family family)
     return nr_network_forwards(file) && !file->stopped && has_family(file, family);
 }
 
-static gboolean is_way_out(const NrNetwork *file, const NrDevice *device, Family family)
+/* The device that the file names; where that is in another's bridge now, for its frames pass there,
+ * the bridge. Borrowed; NULL: none is named. */
+static const char *way_named(const NrDesiredInput *input, const NrNetwork *file)
 {
-    if (file->forward_dev)
-        return g_str_equal(device->name, file->forward_dev);
+    for (guint i = 0; file->forward_dev && input->devices && i < input->devices->len; i++) {
+        const NrDevice *device = g_ptr_array_index(input->devices, i);
+
+        if (g_str_equal(device->name, file->forward_dev) && device->bridge &&
+            !g_str_equal(device->bridge, file->bridge))
+            return device->bridge;
+    }
+    return file->forward_dev;
+}
+
+static gboolean is_way_out(const NrDesiredInput *input, const NrNetwork *file,
+                           const NrDevice *device, Family family)
+{
+    const char *named = way_named(input, file);
+
+    if (named)
+        return g_str_equal(device->name, named);
     return (family == V4 ? device->leads_v4 : device->leads_v6) &&
            !g_str_equal(device->name, file->bridge);
 }
@@ -72,7 +89,7 @@ static GPtrArray *ways_out(Ground *g, Family family)
     GPtrArray *ways = g_ptr_array_new();
 
     for (guint i = 0; g->input->devices && i < g->input->devices->len; i++)
-        if (is_way_out(g->file, g->input->devices->pdata[i], family))
+        if (is_way_out(g->input, g->file, g->input->devices->pdata[i], family))
             g_ptr_array_add(ways, g->input->devices->pdata[i]);
     if (ways->len > 0 || !g->input->devices)
         return ways;
@@ -108,7 +125,7 @@ static gboolean is_to_hear(const NrDesiredInput *input, const NrDevice *device)
     for (guint i = 0; device->hears && i < input->networks->len; i++) {
         const NrNetwork *file = g_ptr_array_index(input->networks, i);
 
-        if (forwards(file, V6) && is_way_out(file, device, V6))
+        if (forwards(file, V6) && is_way_out(input, file, device, V6))
             return TRUE;
     }
     return device->hears_always || (device->hears && device->leads_v6);
@@ -133,7 +150,8 @@ static void forward_v6(Ground *g)
 static void masquerade(Ground *g)
 {
     for (guint i = 0; i < g->file->ips->len; i++) {
-        g_autofree char *value = nr_network_nat_value(g->file, g_ptr_array_index(g->file->ips, i));
+        g_autofree char *value = nr_network_nat_value(g->file, g_ptr_array_index(g->file->ips, i),
+                                                      way_named(g->input, g->file));
 
         if (value)
             add(g, HOST_NAT, g->file->bridge, value);

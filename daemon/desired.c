@@ -22,6 +22,7 @@ void nr_device_free(gpointer data)
     NrDevice *device = data;
 
     g_free(device->name);
+    g_free(device->bridge);
     g_free(device);
 }
 

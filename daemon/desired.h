@@ -12,6 +12,7 @@
 /* A device of this host, as far as guests' frames may leave by it. */
 typedef struct {
     char *name;
+    char *bridge;                /* it is a member of, or NULL */
     gboolean leads_v4, leads_v6; /* a default route goes there */
     gboolean hears;              /* it takes addresses and routes from IPv6's routers */
     gboolean hears_always;       /* ... which does not end where this host is a router, too */

@@ -56,6 +56,7 @@ static GPtrArray *devices(const NrWorld *world)
     for (size_t i = 0; i < count; i++) {
         NrDevice *device = nr_device_new(ways[i].device);
 
+        device->bridge = *ways[i].bridge ? g_strdup(ways[i].bridge) : NULL;
         device->leads_v4 = ways[i].default_v4;
         device->leads_v6 = ways[i].default_v6;
         device->hears = ways[i].hears;

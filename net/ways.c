@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <linux/rtnetlink.h>
 #include <netlink/netlink.h>
+#include <netlink/route/link.h>
 #include <netlink/route/nexthop.h>
 #include <netlink/route/route.h>
 #include <stdio.h>
@@ -20,12 +21,6 @@ struct ways {
     size_t count;
 };
 
-static void name_index_freep(struct if_nameindex **names)
-{
-    if (*names)
-        if_freenameindex(*names);
-}
-
 static void nl_cache_freep(struct nl_cache **cache)
 {
     nl_cache_free(*cache);
@@ -40,27 +35,41 @@ static char setting(const char *device, const char *name)
     return sysctl_read(path, value, sizeof(value)) == 0 ? *value : '\0';
 }
 
-static int add_devices(struct ways *ways)
+static bool is_bridge(struct rtnl_link *link)
 {
-    _cleanup_(name_index_freep) struct if_nameindex *names = if_nameindex();
-    size_t count = 0;
+    const char *type = link ? rtnl_link_get_type(link) : NULL;
 
-    if (!names)
-        return -errno;
-    while (names[count].if_index != 0)
-        count++;
-    ways->list = calloc(count + 1, sizeof(*ways->list));
+    return type && strcmp(type, "bridge") == 0;
+}
+
+static void add_device(struct ways *ways, struct nl_cache *links, struct rtnl_link *link)
+{
+    struct rtnl_link *master = rtnl_link_get(links, rtnl_link_get_master(link));
+    struct way *way = &ways->list[ways->count++];
+    char accept_ra;
+
+    snprintf(way->device, sizeof(way->device), "%s", rtnl_link_get_name(link));
+    way->ifindex = (unsigned)rtnl_link_get_ifindex(link);
+    if (is_bridge(master))
+        snprintf(way->bridge, sizeof(way->bridge), "%s", rtnl_link_get_name(master));
+    rtnl_link_put(master);
+    accept_ra = setting(way->device, "accept_ra");
+    way->hears = accept_ra == '1' && setting(way->device, "forwarding") == '0';
+    way->hears_always = accept_ra == '2';
+}
+
+static int add_devices(struct ways *ways, struct nl_sock *sock)
+{
+    _cleanup_(nl_cache_freep) struct nl_cache *links = NULL;
+    int r = rtnl_link_alloc_cache(sock, AF_UNSPEC, &links);
+
+    if (r < 0)
+        return route_errno(r);
+    ways->list = calloc((size_t)nl_cache_nitems(links) + 1, sizeof(*ways->list));
     if (!ways->list)
         return -ENOMEM;
-    for (size_t i = 0; i < count; i++) {
-        struct way *way = &ways->list[ways->count++];
-        char accept_ra = setting(names[i].if_name, "accept_ra");
-
-        way->ifindex = names[i].if_index;
-        snprintf(way->device, sizeof(way->device), "%s", names[i].if_name);
-        way->hears = accept_ra == '1' && setting(names[i].if_name, "forwarding") == '0';
-        way->hears_always = accept_ra == '2';
-    }
+    for (struct nl_object *o = nl_cache_get_first(links); o; o = nl_cache_get_next(o))
+        add_device(ways, links, (struct rtnl_link *)o);
     return 0;
 }
 
@@ -100,10 +109,10 @@ int ways_list(struct way **ret, size_t *ret_count)
 {
     _cleanup_(nl_socket_freep) struct nl_sock *sock = NULL;
     struct ways ways = { 0 };
-    int r = add_devices(&ways);
+    int r = route_open(&sock);
 
     if (r == 0)
-        r = route_open(&sock);
+        r = add_devices(&ways, sock);
     if (r == 0)
         r = mark_defaults(&ways, sock, AF_INET);
     if (r == 0)

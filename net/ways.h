@@ -10,6 +10,7 @@
 struct way {
     unsigned ifindex;
     char device[IF_NAMESIZE];
+    char bridge[IF_NAMESIZE];    /* it is a member of; "": of none */
     bool default_v4, default_v6; /* a default route of the main table goes there */
     bool hears;                  /* accept_ra: it takes addresses and routes from IPv6's routers, */
     bool hears_always;           /* ... and does so, too, where this host forwards */

@@ -106,10 +106,9 @@ gboolean nr_network_forwards(const NrNetwork *network)
     return network->forward == NR_FORWARD_ROUTE || network->forward == NR_FORWARD_NAT;
 }
 
-char *nr_network_nat_value(const NrNetwork *network, const char *ip)
+char *nr_network_nat_value(const NrNetwork *network, const char *ip, const char *way)
 {
     if (network->forward != NR_FORWARD_NAT || (strchr(ip, ':') && !network->nat_v6))
         return NULL;
-    return g_strjoin(network->forward_dev ? "," : "", ip,
-                     network->forward_dev ? network->forward_dev : "", NULL);
+    return g_strjoin(way ? "," : "", ip, way ? way : "", NULL);
 }

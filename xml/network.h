@@ -82,8 +82,8 @@ void nr_network_free(NrNetwork *network);
 /* This host's kernel passes on what guests send to others, and back. */
 gboolean nr_network_forwards(const NrNetwork *network);
 /* How the subnet of one of its addresses is masqueraded, as net/nat.h has it, such as
- * "192.168.9.1/24,eth0". New string; NULL: it is not. */
-char *nr_network_nat_value(const NrNetwork *network, const char *ip);
+ * "192.168.9.1/24,eth0". way: the one way out, or NULL. New string; NULL: it is not. */
+char *nr_network_nat_value(const NrNetwork *network, const char *ip, const char *way);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(NrNetwork, nr_network_free)
 
 #endif

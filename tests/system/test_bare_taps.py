@@ -15,6 +15,7 @@ import links                        # noqa: E402
 import tap                          # noqa: E402
 from bare import NOBODY, BareGuest, boot_all, device, nic    # noqa: E402
 from lab import mac                 # noqa: E402
+from outside import GREETING, HERE, THERE, Outside      # noqa: E402
 from process import run             # noqa: E402
 from relayproc import Relay, status # noqa: E402
 from wait import eventually         # noqa: E402
@@ -101,6 +102,22 @@ class TestTaps:
         shown = [line.split()[:5] for line in routes("tap")]
         assert shown == [[address(number), "dev", f"tap{number}", "scope", "link"]
                          for number in range(GUEST_MAX)], shown
+
+    @tap.timeout(60)
+    def test_D8_without_a_bridge(self):
+        """host and guest, a name, the Internet: by routes, without NAT"""
+        outside = Outside()
+        run(["nsenter", "--net", "--target", str(outside.pid), "ip", "route", "add",
+             "192.168.77.0/24", "via", HERE])
+        for number, guest in enumerate(self.guests):
+            guest.reaches(THERE)
+            assert guest.must(f"nc -w 5 {THERE} {GREETING}") == f"hello {address(number)}"
+            eventually(lambda guest=guest: THERE in guest.sh(f"nslookup www.example {THERE}")[1]
+                       .partition("www.example")[2], 15, "it knows a name")
+        assert not links.ip("link", "show", "type", "bridge")
+        assert not run(["nft", "list", "ruleset"]).stdout
+        outside.close()
+        eventually(lambda: "out0" not in links.names(), 15, "the outside is gone")
 
     def test_E9_made_again_by_others(self):
         """as by ifdown and ifup: the relay waits for it, and its guest is there again"""

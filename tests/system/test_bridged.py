@@ -15,6 +15,7 @@ import stacks
 import tap
 from guest import client_nic
 from host import PrivateHost
+from internet import pings
 from lab import PORT, address, mac, v6_address
 from process import run
 from untouched import kernel, restored
@@ -263,6 +264,79 @@ def test_E4_with_the_host(host):
     links.ip("link", "set", "eth0", "master", "br7")
     said = host.netrelayctl("net-start", "lab", check=False).stderr
     assert "leave out dev='eth0'" in said, said
+
+
+GUEST, GUEST6 = address(50), v6_address(50)     # of the LAN, behind the host
+PROXIED = f"""<network><name>two</name><bridge name='virbr9'/>
+  <ip address='10.8.0.1' prefix='24'/><ip address='fd00:8::1' prefix='64'/>
+  <forward mode='route' dev='eth0'/>
+  <route address='{GUEST}' proxy='yes'/><route address='{GUEST6}' proxy='yes'/></network>"""
+
+
+def add_guest():
+    """A namespace with the two addresses, in the network's bridge."""
+    far = stacks.Stack()
+    stacks.cable(None, far, "v50")
+    with far:
+        links.ip("address", "add", f"{GUEST}/32", "dev", "v50")
+        links.ip("address", "add", f"{GUEST6}/128", "dev", "v50", "nodad")
+        links.ip("address", "add", "fd00:8::50/64", "dev", "v50", "nodad")
+        links.ip("route", "add", "default", "via", "10.8.0.1", "dev", "v50", "onlink")
+        links.ip("route", "add", "default", "via", "fd00:8::1", "src", GUEST6)
+    return far
+
+
+@tap.timeout(120)
+def test_E4_D3_beside_a_routed_network(host):
+    """Addresses that the host answers for by way of eth0: also when eth0 is in the other network's
+    bridge, whichever of the two comes first and goes first"""
+    lan = Lan()
+    add_guest()
+    host.libvirtd()
+    host.netrelayd()
+    host.write_network("lab", NETWORK)
+    host.write_network("two", PROXIED)
+    host.netrelayctl("reload")
+    host.netrelayctl("net-destroy", "two")
+    links.ip("link", "set", "v50", "nomaster")
+    eventually(lambda: not os.path.exists("/sys/class/net/virbr9"), 15, "two is stopped")
+    before = kernel()
+
+    def stop(name):
+        host.netrelayctl("net-destroy", name)
+
+    def start(name):
+        host.netrelayctl("net-start", name)
+        eventually(lambda: os.path.exists("/sys/class/net/virbr9"), 15, "its bridge")
+        links.ip("link", "set", "v50", "master", "virbr9")
+
+    def answers():
+        """To the LAN, for both families; and where eth0 is says who forwards."""
+        for target in (GUEST, GUEST6):
+            with lan.far:
+                links.ip("neigh", "flush", "dev", "eth0")
+                eventually(lambda target=target: pings(target), 20, f"the LAN reaches {target}")
+        assert "nothing to do" in host.netrelayctl("plan").stdout
+        lan.talks()
+
+    start("two")
+    answers()
+    start("lab")
+    assert is_moved()
+    answers()
+    stop("lab")
+    answers()
+    start("lab")
+    stop("two")
+    eventually(lambda: not links.ip("neigh", "show", "proxy"), 15, "nothing is answered for")
+    start("two")
+    answers()
+    stop("lab")
+    assert not is_moved()
+    answers()
+    stop("two")
+    links.ip("link", "set", "v50", "nomaster")
+    restored(before, "both are stopped")
 
 
 tap.main(PrivateHost())

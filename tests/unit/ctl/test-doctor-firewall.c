@@ -36,7 +36,8 @@ static void add_link(GPtrArray *links, const char *name, const char *master, con
     g_ptr_array_add(links, link);
 }
 
-/* eth0 leads out; virbr9 has our TAP in it and, where `wired`, somebody's cable. */
+/* eth0 leads out; eth5 is in docker0; virbr9 has our TAP in it and, where `wired`, somebody's
+ * cable. */
 static GPtrArray *examine(const char *ruleset, const char *inner, gboolean wired, gboolean stopped)
 {
     g_autofree char *file = g_strconcat(ruleset, ".nft", NULL), *text = NULL;
@@ -54,6 +55,9 @@ static GPtrArray *examine(const char *ruleset, const char *inner, gboolean wired
     add_link(links, "eth0", NULL, "192.0.2.1/24");
     add_link(links, "virbr9", NULL, "10.0.9.1/24");
     add_link(links, "nrtap0", "virbr9", NULL);
+    add_link(links, "eth5", "docker0", NULL);
+    add_link(links, "docker0", NULL, NULL);
+    ((NrHostLink *)links->pdata[links->len - 1])->bridge = TRUE;
     if (wired)
         add_link(links, "eth1", "virbr9", NULL);
     g_ptr_array_add(networks, parse(inner));
@@ -95,6 +99,7 @@ static void test_findings(void)
           "bridge-dropped: sysctl net.bridge.bridge-nf-call-iptables=0, or: "
           "iptables -I DOCKER-USER -i virbr9 -o virbr9 -j ACCEPT" },
         { "docker", LAB IP4 "<forward mode='nat' dev='docker0'/>", FALSE, FALSE, "" },
+        { "docker", LAB IP4 "<forward mode='nat' dev='eth5'/>", FALSE, FALSE, "" },
         { "ufw", LAB DHCP4 NAT, FALSE, FALSE,
           "forward-dropped: ufw route allow in on virbr9\n"
           "input-dropped: ufw allow in on virbr9 to any port 67 proto udp\n"

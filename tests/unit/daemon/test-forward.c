@@ -14,8 +14,8 @@
 
 static const NrPolicy policy = { .system = TRUE, .hooked = TRUE };
 
-/* "eth0=46h eth1=H": where default routes of IPv4 and IPv6 lead, what hears routers, and what hears
- * them always. */
+/* "eth0=46h eth1=H@br0": where default routes of IPv4 and IPv6 lead, what hears routers, what hears
+ * them always, and the bridge that it is in. */
 static GPtrArray *devices_of(const char *text)
 {
     GPtrArray *devices = g_ptr_array_new_with_free_func(nr_device_free);
@@ -27,6 +27,7 @@ static GPtrArray *devices_of(const char *text)
 
         *marks++ = '\0';
         device = nr_device_new(words[i]);
+        device->bridge = strchr(marks, '@') ? g_strdup(strchr(marks, '@') + 1) : NULL;
         device->leads_v4 = strchr(marks, '4') != NULL;
         device->leads_v6 = strchr(marks, '6') != NULL;
         device->hears = strchr(marks, 'h') != NULL;
@@ -85,6 +86,25 @@ static void test_a_device(void)
     expect("eth0=46", FILES(LAB IP4 TO("eth1")),
            "lab: its guests cannot get out yet: there is no device eth1; make it, "
            "plug it in, or correct its name\n");
+}
+
+/* What comes for a member of a bridge comes in by the bridge. */
+static void test_a_device_in_a_bridge(void)
+{
+    static const char proxied[] = LAB IP4 IP6 TO("eth0") "<route address='192.0.2.9' proxy='yes'/>";
+    static const char nat[] = LAB IP4 "<forward mode='nat' dev='eth0'/>";
+
+    expect("eth0=46", FILES(proxied),
+           "lab: forward-v4 eth0, forward-v4 virbr9, forward-v6 all, route virbr9 192.0.2.9/32, "
+           "proxy eth0 192.0.2.9, \n");
+    expect("eth0=@x7 x7=46h", FILES(proxied),
+           "lab: forward-v4 x7, forward-v4 virbr9, hear-routers x7, forward-v6 all, "
+           "route virbr9 192.0.2.9/32, proxy x7 192.0.2.9, \n");
+    expect("eth0=@x7 x7=46", FILES(nat),
+           "lab: nat virbr9 10.0.9.1/24,x7, forward-v4 x7, forward-v4 virbr9, \n");
+    /* Its own bridge leads nowhere else. */
+    expect("eth0=4@virbr9", FILES(nat),
+           "lab: nat virbr9 10.0.9.1/24,eth0, forward-v4 eth0, forward-v4 virbr9, \n");
 }
 
 static void test_no_way_out(void)
@@ -149,6 +169,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/forward/default-routes", test_default_routes);
     g_test_add_func("/forward/a-device", test_a_device);
+    g_test_add_func("/forward/a-device-in-a-bridge", test_a_device_in_a_bridge);
     g_test_add_func("/forward/no-way-out", test_no_way_out);
     g_test_add_func("/forward/routers-are-heard", test_routers_are_heard);
     g_test_add_func("/forward/two-networks", test_two_networks);
