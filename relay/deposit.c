@@ -51,7 +51,7 @@ void deposit_note_id(const struct keeper *keeper)
     if (keeper->deposit.fd < 0)
         return;
     ctl_msg_begin(&msg, CTL_EVENT_DEPOSIT, 0);
-    ctl_put_u32(&msg, CTL_A_VERSION, shared_layout());
+    ctl_put_u32(&msg, CTL_A_VERSION, shared_version());
     ctl_put_str(&msg, CTL_A_NETWORK, keeper->config->network);
     ctl_put_u32(&msg, CTL_A_PORT_ID, keeper->last_port_id);
     write_page(keeper->deposit.fd, 0, &msg);

@@ -63,11 +63,12 @@ static int read_page(int fd, off_t page, struct ctl_msg *msg)
 static int read_head(struct keeper *keeper)
 {
     char network[CTL_MSG_MAX];
-    uint32_t layout = 0;
+    uint32_t version = 0;
     struct ctl_msg msg;
 
-    if (read_page(keeper->deposit.fd, 0, &msg) < 0 || !ctl_get_u32(&msg, CTL_A_VERSION, &layout) ||
-        layout != shared_layout() || !ctl_get_str(&msg, CTL_A_NETWORK, network, sizeof(network)) ||
+    if (read_page(keeper->deposit.fd, 0, &msg) < 0 || !ctl_get_u32(&msg, CTL_A_VERSION, &version) ||
+        version != shared_version() ||
+        !ctl_get_str(&msg, CTL_A_NETWORK, network, sizeof(network)) ||
         strcmp(network, keeper->config->network) != 0 ||
         !ctl_get_u32(&msg, CTL_A_PORT_ID, &keeper->last_port_id))
         return -EPROTO;

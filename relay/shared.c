@@ -4,13 +4,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "common/scope.h"
 
-#define EXTRA_VERSION 6
-#define SEALS         (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+#ifndef EXTRA_VERSION /* a test makes one of another version */
+#define EXTRA_VERSION 7
+#endif
+#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 /* What a core begins with. */
 struct core_head {
@@ -37,7 +40,7 @@ static uint64_t extra_offset(void)
 
 static uint64_t carry_offset(uint32_t slot)
 {
-    return extra_offset() + page_up(sizeof(struct shared_extra)) + (uint64_t)slot * SHARED_CARRY;
+    return extra_offset() + SHARED_EXTRA + (uint64_t)slot * SHARED_CARRY;
 }
 
 static uint64_t queue_offset(uint64_t queue_size, uint32_t slot)
@@ -45,9 +48,9 @@ static uint64_t queue_offset(uint64_t queue_size, uint32_t slot)
     return carry_offset(SHARED_PORTS) + slot * queue_size;
 }
 
-uint32_t shared_layout(void)
+uint32_t shared_version(void)
 {
-    return (uint32_t)(carry_offset(0) / SHARED_PAGE) << 8 | EXTRA_VERSION;
+    return SHARED_VERSION;
 }
 
 int shared_own(int fd)
@@ -109,6 +112,26 @@ int shared_check(int fd)
     return 0;
 }
 
+static void punch(int fd, uint64_t offset, uint64_t size)
+{
+    if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)size) < 0)
+        return; /* it stays allocated, which is no more than it may be */
+}
+
+/* What a program of another version has put there is nothing to us. */
+static void begin_extra(const struct shared *shared)
+{
+    struct shared_extra *extra = shared->extra;
+
+    if (extra->version && extra->version != EXTRA_VERSION) {
+        punch(shared->fd, extra_offset(), SHARED_EXTRA);
+        if (extra->version)
+            memset(extra, 0, sizeof(*extra));
+    }
+    shared_barrier();
+    extra->version = EXTRA_VERSION;
+}
+
 int shared_map(struct shared *shared, int fd)
 {
     int r = shared_check(fd);
@@ -123,7 +146,7 @@ int shared_map(struct shared *shared, int fd)
     shared->core = (struct shared_core *)base;
     shared->work = base + work_offset();
     shared->extra = (struct shared_extra *)(base + extra_offset());
-    shared->extra->version = EXTRA_VERSION;
+    begin_extra(shared);
     return 0;
 }
 
@@ -167,12 +190,6 @@ void shared_unmap_queue(const struct shared *shared, uint8_t *ring)
 {
     if (ring)
         munmap(ring, 2 * shared->core->queue_size);
-}
-
-static void punch(int fd, uint64_t offset, uint64_t size)
-{
-    if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)size) < 0)
-        return; /* it stays allocated, which is no more than it may be */
 }
 
 void shared_punch_carry(const struct shared *shared, uint32_t slot)

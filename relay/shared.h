@@ -19,8 +19,9 @@
  *
  * Stores of a dead thread are seen in program order, so compiler barriers are enough.
  *
- * The first part, to the end of struct shared_core, is frozen as version 1. The rest may be
- * dropped by a successor that does not know it.
+ * All but struct shared_extra is frozen as version 1, where it lies and what it means: every later
+ * program can go on with what one of today leaves, and the other way round. What is in shared_extra
+ * is lost where the two know different ones: counters, what was learned, datagrams in hand.
  */
 #ifndef NR_RELAY_SHARED_H
 #define NR_RELAY_SHARED_H
@@ -33,13 +34,16 @@
 #include "relay/filter.h"
 #include "relay/framing.h"
 
-#define SHARED_MAGIC     0x796c72746e0a3176ull
-#define SHARED_VERSION   1
+#define SHARED_MAGIC 0x796c72746e0a3176ull
+#ifndef SHARED_VERSION /* a test makes one of another version */
+#define SHARED_VERSION 1
+#endif
 #define SHARED_PORTS     4096
 #define SHARED_PAGE      4096
-#define SHARED_WORK      (163 * SHARED_PAGE) /* 512 KiB and two frames */
-#define SHARED_READ      (512 * 1024)        /* at most, of new input in a batch */
-#define SHARED_RUNS      61440               /* the worst W: 18 bytes and an empty frame in turn */
+#define SHARED_WORK      (163 * SHARED_PAGE)  /* 512 KiB and two frames */
+#define SHARED_READ      (512 * 1024)         /* at most, of new input in a batch */
+#define SHARED_EXTRA     (1024 * SHARED_PAGE) /* the room for struct shared_extra */
+#define SHARED_RUNS      61440                /* the worst W: 18 bytes and an empty frame in turn */
 #define SHARED_CARRY     (128 * 1024) /* ring: the beginning of a frame, or a read of a pipe */
 #define SHARED_QUEUE_MIN 4096
 #define SHARED_QUEUE_MAX (256 * 1024 * 1024)
@@ -104,6 +108,17 @@ struct shared_core {
     struct shared_run run[SHARED_RUNS];
 };
 
+_Static_assert(offsetof(struct shared_core, batch) == 32, "frozen");
+_Static_assert(offsetof(struct shared_core, batch.x) == 48, "frozen");
+_Static_assert(offsetof(struct shared_core, batch.n_runs) == 72, "frozen");
+_Static_assert(offsetof(struct shared_core, port) == 80, "frozen");
+_Static_assert(offsetof(struct shared_core, port[1].q_tail) == 152, "frozen");
+_Static_assert(offsetof(struct shared_core, member) == 163920, "frozen");
+_Static_assert(offsetof(struct shared_core, member[1].start) == 163944, "frozen");
+_Static_assert(offsetof(struct shared_core, run) == 229456, "frozen");
+_Static_assert(offsetof(struct shared_core, run[1].verdict) == 229468, "frozen");
+_Static_assert(sizeof(struct shared_core) == 720976, "frozen");
+
 /* Counters seen from the port; see ctl-proto.h. */
 struct port_counters {
     uint64_t rx_frames, rx_bytes, tx_frames, tx_bytes;
@@ -127,6 +142,8 @@ struct shared_extra {
     struct fdb_table fdb;
 };
 
+_Static_assert(sizeof(struct shared_extra) <= SHARED_EXTRA, "extra");
+
 struct shared {
     int fd;
     struct shared_core *core;
@@ -143,7 +160,7 @@ static inline void shared_barrier(void)
 /* A sealed, sparse memfd that is the caller's, or negative errno. */
 int shared_create(uint64_t queue_bound);
 /* Equal numbers, and one forwarder can go on with what another one left. */
-uint32_t shared_layout(void);
+uint32_t shared_version(void);
 /* Waits until whoever had it before is dead, and keeps it from any other process until we are. */
 int shared_own(int fd);
 /* Whether it can be mapped. -EPROTONOSUPPORT: another version; -EPROTO: none of ours. */

@@ -114,12 +114,12 @@ def test_random_with_guests_that_end():
     with Relay("-l", "12345", "127.0.0.1:2001", "127.0.0.1:2002") as relay:
         relay.listening(12345)
         guests = [dial(12345), dial(12345), *(server.accept() for server in servers)]
-        leavers = Leavers()
-
-        def beside(turn):
-            leavers.check(turn)
-            leavers(turn)
         with Traffic(*guests, rate=0, window=96 << 10) as traffic:
+            leavers = Leavers()
+
+            def beside(turn):
+                leavers.check(turn)
+                leavers(turn)
             kill_again_and_again(relay, traffic, beside)
         leavers.check(SHARE)
         leavers.watcher.silent()

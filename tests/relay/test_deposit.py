@@ -82,8 +82,8 @@ class Lab:
         self.relay = self.manager = None
         self.start({}, {})
 
-    def start(self, files, kept):
-        """Starts it with what is deposited."""
+    def start(self, files, kept, program=None):
+        """Starts it, or another program, with what is deposited."""
         deposited = [files[REGISTER], files[MEMORY], *kept.values()] if files else []
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.path)
@@ -95,12 +95,12 @@ class Lab:
             words = ["--deposited", str(len(deposited))] if deposited else []
             self.relay = self.stack.enter_context(
                 Relay("--managed", "--network", "lab", "--control-fd", CONTROL_FD, *words,
-                      pass_fds=placed))
+                      pass_fds=placed, program=program))
             for place in placed:
                 os.close(place)
         self.manager = Manager(self.path, files, kept)
 
-    def killed(self):
+    def killed(self, program=None):
         """Both its processes at once; another relay begins, maybe before the forwarder is dead."""
         was = self.manager
         keeper, forwarder = self.relay.keeper, forwarder_of(self.relay.keeper)
@@ -112,7 +112,7 @@ class Lab:
             while was.next():
                 pass                # its last words
         was.close()
-        self.start(was.files, was.kept)
+        self.start(was.files, was.kept, program)
 
     def begin(self, endpoint="listen:127.0.0.1:12345", **details):
         return self.manager.attach(endpoint, **details)
@@ -223,6 +223,23 @@ def test_what_is_queued_survives():
             lab.killed()
         numbers = whole_numbers(sleeper)
         assert numbers[:300] == list(range(300)), f"the first are {numbers[:20]}"
+
+
+@tap.timeout(90)
+def test_programs_of_other_versions():
+    """A later program goes on under load with what one of today left, and the other way round
+
+    All but what was learned, so for a moment frames go to everybody.
+    """
+    with a_lab() as lab:
+        guests = guests_of(lab, 4)
+        with Traffic(*guests, rate=0, window=96 << 10, sizes=(60, 9000), hub=True) as traffic:
+            for turn in range(6):
+                traffic.flow(100)
+                lab.killed(None if turn % 2 else kit.built("tests/relay/netrelay-later"))
+                lab.begin()
+            traffic.flow(1000)
+            complete(traffic.finish())
 
 
 def test_half_a_frame_survives():
@@ -376,6 +393,20 @@ def test_another_networks_deposit():
 def test_memory_of_another_version():
     """No forwarder could go on with it: the relay begins anew, and says so"""
     begins_anew(lambda files: os.pwrite(files[MEMORY], b"\xff" * 4, 8))
+
+
+def test_a_program_that_does_not_know_the_memory():
+    """It begins anew, and has not ended the connections: another one may go on with them"""
+    with a_lab() as lab:
+        one, other = meet(*guests_of(lab, 2))
+        was = lab.manager
+        files, kept = ({key: os.dup(fd) for key, fd in place.items()}
+                       for place in (was.files, was.kept))
+        lab.killed(kit.built("tests/relay/netrelay-foreign"))
+        eventually(lambda: "connections end" in lab.relay.text(), 10, "it says so")
+        lab.relay.kill()
+        lab.start(files, kept)
+        talk(one, other)
 
 
 def test_memory_cut_off():
