@@ -20,6 +20,7 @@ import signal
 import socket
 import tempfile
 
+import capabilities
 import install
 import links
 import namespaces as ns
@@ -54,6 +55,7 @@ class PrivateHost(Surroundings):
         install.hosts()
         install.guest_image()
         install.libvirt()
+        capabilities.lend(install.CAPABILITIES)
         if self.product:
             install.product()
         install.users()
@@ -79,6 +81,9 @@ class PrivateHost(Surroundings):
 
     def diagnostics(self):
         return self.host.diagnostics() if self.host else []
+
+    def leave(self):
+        capabilities.keep(install.CAPABILITIES)
 
 
 class Connection:

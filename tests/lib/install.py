@@ -11,6 +11,7 @@ import uuid
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("NETRELAY_BUILD", os.path.join(TREE, "build"))
 GUEST = os.environ.get("NETRELAY_GUEST", os.path.join(BUILD, "guest"))
+CAPABILITIES = os.path.join(BUILD, "qemu-capabilities")
 HOST_NAME = "testhost"
 IMAGE = "/var/lib/test-image"
 UNIT = "/usr/lib/systemd/system/netrelayd.service"
