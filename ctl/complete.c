@@ -32,6 +32,14 @@ static const char *relay_among(char **words, guint count)
     return NULL;
 }
 
+/* Whether the word to come is a relay: its network, or its path, which the shell completes. */
+static gboolean names_relay(char **words, guint count)
+{
+    const char *last = count ? words[count - 1] : "";
+
+    return g_str_equal(last, "--relay") || g_str_equal(last, "-r");
+}
+
 static const NrCommand *command_among(const NrCall *call, char **words, guint count)
 {
     for (guint i = 0; i < count; i++) {
@@ -246,7 +254,11 @@ NrExit nr_complete_run(const NrCall *asked)
 
     call.relay = relay_among(call.operands, before);
     command = command_among(&call, call.operands, before);
-    if (*prefix == '-')
+    if (names_relay(call.operands, before))
+        offer_names(&call, OFFER_NETWORKS, prefix);
+    else if (command && g_str_equal(command->name, "help"))
+        offer_commands(&call, prefix);
+    else if (*prefix == '-')
         offer_options(command, prefix);
     else if (!command)
         offer_commands(&call, prefix);

@@ -25,7 +25,8 @@ void nr_doctor_hook(GPtrArray *findings, const char *uri)
                         "libvirt's hook %s is not executable, so libvirt leaves it out", hook);
         return;
     }
-    cure = g_strdup_printf("install it as %s, then: systemctl reload libvirtd", hook);
+    cure = g_strdup_printf(
+        "install netrelay again, which puts it at %s, then: systemctl reload libvirtd", hook);
     nr_findings_add(findings, "hook", hook, cure,
                     "libvirt's hook is not installed, so guests are served only if they were "
                     "defined before they start");

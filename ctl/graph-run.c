@@ -33,15 +33,22 @@ static NrExit draw(const char *text)
 
 NrExit nr_graph_run(const NrCall *call)
 {
+    const guint forms = NR_OPTION_SVG | NR_OPTION_JSON;
     NrExit code;
-    g_autoptr(GVariant) reply =
-        nr_manager_call(call, "Status", "(aa{sv}a{sv})", STATUS_TIMEOUT_MS, FALSE, &code);
-    g_autoptr(GVariant) rows = reply ? g_variant_get_child_value(reply, 0) : NULL;
-    g_autoptr(NrGraph) graph = rows ? nr_graph_new(rows) : NULL;
-    g_autofree char *text = graph ? nr_graph_dot(graph) : NULL;
+    g_autoptr(GVariant) reply = NULL, rows = NULL;
+    g_autoptr(NrGraph) graph = NULL;
+    g_autofree char *text = NULL;
 
-    if (!graph)
+    if ((call->options & forms) == forms) {
+        nr_complain("--svg excludes --json");
+        return NR_EXIT_USAGE;
+    }
+    reply = nr_manager_call(call, "Status", "(aa{sv}a{sv})", STATUS_TIMEOUT_MS, FALSE, &code);
+    if (!reply)
         return code;
+    rows = g_variant_get_child_value(reply, 0);
+    graph = nr_graph_new(rows);
+    text = nr_graph_dot(graph);
     if (call->options & NR_OPTION_SVG)
         return draw(text);
     if (call->options & NR_OPTION_JSON)

@@ -2,8 +2,10 @@
 /* netrelayctl net-define, net-undefine, net-dumpxml: a network's file comes, goes, is shown. What
  * is kept is what its writer wrote, with comments and all. */
 #include <stdio.h>
+#include "ctl/manager.h"
 #include "ctl/net-folder.h"
 #include "ctl/read-all.h"
+#include "ctl/status.h"
 #include "daemon/row.h"
 #include "xml/guest.h"
 #include "xml/network-xml.h"
@@ -41,12 +43,42 @@ static void remark_on_uplink(const NrNetFolder *folder, const NrNetwork *network
                network->forward_dev, network->bridge, network->name);
 }
 
+/* A row of the network's own that says what it does not have; tunnels are given their time. */
+static gboolean lacks_something(GVariant *row, const char *network)
+{
+    const char *fault = nr_row_fault(row);
+
+    return fault && g_str_equal(nr_row_text(row, "network"), network) &&
+           !*nr_row_text(row, "guest") && *nr_row_text(row, "reason") &&
+           !g_str_equal(fault, "tunnel");
+}
+
+/* The first thing: the others often follow from it, and status has them all. */
+static void remark_on_what_lacks(const NrCall *call, const char *network)
+{
+    g_auto(NrSilence) silence = { 0 };
+    g_autoptr(GVariant) reply =
+        nr_manager_ask(call, "Status", NULL, "(aa{sv}a{sv})", NR_STATUS_TIMEOUT_MS, &silence);
+    g_autoptr(GVariant) rows = reply ? g_variant_get_child_value(reply, 0) : NULL;
+
+    for (gsize i = 0; rows && i < g_variant_n_children(rows); i++) {
+        g_autoptr(GVariant) row = g_variant_get_child_value(rows, i);
+
+        if (!lacks_something(row, network))
+            continue;
+        nr_complain("network %s: %s", network, nr_row_text(row, "reason"));
+        return;
+    }
+}
+
 static void remark_on(const NrCall *call, const NrNetwork *network)
 {
     if (call->uid != 0 && network->bridge)
         nr_complain("bridge %s of network %s is left out: bridges need the system's manager, and "
                     "this is a user's",
                     network->bridge, network->name);
+    else
+        remark_on_what_lacks(call, network->name);
 }
 
 NrExit nr_net_define_run(const NrCall *call)

@@ -68,7 +68,8 @@ static void add_address(NrTable *table, GVariant *row)
     if (g_str_equal(nr_row_text(row, "kind"), "tap"))
         both = g_strdup_printf("%s in %s", *address ? address : "(no TAP)", peer);
     else if (g_str_equal(nr_row_text(row, "kind"), "host"))
-        both = g_strdup_printf("%s on %s", address, peer);
+        both = *address ? g_strdup_printf("%s on %s", address, peer)
+                        : g_strdup_printf("the way out of %s", peer);
     else if (g_str_equal(nr_row_text(row, "kind"), "dnsmasq"))
         both = g_strdup_printf("on %s", address);
     else if (nr_row_is_from_elsewhere(row))

@@ -12,7 +12,11 @@ _netrelayctl()
 
     COMPREPLY=()
     case ${COMP_WORDS[COMP_CWORD-1]} in
-    -x | --xml | -r | --relay | -w | --write)
+    -r | --relay)
+        mapfile -t COMPREPLY < <(compgen -f -- "$current")
+        compopt -o filenames
+        ;;
+    -x | --xml | -w | --write)
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
         compopt -o filenames
         return

@@ -276,6 +276,7 @@ def test_what_completion_offers():
         assert "--write" in offered("--relay", relay.path, "capture", "--")
         assert "close" not in offered("") and "--relay" in offered("--")
         assert offered("--relay", relay.path + "x", "close", "") == []
+        assert offered("help", "rel") == ["reload"]
 
 
 def test_watch_a_relay():

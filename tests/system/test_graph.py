@@ -67,6 +67,7 @@ def test_graph_without_graphviz(host):
     assert host.netrelayctl("graph").stdout.startswith("graph netrelay {")
     if shutil.which("dot"):
         os.unlink(shutil.which("dot"))      # of this private host
+    assert host.netrelayctl("graph", "--svg", "--json", check=False).returncode == 2
     answer = host.netrelayctl("graph", "--svg", check=False)
     assert answer.returncode == 1 and "graphviz" in answer.stderr, answer
     assert not answer.stdout and len(answer.stderr.splitlines()) == 1, answer

@@ -208,6 +208,7 @@ def test_list(host):
     assert table[0].split() == ["NAME", "STATE", "AUTOSTART", "FILE"], table
     assert table[1].split() == ["lab", "active", "no", "/etc/netrelay/networks/lab.xml"], table
     assert host.netrelayctl("complete", "--", "net-start", "o").stdout == "office\n"
+    assert "lab" in host.netrelayctl("complete", "--", "--relay", "").stdout.split()
     host.write_network("lab", "<network>")
     host.netrelayctl("reload", check=False)
     assert listed(host) == {"lab": lab_row}, "its file is faulty, and the network goes on"
@@ -223,9 +224,11 @@ def test_list_without_manager(host):
 def test_destroy_without_libvirt(host):
     """What a person stops goes, also while libvirt's list of guests has not come; what we connect
     to is no reason to refuse it"""
-    links.add_bridge("br0")
     host.netrelayd()
-    define(host, network(rest="<bridge name='br0'/>"))
+    with host.file_with(network(rest="<bridge name='br0'/>")) as path:
+        said = host.netrelayctl("net-define", path).stderr
+    assert said.startswith("netrelayctl: network lab: bridge br0 does not exist;"), said
+    links.add_bridge("br0")
     lab.expect_row(host, network="lab", kind="tap", state="connected")
     host.netrelayctl("net-destroy", "lab")
     lab.no_relays(deadline=3)
