@@ -17,6 +17,7 @@ static const struct {
     [HOST_PROXY_NDP] = { "proxy-ndp", false },
     [HOST_PROXY] = { "proxy", true },
     [HOST_NAT] = { "nat", true },
+    [HOST_GUARD_UDP] = { "guard-udp", false },
     [HOST_UPLINK] = { "uplink", true },
 };
 

@@ -23,7 +23,8 @@ enum host_change_kind {
     HOST_ROUTE,        /* "192.0.2.10/32" is there, or "192.0.2.16/28,192.168.9.2" by a gateway */
     HOST_PROXY_NDP,    /* HOST_PROXY is heeded there for IPv6, too */
     HOST_PROXY,        /* the host answers there for "192.0.2.10" */
-    HOST_NAT,    /* guests of that subnet go out with the host's address: "192.168.9.1/24,eth0" */
+    HOST_NAT, /* guests of that subnet go out with the host's address: "192.168.9.1/24,eth0" */
+    HOST_GUARD_UDP, /* strangers' datagrams to guests are dropped there: net/udp-guard.h */
     HOST_UPLINK, /* it is in the bridge "br7", which has its addresses and routes: net/uplink.h */
     HOST_CHANGE_KINDS,
 };

@@ -192,24 +192,33 @@ void nr_doctor_status(GPtrArray *findings, GVariant *rows, GVariant *summary)
 static gboolean is_open_to_all(GVariant *row)
 {
     return *nr_row_text(row, "guest") && nr_row_is(row, "guest_state", "running") &&
-           (nr_row_is(row, "kind", "udp") || nr_row_is(row, "kind", "mcast"));
+           ((nr_row_is(row, "kind", "udp") && !nr_row_is(row, "guarded", "yes")) ||
+            nr_row_is(row, "kind", "mcast"));
 }
 
-void nr_doctor_open_nics(GPtrArray *findings, GVariant *rows)
+void nr_doctor_open_nics(GPtrArray *findings, GVariant *rows, gboolean system)
 {
     g_autofree char *first = NULL, *guest = NULL;
+    gboolean udp = FALSE;
     guint count = 0;
 
     for (gsize i = 0; i < g_variant_n_children(rows); i++) {
         g_autoptr(GVariant) row = g_variant_get_child_value(rows, i);
 
-        if (is_open_to_all(row) && count++ == 0) {
+        if (!is_open_to_all(row))
+            continue;
+        udp |= nr_row_is(row, "kind", "udp");
+        if (count++ == 0) {
             first = nr_row_whose(row);
             guest = g_strdup(nr_row_text(row, "guest"));
         }
     }
     if (count > 0)
-        nr_findings_note(findings, "open", guest, NULL,
+        nr_findings_note(findings, "open", guest,
+                         udp && system
+                             ? "guard-udp=yes under [policy] in netrelayd.conf keeps other "
+                               "users of this host from udp ports"
+                             : NULL,
                          "%s%s: QEMU takes frames for a NIC of type udp or mcast from whoever "
                          "reaches its address; they do not pass netrelay, which cannot see them",
                          first, count > 1 ? ", and others" : "");

@@ -149,7 +149,7 @@ static void examine(GPtrArray *findings, const NrCall *call)
     if (reply) {
         add_told(findings, call);
         nr_doctor_status(findings, rows, summary);
-        nr_doctor_open_nics(findings, rows);
+        nr_doctor_open_nics(findings, rows, call->uid == 0);
     }
     if (call->uid == 0) { /* nobody else can have TAPs, nor cure bridges */
         g_autoptr(GPtrArray) links = nr_host_links_read();

@@ -11,7 +11,7 @@
 /* What the manager tells: its rows (aa{sv}) and its summary (a{sv}). Pure. */
 void nr_doctor_status(GPtrArray *findings, GVariant *rows, GVariant *summary);
 /* What nobody can mend: NICs that others than their network reach. Pure. */
-void nr_doctor_open_nics(GPtrArray *findings, GVariant *rows);
+void nr_doctor_open_nics(GPtrArray *findings, GVariant *rows, gboolean system);
 /* Bridges, their members, and TAPs. rows: of the manager, or NULL without one. Pure. */
 void nr_doctor_links(GPtrArray *findings, const GPtrArray *links, GVariant *rows);
 

@@ -18,6 +18,8 @@ static const struct {
                      "no longer answer for {value} on {device}" },
     [HOST_NAT] = { "masquerading of {value}", "masquerade {value}",
                    "no longer masquerade {value}" },
+    [HOST_GUARD_UDP] = { NULL, "keep other users of this host from guests' udp ports",
+                         "no longer keep other users of this host from guests' udp ports" },
     [HOST_FORWARD_V6] = { "IPv6 forwarding", "have this host forward IPv6",
                           "have this host forward IPv6 as before" },
     [HOST_UPLINK] = { "{device}",

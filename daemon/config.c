@@ -83,6 +83,16 @@ static gboolean read_ports(NrConfig *config, const char *value, GError **error)
                                "numbers from 1 to 65535 or ranges such as 1024-65535", error));
 }
 
+static gboolean read_guard_udp(NrConfig *config, const char *value, GError **error)
+{
+    config->policy.guard_udp = g_str_equal(value, "yes");
+    if (config->policy.guard_udp || g_str_equal(value, "no"))
+        return TRUE;
+    g_set_error(error, G_KEY_FILE_ERROR, G_KEY_FILE_ERROR_INVALID_VALUE,
+                "expected yes or no, not \"%s\"", value);
+    return FALSE;
+}
+
 static gboolean read_uri(NrConfig *config, const char *value, GError **error)
 {
     if (!*value) {
@@ -129,6 +139,7 @@ static const struct {
     { { "policy", "peers", "", "" }, read_peers },
     { { "policy", "addresses", "any", "any" }, read_addresses },
     { { "policy", "ports", "1024-65535", "1024-65535" }, read_ports },
+    { { "policy", "guard-udp", "no", NULL }, read_guard_udp },
     { { "libvirt", "uri", "qemu:///system", "qemu:///session" }, read_uri },
     { { "relay", "user", "netrelay", NULL }, read_user },
     { { "control", "group", "libvirt", NULL }, read_control_group },

@@ -72,6 +72,7 @@ void nr_desired_free(NrDesired *desired)
         return;
     g_ptr_array_unref(desired->networks);
     g_ptr_array_unref(desired->stopped);
+    g_clear_pointer(&desired->guarded, g_ptr_array_unref);
     g_ptr_array_unref(desired->bindings);
     g_free(desired);
 }
@@ -337,6 +338,32 @@ static void decision_done(NrDecision *d)
     g_hash_table_unref(d->local);
 }
 
+static int compare_texts(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* QEMU's udp is IPv4 only; one with another address will not start. */
+static gboolean hears_anyone(const NrCase *c)
+{
+    return c->active && c->nic->kind == NR_NIC_UDP && !c->nic->fault && !c->nic->wish.ignore &&
+           c->result == NR_PLACE_FOUND && !strchr(c->theirs.host, ':');
+}
+
+static void guard_ports(const NrDecision *d, NrDesired *desired)
+{
+    if (!d->input->policy->system || !d->input->policy->guard_udp)
+        return;
+    desired->guarded = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; i < d->cases->len; i++) {
+        const NrCase *c = g_ptr_array_index(d->cases, i);
+
+        if (hears_anyone(c))
+            g_ptr_array_add(desired->guarded, nr_place_format(&c->theirs));
+    }
+    g_ptr_array_sort(desired->guarded, compare_texts);
+}
+
 NrDesired *nr_desired_new(const NrDesiredInput *input)
 {
     NrDesired *desired = g_new0(NrDesired, 1);
@@ -356,6 +383,7 @@ NrDesired *nr_desired_new(const NrDesiredInput *input)
     collect(&decision, desired);
     nr_rules_decide(&decision);
     nr_options_decide(&decision);
+    guard_ports(&decision, desired);
     nr_endpoints_hand_out(&decision, desired);
     decision_done(&decision);
     return desired;

@@ -85,6 +85,8 @@ typedef struct {
 typedef struct {
     GPtrArray *networks; /* NrDesiredNetwork, by name */
     GPtrArray *stopped;  /* names of networks that a person has stopped, by name */
+    GPtrArray *guarded;  /* char *, "127.0.0.1:5602": where only our side and other guests may send
+                            by udp, by name; NULL: that is not asked for */
     GPtrArray *bindings; /* NrBinding, by guest's UUID, then XML order; socket NICs only */
 } NrDesired;
 

@@ -166,6 +166,13 @@ static void add_undone(GVariantBuilder *findings, const NrGroundFault *fault)
 
     if (!host_change_parse(&change, fault->change))
         return;
+    if (change.kind == HOST_GUARD_UDP) {
+        g_autofree char *said =
+            g_strdup_printf("%s: it is to %s, and somebody has undone that", fault->network, words);
+
+        add(findings, "fault", "undone", fault->network, said, "netrelayctl reload does it again");
+        return;
+    }
     if (change.kind == HOST_ADDRESS) {
         g_free(cure);
         cure = g_strdup_printf("ip address add %s dev %s", change.value, change.device);

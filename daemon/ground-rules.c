@@ -71,6 +71,12 @@ static GHashTable *all_wanted(const NrDesired *desired)
     return wanted;
 }
 
+/* What follows guests and not networks is let go of by whoever follows them (udp-guard.h). */
+static gboolean is_of_networks(const char *change)
+{
+    return !g_str_has_prefix(change, "guard-udp ");
+}
+
 GPtrArray *nr_ground_unwanted(const NrDesired *desired, const NrActual *actual)
 {
     g_autoptr(GHashTable) wanted = all_wanted(desired);
@@ -79,7 +85,8 @@ GPtrArray *nr_ground_unwanted(const NrDesired *desired, const NrActual *actual)
     for (guint i = actual->changes->len; i-- > 0;) {
         NrActualChange *change = g_ptr_array_index(actual->changes, i);
 
-        if (!change->kept && !g_hash_table_contains(wanted, change->change))
+        if (!change->kept && is_of_networks(change->change) &&
+            !g_hash_table_contains(wanted, change->change))
             g_ptr_array_add(unwanted, change);
     }
     return unwanted;

@@ -106,11 +106,16 @@ static char *setting_sentence(const struct host_change *change, int error)
     return g_strdup_printf("cannot %s: %s", aim, g_strerror(-error));
 }
 
-static char *nat_sentence(const struct host_change *change, int error)
+static char *rule_sentence(const struct host_change *change, int error)
 {
     if (error == -ENOPKG)
         return g_strdup("the library that rules for packets are written with is not installed: "
                         "install libnftables1");
+    if (change->kind == HOST_GUARD_UDP && error == -EEXIST)
+        return g_strdup("there is a table inet netrelay_guard that was not made for this (nft list "
+                        "table inet netrelay_guard)");
+    if (change->kind == HOST_GUARD_UDP)
+        return NULL;
     return g_strdup_printf(
         "cannot masquerade %s: %s; either this kernel has no NAT, or the table inet "
         "netrelay is somebody else's (nft list table inet netrelay)",
@@ -130,7 +135,8 @@ static char *lay_sentence(const struct host_change *change, int error)
     case HOST_ADDRESS:
         return address_sentence(change, error);
     case HOST_NAT:
-        return nat_sentence(change, error);
+    case HOST_GUARD_UDP:
+        return rule_sentence(change, error);
     default:
         return setting_sentence(change, error);
     }

@@ -229,6 +229,7 @@ static void reload(gpointer data)
     }
     admit_callers(manager);
     load_networks(manager);
+    nr_udp_guard_renew(manager->world.udp_guard);
     nr_news_tell(manager->world.news, "reloaded", NULL, NULL,
                  "settings and network files are read anew");
     nr_guest_source_resync(manager->source);
@@ -452,6 +453,18 @@ static void cleanup(Manager *manager)
 
 /* The program */
 
+/* QEMU's user and the relays'; root may anyway. */
+static NrUdpGuard *udp_guard_new(const Manager *manager)
+{
+    g_autoptr(GArray) senders = g_array_new(FALSE, FALSE, sizeof(uid_t));
+
+    g_array_append_vals(senders, manager->settings.users, manager->settings.n_users);
+    if (manager->settings.switch_user)
+        g_array_append_val(senders, manager->settings.uid);
+    return nr_udp_guard_new(manager->world.ground, (const uid_t *)(const void *)senders->data,
+                            senders->len);
+}
+
 static gboolean prepare(Manager *manager, GError **error)
 {
     if (!nr_options_default_paths(&manager->options, NR_RELAY_PROGRAM, error) ||
@@ -472,6 +485,7 @@ static gboolean prepare(Manager *manager, GError **error)
         nr_relays_new(&manager->settings,
                       manager->options.cleanup ? &nr_cleanup_events : &relays_events, manager);
     manager->world.ground = nr_ground_new(manager->runtime->fd);
+    manager->world.udp_guard = udp_guard_new(manager);
     manager->world.serving = nr_serving_new(on_dnsmasq_died, manager);
     manager->libvirt_state = g_strdup("connecting");
     manager->world.retiring = manager->options.retire;
@@ -492,6 +506,7 @@ static void end(Manager *manager)
     nr_reconcile_free(manager->reconcile);
     nr_serving_free(manager->world.serving);
     nr_relays_free(manager->world.relays);
+    nr_udp_guard_free(manager->world.udp_guard);
     nr_ground_free(manager->world.ground);
     nr_store_free(manager->settings.store);
     nr_resolver_free(manager->world.resolver);

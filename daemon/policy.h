@@ -17,13 +17,14 @@ typedef enum {
 /* The lists are as they are written, each word by itself, NULL-terminated. */
 typedef struct {
     NrImplicit implicit;
-    gboolean system;  /* root's manager: guests may ask only for what these allow */
-    char **bridges;   /* [policy] bridges=: glob patterns; NULL: none */
-    char **peers;     /* [policy] peers=: "HOST:PORT", see nr_policy_is_peer(); NULL: none */
-    char **addresses; /* [policy] addresses=: of this host, prefix.h; NULL: any */
-    char **ports;     /* [policy] ports=: "1024-65535", "80"; NULL: any */
-    gboolean hooked;  /* a hook serves this connection: defined guests need no listener */
-    char *config;     /* path of the configuration file, for messages */
+    gboolean system;    /* root's manager: guests may ask only for what these allow */
+    char **bridges;     /* [policy] bridges=: glob patterns; NULL: none */
+    char **peers;       /* [policy] peers=: "HOST:PORT", see nr_policy_is_peer(); NULL: none */
+    char **addresses;   /* [policy] addresses=: of this host, prefix.h; NULL: any */
+    char **ports;       /* [policy] ports=: "1024-65535", "80"; NULL: any */
+    gboolean guard_udp; /* [policy] guard-udp=: of the system's manager */
+    gboolean hooked;    /* a hook serves this connection: defined guests need no listener */
+    char *config;       /* path of the configuration file, for messages */
 } NrPolicy;
 
 /* Whether a word may stand in the list. */

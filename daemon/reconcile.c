@@ -415,6 +415,7 @@ static void begin_pass(NrReconcile *reconcile)
     ended_us = g_get_monotonic_time();
     reconcile->rest_until_us = ended_us + MIN((ended_us - began_us) * REST_FACTOR, REST_MAX_US);
     nr_execute(reconcile->executor, actions);
+    nr_udp_guard_follow(reconcile->world->udp_guard, reconcile->desired, reconcile->guests_known);
     settle_soon(reconcile);
 }
 

@@ -65,6 +65,21 @@ static void put_counters(GVariantBuilder *dict, const Row *row)
     put_u64(dict, "since", port->since);
 }
 
+/* Nobody of this host but those who are to sends to its port. */
+static gboolean is_guarded(const Status *status, const NrNic *nic)
+{
+    GPtrArray *guarded = status->desired->guarded;
+    g_autofree char *theirs = nr_address_format(&nic->theirs);
+    gboolean made = FALSE;
+
+    for (guint i = 0; guarded && i < status->actual->changes->len && !made; i++) {
+        const NrActualChange *change = status->actual->changes->pdata[i];
+
+        made = change->done && g_str_has_prefix(change->change, "guard-udp ");
+    }
+    return made && g_ptr_array_find_with_equal_func(guarded, theirs, g_str_equal, NULL);
+}
+
 static void row_add(Status *status, const Row *row)
 {
     g_autofree char *nic = row->nic ? nr_nic_label(row->nic) : NULL;
@@ -89,6 +104,8 @@ static void row_add(Status *status, const Row *row)
         nr_row_put_text(&dict, "reason", row->reason);
     if (row->endpoint)
         nr_row_put_text(&dict, "endpoint", row->endpoint);
+    if (row->nic && row->nic->kind == NR_NIC_UDP && is_guarded(status, row->nic))
+        nr_row_put_text(&dict, "guarded", "yes");
     if (row->nic && row->nic->link_down)
         nr_row_put_text(&dict, "link", "down");
     if (row->port && row->port->options)

@@ -11,12 +11,14 @@
 #include "daemon/relays.h"
 #include "daemon/resolver.h"
 #include "daemon/serving.h"
+#include "daemon/udp-guard.h"
 
 /* The members are main's, and may be exchanged between passes. */
 typedef struct {
     NrInventory *inventory;
     NrRelays *relays;
     NrGround *ground;
+    NrUdpGuard *udp_guard;
     NrServing *serving;
     NrResolver *resolver;
     NrPolicy *policy;

@@ -11,6 +11,7 @@
 #include "net/link.h"
 #include "net/nat.h"
 #include "net/stable-mac.h"
+#include "net/udp-guard.h"
 
 #define FIRST_BYTE 0x52 /* locally administered, as other bridges of virtual machines have it */
 #define SET        "set"
@@ -129,6 +130,35 @@ static int nat_put(const struct host_change *change, const char *state)
     return r < 0 || there ? r : nat_add(change->device, change->value);
 }
 
+/* The guard of udp ports: its table, whatever is in it. One that is there before is not ours. */
+
+static int guard_look(const struct host_change *change, char ret[KERNEL_STATE_MAX])
+{
+    bool there = false;
+    int r = udp_guard_is_set(&there);
+
+    set_state(ret, there ? SET : "");
+    return r;
+}
+
+static int guard_aim(const struct host_change *change, const char *before,
+                     char ret[KERNEL_STATE_MAX])
+{
+    set_state(ret, SET);
+    return *before ? -EEXIST : 0;
+}
+
+static int guard_put(const struct host_change *change, const char *state)
+{
+    bool there = false;
+    int r;
+
+    if (!*state)
+        return udp_guard_remove();
+    r = udp_guard_is_set(&there);
+    return r < 0 || there ? r : udp_guard_add();
+}
+
 static const struct {
     int (*look)(const struct host_change *change, char ret[KERNEL_STATE_MAX]);
     int (*aim)(const struct host_change *change, const char *before, char ret[KERNEL_STATE_MAX]);
@@ -143,6 +173,7 @@ static const struct {
     [HOST_PROXY_NDP] = { setting_look, setting_aim, setting_put },
     [HOST_PROXY] = { proxy_look, to_be_set, proxy_put },
     [HOST_NAT] = { nat_look, to_be_set, nat_put },
+    [HOST_GUARD_UDP] = { guard_look, guard_aim, guard_put },
 };
 
 /* A move is more than a state could say: uplink.h has it, and a journal has none. */

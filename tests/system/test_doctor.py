@@ -46,10 +46,10 @@ def test_healthy(host):
     lab.expect_row(host, guest="one", network="lab", state="connected")
     expect_only(host)
     answer = host.netrelayctl("doctor")
-    first, notice = answer.stdout.splitlines()
+    first, notice, cure = answer.stdout.splitlines()
     assert first == "nothing found: all is as it should be", answer
     assert notice.startswith(f"notice: guest two, NIC {mac(4)}: "), answer
-    assert set(findings(host, "notice")) == {("open", "two")}
+    assert "guard-udp=yes" in cure and set(findings(host, "notice")) == {("open", "two")}
 
 
 def test_nothing_runs(host):

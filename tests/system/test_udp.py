@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """udp NICs: a shared or named <source> is a network of ours, a mirrored pair is its own."""
 
+import contextlib
 import os
+import socket
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
@@ -13,9 +15,11 @@ from guest import client_nic, udp_nic
 from host import PrivateHost
 from lab import PORT, mac
 from process import run
-from wait import never
+from wait import eventually, never
 
 SOURCE = 5601
+STRANGER = 65534
+CONF = "/etc/netrelay/netrelayd.conf"
 
 
 def bound(port):
@@ -112,6 +116,71 @@ def test_udp_mirrored_by_a_newcomer(host):
     third.wait_up()
     lab.all_meet({1: first, 3: third})
     lab.expect_row(host, guest="vm1", state="direct")
+
+
+def is_refused(port, uid=STRANGER):
+    """Whether the kernel refuses what such a user sends there."""
+    os.seteuid(uid)
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender, \
+                contextlib.suppress(ConnectionRefusedError):
+            sender.sendto(bytes(60), ("127.0.0.1", port))
+        return False
+    except PermissionError:
+        return True
+    finally:
+        os.seteuid(0)
+
+
+def guard(host, word):
+    os.makedirs(os.path.dirname(CONF), exist_ok=True)
+    with open(CONF, "w") as file:
+        file.write(f"[policy]\nguard-udp={word}\n")
+    host.netrelayctl("reload")
+
+
+@tap.timeout(120)
+def test_udp_guarded(host):
+    """guard-udp: strangers are kept from QEMU's own ports; guests meet, by us and directly"""
+    host.libvirtd()
+    daemon = host.netrelayd()
+    before = run(["nft", "list", "ruleset"]).stdout
+    pair = {1: (5702, 5701), 2: (5701, 5702)}
+    guests = [host.guest(f"vm{n}", [udp_nic(SOURCE, SOURCE + n, mac(n)),
+                                    udp_nic(*pair[n], mac(10 + n))],
+                         addresses=[f"{lab.address(n)}/24", f"10.77.0.{n}/24"]) for n in (1, 2)]
+    for guest in guests:
+        guest.start()
+    for guest in guests:
+        guest.wait_up()
+    ports = [SOURCE + 1, SOURCE + 2, 5701, 5702]
+    assert not any(map(is_refused, ports)), "nothing was asked for"
+    (found,) = lab.findings(host, "notice").values()
+    assert found["kind"] == "open" and "guard-udp=yes" in found["cure"], found
+
+    guard(host, "yes")
+    eventually(lambda: all(map(is_refused, ports)), 15, "strangers are kept out")
+    assert not any(is_refused(port, 0) for port in ports) and not is_refused(SOURCE + 9)
+    guests[0].reaches(lab.address(2))
+    guests[1].reaches("10.77.0.1")
+    eventually(lambda: not lab.findings(host, "notice"), 10, "they are not open any more")
+
+    run(["nft", "flush", "ruleset"])            # as a firewall's start does
+    assert ("undone", "[policy] guard-udp") in lab.findings(host)
+    host.netrelayctl("reload")
+    eventually(lambda: all(map(is_refused, ports)), 15, "kept out again")
+    assert not lab.findings(host)
+
+    daemon.kill()
+    assert all(map(is_refused, ports)), "it needs no manager"
+    daemon.start()
+    guests[0].destroy()
+    eventually(lambda: not is_refused(5701) and not is_refused(SOURCE + 1), 15, "of one that ended")
+    assert is_refused(5702) and is_refused(SOURCE + 2), "the other one runs"
+    guests[1].destroy()
+    eventually(lambda: run(["nft", "list", "ruleset"]).stdout == before, 15, "no rule is left")
+    daemon.stop()
+    host.expect_nothing_left()
 
 
 @tap.timeout(120)

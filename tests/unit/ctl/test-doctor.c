@@ -199,15 +199,20 @@ static void test_open_nics(void)
     g_autoptr(GVariant) none = parse("aa{sv}", "[{" VM1 ", 'guest_state': <'running'>}]");
     g_autoptr(GVariant) udp =
         parse("aa{sv}", "[{'guest': <'a'>, 'kind': <'udp'>, 'guest_state': <'defined'>},"
+                        " {'guest': <'c'>, 'kind': <'udp'>, 'guest_state': <'running'>,"
+                        "  'guarded': <'yes'>},"
                         " {'guest': <'b'>, 'kind': <'udp'>, 'guest_state': <'running'>},"
                         " {'network': <'n'>, 'guest': <''>, 'kind': <'udp'>}]");
     g_autoptr(GPtrArray) findings = nr_findings_new();
     const NrFinding *finding;
 
-    nr_doctor_open_nics(findings, none);
+    nr_doctor_open_nics(findings, none, TRUE);
     g_assert_cmpuint(findings->len, ==, 0);
-    nr_doctor_open_nics(findings, udp);
+    nr_doctor_open_nics(findings, udp, FALSE);
     g_assert_cmpuint(findings->len, ==, 1);
+    g_assert_cmpstr(((NrFinding *)findings->pdata[0])->cure, ==, "");
+    nr_doctor_open_nics(findings, udp, TRUE);
+    g_assert_nonnull(strstr(((NrFinding *)findings->pdata[1])->cure, "guard-udp=yes"));
     finding = findings->pdata[0];
     g_assert_cmpstr(finding->about, ==, "b");
     g_assert_true(finding->notice);

@@ -35,6 +35,7 @@ static void test_defaults(void)
     g_assert_null(root->policy.peers[0]);
     g_assert_cmpstr(root->policy.addresses[0], ==, "any");
     g_assert_cmpstr(root->policy.ports[0], ==, "1024-65535");
+    g_assert_false(root->policy.guard_udp);
     g_assert_cmpstr(root->uri, ==, "qemu:///system");
     g_assert_cmpstr(root->relay_user, ==, "netrelay");
     g_assert_cmpstr(root->control_group, ==, "libvirt");
@@ -46,12 +47,13 @@ static void test_defaults(void)
 
 static void test_everything(void)
 {
-    g_autoptr(NrConfig) config = load("[policy]\nimplicit = all\nbridges=br0; lab-*;,virbr?\n"
-                                      "peers=HostB.example:12345; [2001:db8::*]:*\n"
-                                      "addresses=127.0.0.0/8 ::1\nports=80;8000-8999\n"
-                                      "[libvirt]\nuri=test:///default\n[relay]\nuser=relay\n"
-                                      "[control]\ngroup=\n",
-                                      0, NULL);
+    g_autoptr(NrConfig) config =
+        load("[policy]\nimplicit = all\nbridges=br0; lab-*;,virbr?\n"
+             "peers=HostB.example:12345; [2001:db8::*]:*\n"
+             "addresses=127.0.0.0/8 ::1\nports=80;8000-8999\nguard-udp=yes\n"
+             "[libvirt]\nuri=test:///default\n[relay]\nuser=relay\n"
+             "[control]\ngroup=\n",
+             0, NULL);
     g_autofree char *bridges = g_strjoinv(" ", config->policy.bridges);
     g_autofree char *peers = g_strjoinv(" ", config->policy.peers);
     g_autofree char *addresses = g_strjoinv(" ", config->policy.addresses);
@@ -61,6 +63,7 @@ static void test_everything(void)
     g_assert_cmpstr(bridges, ==, "br0 lab-* virbr?");
     g_assert_cmpstr(peers, ==, "hostb.example:12345 [2001:db8::*]:*");
     g_assert_cmpstr(addresses, ==, "127.0.0.0/8 ::1");
+    g_assert_true(config->policy.guard_udp);
     g_assert_cmpstr(ports, ==, "80 8000-8999");
     g_assert_cmpstr(config->uri, ==, "test:///default");
     g_assert_cmpstr(config->relay_user, ==, "relay");
@@ -119,6 +122,7 @@ static const struct {
     { "address with a port", "[policy]\naddresses=127.0.0.1:80\n",
       "[policy]|addresses|10.0.0.0/8|127.0.0.1:80" },
     { "ports upside down", "[policy]\nports=99-98\n", "[policy]|ports|1024-65535|99-98" },
+    { "neither yes nor no", "[policy]\nguard-udp=maybe\n", "[policy]|guard-udp|yes or no|maybe" },
     { "port 0", "[policy]\nports=0-80\n", "[policy]|ports|0-80" },
     { "unknown key", "[policy]\nbridge=br0\n", "[policy]|bridge|no such setting" },
     { "unknown group", "[polices]\nbridges=br0\n", "[polices]|no such group" },

@@ -504,6 +504,29 @@ static void test_pin_without_an_address(void)
     g_assert_cmpstr(((NrBinding *)g_ptr_array_index(desired->bindings, 0))->options, ==, "");
 }
 
+/* What QEMU hears anyone at is guarded while its guest is there, whoever it talks to. */
+static void test_guarded(void)
+{
+    static const char *const files[] = { NULL };
+    g_autoptr(GPtrArray) guests = fixture_guests(
+        "running 1 a: udp 127.0.0.1:5601>127.0.0.1:5602, client 127.0.0.1:1\n"
+        "announced 2 b: udp 127.0.0.1:5602>127.0.0.1:5601, udp 127.0.0.1:1>0.0.0.0:5603\n"
+        "defined - c: udp 127.0.0.1:1>127.0.0.1:5604\n"
+        "running 3 d: udp 127.0.0.1:1>127.0.0.1:5605 @ignore, udp 127.0.0.1:1>127.0.0.1:70000\n");
+    g_autoptr(GPtrArray) networks = fixture_networks(files);
+    NrPolicy off = { .system = TRUE }, session = { .guard_udp = TRUE };
+    NrPolicy on = { .system = TRUE, .guard_udp = TRUE };
+    g_autoptr(NrDesired) none = fixture_decide(guests, networks, &off);
+    g_autoptr(NrDesired) theirs = fixture_decide(guests, networks, &session);
+    g_autoptr(NrDesired) all = fixture_decide(guests, networks, &on);
+    g_autofree char *text = NULL;
+
+    g_assert_true(!none->guarded && !theirs->guarded);
+    g_ptr_array_add(all->guarded, NULL);
+    text = g_strjoinv(" ", (char **)all->guarded->pdata);
+    g_assert_cmpstr(text, ==, "0.0.0.0:5603 127.0.0.1:5601 127.0.0.1:5602");
+}
+
 static const NrDesiredEndpoint *find_endpoint(const NrDesired *desired, const char *text)
 {
     for (guint i = 0; i < desired->networks->len; i++) {
@@ -568,6 +591,7 @@ int main(int argc, char **argv)
     g_test_add_func("/desired/pins", test_pins);
     g_test_add_func("/desired/a pin of a file", test_pin_of_a_file);
     g_test_add_func("/desired/a pin without an address", test_pin_without_an_address);
+    g_test_add_func("/desired/guarded", test_guarded);
     g_test_add_func("/desired/endpoints tell whom they are for", test_endpoints_tell);
     g_test_add_func("/desired/host names", test_hostnames);
     return g_test_run();
