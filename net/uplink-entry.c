@@ -152,6 +152,11 @@ bool uplink_entry_is_link_local(const struct uplink_entry *entry)
            address_of(entry)->ifa_scope == RT_SCOPE_LINK;
 }
 
+static size_t address_size(const struct uplink_entry *entry)
+{
+    return uplink_entry_is_v6(entry) ? 16 : 4;
+}
+
 static uint32_t route_expires(const struct uplink_entry *route)
 {
     const struct rta_cacheinfo *cache = find(route, RTA_CACHEINFO, sizeof(*cache));
@@ -176,6 +181,12 @@ bool uplink_entry_is_advertised(const struct uplink_entry *entry)
            flags_of(entry) & (IFA_F_MANAGETEMPADDR | IFA_F_TEMPORARY);
 }
 
+bool uplink_entry_is_learned(const struct uplink_entry *entry)
+{
+    return !uplink_entry_is_address(entry) && uplink_entry_is_advertised(entry) &&
+           find(entry, RTA_GATEWAY, address_size(entry));
+}
+
 /* Comparing */
 
 static bool same_attribute(const struct uplink_entry *a, const struct uplink_entry *b,
@@ -184,11 +195,6 @@ static bool same_attribute(const struct uplink_entry *a, const struct uplink_ent
     const void *in_a = find(a, type, size), *in_b = find(b, type, size);
 
     return in_a && in_b ? memcmp(in_a, in_b, size) == 0 : !in_a && !in_b;
-}
-
-static size_t address_size(const struct uplink_entry *entry)
-{
-    return uplink_entry_is_v6(entry) ? 16 : 4;
 }
 
 static bool same_address(const struct uplink_entry *a, const struct uplink_entry *b)
@@ -205,7 +211,8 @@ static bool same_route(const struct uplink_entry *a, const struct uplink_entry *
     return one->rtm_dst_len == other->rtm_dst_len && one->rtm_tos == other->rtm_tos &&
            one->rtm_type == other->rtm_type && table_of(a) == table_of(b) &&
            same_attribute(a, b, RTA_DST, address_size(a)) &&
-           same_attribute(a, b, RTA_PRIORITY, sizeof(uint32_t)) &&
+           (same_attribute(a, b, RTA_PRIORITY, sizeof(uint32_t)) ||
+            (uplink_entry_is_learned(a) && uplink_entry_is_learned(b))) &&
            same_attribute(a, b, RTA_GATEWAY, address_size(a));
 }
 
@@ -272,6 +279,7 @@ static bool put_route_attribute(struct nlmsghdr *message, const struct rtattr *a
 
     switch (a->rta_type) {
     case RTA_CACHEINFO: /* how it is used; see RTA_EXPIRES */
+    case RTA_PRIORITY:  /* see begin_route() */
         return true;
     case RTA_OIF:
         return put(message, RTA_OIF, &place.to, sizeof(place.to));
@@ -296,7 +304,12 @@ static bool begin_address(struct nlmsghdr *message, const struct uplink_entry *e
 {
     struct ifaddrmsg *head = NLMSG_DATA(message);
     uint32_t flags = flags_of(entry) & OWN_FLAGS;
+    static const uint8_t advertised = PROTO_ADVERTISED;
 
+    /* The kernel lets nobody make a temporary one: else it would pass for a DHCP client's. */
+    if (uplink_entry_is_advertised(entry) && !find(entry, ADDRESS_PROTO, sizeof(advertised)) &&
+        !put(message, ADDRESS_PROTO, &advertised, sizeof(advertised)))
+        return false;
     if (verb == UPLINK_ADD && uplink_entry_is_v6(entry))
         flags |= IFA_F_NODAD;
     head->ifa_index = (unsigned)place.to;
@@ -309,9 +322,13 @@ static bool begin_route(struct nlmsghdr *message, const struct uplink_entry *ent
 {
     struct rtmsg *head = NLMSG_DATA(message);
     uint32_t expires = verb == UPLINK_ADD ? route_expires(entry) : 0;
+    uint32_t metric = find_u32(entry, RTA_PRIORITY, 0);
 
+    if (uplink_entry_is_learned(entry))
+        metric = verb == UPLINK_ADD ? metric + 1 : 0; /* 0: whatever it is */
     head->rtm_flags &= NEXT_HOP_FLAGS;
-    return expires == 0 || put(message, RTA_EXPIRES, &expires, sizeof(expires));
+    return (expires == 0 || put(message, RTA_EXPIRES, &expires, sizeof(expires))) &&
+           (metric == 0 || put(message, RTA_PRIORITY, &metric, sizeof(metric)));
 }
 
 static const struct {

@@ -37,6 +37,10 @@ bool uplink_entry_is_link_local(const struct uplink_entry *entry);
 bool uplink_entry_is_timed(const struct uplink_entry *entry);
 /* It came by a router's advertisement: the kernel sees to it. */
 bool uplink_entry_is_advertised(const struct uplink_entry *entry);
+/* A way that a router has advertised. Two such are the same whatever their metric: a copy is one
+ * behind what the kernel itself makes of the router's next word. Were it no different, the kernel
+ * would fail to make that, and hear nothing else of what the router says. */
+bool uplink_entry_is_learned(const struct uplink_entry *entry);
 
 enum uplink_verb {
     UPLINK_ADD,    /* an IPv6 address counts at once: it was ours all the time */

@@ -19,6 +19,15 @@ static size_t place_of(const struct uplink *uplink, const struct uplink_entry *e
     return at;
 }
 
+static const struct uplink_entry *find(const struct uplink *uplink,
+                                       const struct uplink_entry *entry)
+{
+    for (size_t i = 0; i < uplink->count; i++)
+        if (uplink_entry_same(&uplink->entries[i], entry))
+            return &uplink->entries[i];
+    return NULL;
+}
+
 int uplink_take(struct uplink *uplink, const struct nlmsghdr *message)
 {
     struct uplink_entry entry;
@@ -27,6 +36,8 @@ int uplink_take(struct uplink *uplink, const struct nlmsghdr *message)
 
     if (r <= 0)
         return r;
+    if (uplink_entry_is_learned(&entry) && find(uplink, &entry))
+        return 0; /* a copy, which comes behind what it is a copy of */
     if (uplink->count == UPLINK_ENTRIES_MAX)
         return -ENOSPC;
     at = place_of(uplink, &entry);
@@ -58,15 +69,6 @@ void uplink_prune(struct uplink *uplink)
     for (size_t i = uplink->count; i-- > 0;)
         if (comes_by_itself(uplink, &uplink->entries[i]))
             drop(uplink, i);
-}
-
-static const struct uplink_entry *find(const struct uplink *uplink,
-                                       const struct uplink_entry *entry)
-{
-    for (size_t i = 0; i < uplink->count; i++)
-        if (uplink_entry_same(&uplink->entries[i], entry))
-            return &uplink->entries[i];
-    return NULL;
 }
 
 void uplink_follow(struct uplink *uplink, const struct uplink *now)

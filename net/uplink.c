@@ -14,6 +14,7 @@
 #include "net/sysctl.h"
 
 #define DUMP_TRIES 10 /* where others change what is dumped */
+#define COPIES_MAX 8  /* of a way that is learned, one for each move */
 #define PROMOTE    8  /* in the table of settings */
 
 /* What the bridge is to have from the device: who sends by it, and what the host learns there. The
@@ -144,14 +145,23 @@ static int forgive(const struct uplink_step *step, int error)
     return error;
 }
 
+/* There may be the copy, and what a router has said since. */
+static bool is_learned_and_goes(const struct uplink_step *step)
+{
+    return step->verb == UPLINK_REMOVE && uplink_entry_is_learned(step->entry);
+}
+
 static int do_entry(const struct hands *hands, const struct uplink_step *step)
 {
     const struct uplink_place place = { .from = hands->uplink->ifindex,
                                         .to = step->on_bridge ? hands->bridge : hands->device };
     uint32_t buf[UPLINK_MESSAGE_MAX / sizeof(uint32_t)];
     struct nlmsghdr *message = uplink_entry_request(step->entry, step->verb, place, buf);
+    int r = message ? route_talk_ask(hands->sock, message) : -E2BIG;
 
-    return message ? forgive(step, route_talk_ask(hands->sock, message)) : -E2BIG;
+    for (int i = 0; i < COPIES_MAX && r == 0 && is_learned_and_goes(step); i++)
+        r = route_talk_ask(hands->sock, message);
+    return forgive(step, r);
 }
 
 /* A bridge that somebody has removed has taken with it all that it had. */

@@ -5,6 +5,7 @@
 import os
 import signal
 import socket
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
@@ -337,6 +338,92 @@ def test_E4_D3_beside_a_routed_network(host):
     stop("two")
     links.ip("link", "set", "v50", "nomaster")
     restored(before, "both are stopped")
+
+
+class AdvertisingLan:
+    """A router behind eth0 that says by advertisements what the host is to have of IPv6."""
+
+    def __init__(self):
+        links.loopback_up()
+        links.write("/proc/sys/net/ipv6/conf/default/accept_dad", "0")
+        links.write("/proc/sys/net/ipv6/conf/default/use_tempaddr", "2")
+        self.far = stacks.Stack()
+        stacks.cable(None, self.far, "eth0", (f"{address(HOST)}/24", f"{address(ROUTER)}/24"))
+        with self.far:
+            links.ip("address", "add", f"{v6_address(ROUTER)}/64", "dev", "eth0", "nodad")
+        self.router = None
+
+    def advertise(self, lifetime):
+        """From now on with this valid lifetime, in seconds."""
+        if self.router:
+            self.router.kill()
+            self.router.wait(10)
+        with self.far:
+            self.router = subprocess.Popen(
+                ["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0",
+                 "--user=root", "--pid-file=", "--leasefile-ro", "--interface=eth0", "--enable-ra",
+                 "--ra-param=eth0,4,600", f"--dhcp-range={v6_address(0)},ra-only,64,{lifetime}"])
+
+    def heard_on(self, device, lifetime):
+        """The host has an address of that lifetime there, after it has asked for one."""
+        def has():
+            solicit(device)
+            return [one for one in of_subnet(device) if "temporary" not in one and
+                    lifetime / 2 < one["valid_life_time"] <= lifetime]
+        return eventually(has, 20, f"{device} has learned of {lifetime} s")[0]["local"]
+
+
+def of_subnet(device):
+    """The addresses of the LAN's prefix that a device has."""
+    return [one for link in links.ip_json("-6", "address", "show", "dev", device)
+            for one in link["addr_info"] if one["local"].startswith("fd00:9:")]
+
+
+def solicit(device):
+    """Asks the routers behind a device, as the kernel does where one comes up."""
+    with socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as asker:
+        asker.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+        asker.sendto(bytes([133, 0, 0, 0, 0, 0, 0, 0]),
+                     ("ff02::2", 0, 0, socket.if_nametoindex(device)))
+
+
+def leads_by(device):
+    """All ways that routers have advertised lead there."""
+    ways = links.ip("-6", "route", "show", "default").splitlines()
+    return ways and all(f"dev {device} proto ra" in way for way in ways)
+
+
+@tap.timeout(120)
+def test_E4_goes_on_learning(host):
+    """What the host has of routers' advertisements moves, and they are heard where it is: on the
+    bridge, and on eth0 again; connections from a privacy address stay"""
+    lan = AdvertisingLan()
+    host.libvirtd()
+    host.netrelayd()
+    host.write_network("lab", NETWORK)
+    host.netrelayctl("reload")
+    lan.advertise(1000)
+    own = lan.heard_on("eth0", 1000)
+    eventually(lambda: leads_by("eth0"), 15, "a way out")
+    private = eventually(lambda: [one["local"] for one in of_subnet("eth0") if "temporary" in one],
+                         15, "a privacy address")[0]
+    with lan.far:
+        server = socket.create_server((v6_address(ROUTER), 7777), family=socket.AF_INET6)
+    near = socket.create_connection((v6_address(ROUTER), 7777), 15, (private, 0))
+    far, _ = server.accept()
+    for place, lifetime, verb in (("br7", 4000, "net-start"), ("eth0", 16000, "net-destroy"),
+                                  ("br7", 64000, "net-start"), ("eth0", 256000, "net-destroy")):
+        host.netrelayctl(verb, "lab")
+        assert leads_by(place), links.ip("-6", "route")
+        assert {own, private} <= {one["local"] for one in of_subnet(place)}, of_subnet(place)
+        lan.advertise(lifetime)
+        assert lan.heard_on(place, lifetime) == own, of_subnet(place)
+        assert leads_by(place), links.ip("-6", "route")
+        eventually(lambda place=place: any("temporary" in one for one in of_subnet(place)), 15,
+                   "a privacy address of its own")
+        near.sendall(b"still here?")
+        assert far.recv(64) == b"still here?"
+    lan.router.kill()
 
 
 tap.main(PrivateHost())

@@ -148,6 +148,31 @@ static void test_round(void)
     teardown();
 }
 
+/* --- what routers say */
+
+/* A way that a router has advertised is kept one metric behind, so that the kernel can make it
+ * again; then the copy and what the kernel has made go together. */
+static void test_learned(void)
+{
+    setup_small();
+    add_bridge();
+    shell("ip -6 route add default via fe80::9 dev eth0 proto ra metric 1100 expires 600");
+    there(NULL);
+    shell("test $(ip -6 route show default proto ra | wc -l) = 1 &&"
+          " ip -6 route show default proto ra | grep -q 'dev br7 metric 1101 expires' &&"
+          " ip -6 route append default via fe80::9 dev br7 proto ra metric 1100 expires 9000");
+    back(NULL);
+    shell("test $(ip -6 route show default proto ra | wc -l) = 1 &&"
+          " ip -6 route show default proto ra | grep -q 'dev eth0 metric 1101 expires [89]...sec'");
+    /* Before the router has said anything: what was left of its time is. */
+    there(NULL);
+    back(NULL);
+    shell("test $(ip -6 route show default proto ra | wc -l) = 1 &&"
+          " ip -6 route show default proto ra | grep -q 'dev eth0 .* expires [89]...sec'");
+    netns_link_del("br7");
+    teardown();
+}
+
 /* --- what dies */
 
 /* Of the device and the bridge, what a move changes. */
@@ -437,6 +462,7 @@ int main(int argc, char **argv)
     fd = changes_begin();
     uplinks_fd = uplink_dir_open(fd);
     g_test_add_func("/uplink/round", test_round);
+    g_test_add_func("/uplink/learned", test_learned);
     g_test_add_func("/uplink/kills", test_kills);
     g_test_add_func("/uplink/no-room", test_no_room);
     g_test_add_func("/uplink/others", test_others);
