@@ -412,6 +412,7 @@ static int keeper_open(struct keeper *keeper)
     if (r < 0)
         return r;
     keeper->max_holdings = limit_ports();
+    keeper->left_memory_fd = -1;
     r = memory_open(keeper);
     if (r == 0)
         r = signals_open(keeper);

@@ -50,6 +50,7 @@ struct keeper {
     struct attachment *attachments;
     struct strangers *strangers;
     uint32_t last_attachment_id;
+    int left_memory_fd; /* of a detached endpoint's companion, for the next one; -1: none */
     struct holding *holdings[SHARED_PORTS]; /* by slot */
     uint32_t n_slots;                       /* none is used from here on */
     uint32_t n_holdings;

@@ -32,9 +32,11 @@ static const struct companion {
     const char *folder;  /* which has it in a build tree */
     size_t argument;     /* a text in struct endpoint */
     bool begins_at_once; /* or it was asked for in vain; others wait for their far end */
+    bool leaves_memory;  /* to the next endpoint of its kind, too: it is about guests */
 } companions[ENDPOINT_KIND_COUNT] = {
-    [ENDPOINT_USER] = { "netrelay-user", "relay-user", offsetof(struct endpoint, user), true },
-    [ENDPOINT_VDE] = { "netrelay-vde", "relay-vde", offsetof(struct endpoint, path), false },
+    [ENDPOINT_USER] = { "netrelay-user", "relay-user", offsetof(struct endpoint, user), true,
+                        true },
+    [ENDPOINT_VDE] = { "netrelay-vde", "relay-vde", offsetof(struct endpoint, path), false, false },
 };
 
 static const struct companion *companion_of(const struct attachment *a)
@@ -274,6 +276,12 @@ static void on_timer(struct loop_timer *timer)
 /* Of one size for ever: no companion can make its successor stumble. */
 static int make_memory(struct attachment *a)
 {
+    int *left = &a->keeper->left_memory_fd;
+
+    if (companion_of(a)->leaves_memory && *left >= 0) {
+        a->memory_fd = steal_fd(left);
+        return 0;
+    }
     a->memory_fd = memfd_create("netrelay-companion", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (a->memory_fd < 0 || ftruncate(a->memory_fd, COMPANION_MEMORY) < 0 ||
         fcntl(a->memory_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
@@ -307,10 +315,16 @@ static int companion_start(struct attachment *a, int passed_fd, char error[ATTAC
 
 static void companion_stop(struct attachment *a)
 {
+    int *left = &a->keeper->left_memory_fd;
+
     let_go(a);
-    closep(&a->memory_fd);
     if (a->pid > 0)
         kill(a->pid, SIGKILL);
+    if (companion_of(a)->leaves_memory && a->memory_fd >= 0) {
+        closep(left);
+        *left = steal_fd(&a->memory_fd);
+    }
+    closep(&a->memory_fd);
 }
 
 /* Most often because the companion is dying, and how it does SIGCHLD will tell; or else it sees the

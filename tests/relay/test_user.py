@@ -257,6 +257,25 @@ def test_at_the_control_socket():
         relay.alive()
 
 
+def test_another_endpoint_knows_the_addresses():
+    """detached, and attached with another port forward: each guest has what it had, who asks first"""
+    with ManagedRelay() as relay:
+        control = relay.control()
+        control.attach("listen:127.0.0.1:12345")
+        endpoint = control.attach("user:hostfwd=tcp::2222-:22")
+        one, other = with_addresses(2)
+        had = one.address, other.address
+        for forward in ("user:hostfwd=tcp::2223-:22", "user:", "user:hostfwd=tcp::2222-:22"):
+            control.must("DETACH", endpoint_id=endpoint)
+            endpoint = control.attach(forward)
+            control.port_of(endpoint)
+            for guest in (other, one):
+                guest.get_address()
+            assert (one.address, other.address) == had, (one.address, other.address, had)
+        late, = with_addresses(1, first=3)
+        assert late.address not in had, late.address
+
+
 def test_its_sandbox():
     """no capability, no new privileges, a list of calls, no descriptor and no environment"""
     with relay_with("hostfwd=tcp::2222-:22") as relay:

@@ -92,6 +92,7 @@ def test_B7_C6_in_a_session(host):
     serves(FORWARDED)
     session.write_network("lab", network(FORWARDED + 1))
     serves(FORWARDED + 1)
+    assert two.configure() == f"192.168.9.{SECOND}/24", "asked first, it would get the first one's"
     try:
         page(FORWARDED)
         raise AssertionError("the port that the file had before is still there")
