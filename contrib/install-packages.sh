@@ -43,7 +43,7 @@ packages_for()
             dbus busybox-static cpio iproute2 procps
         ;;
     test)
-        echo python3 socat systemd vde2 tcpdump nftables iptables iputils-ping \
+        echo python3 socat systemd vde2 tcpdump nftables iptables iputils-ping isc-dhcp-client \
             libcap2-bin libxml2-utils graphviz shellcheck clang-format clang
         ;;
     bench)

@@ -144,7 +144,9 @@ static void look_at_services(Patient *patient)
         gboolean v6 = is_v6(dhcp->ip);
 
         if (dhcp->ranges->len + dhcp->hosts->len > 0)
-            look_at_service(patient, v6, v6 ? 547 : 67, "its guests' questions for addresses");
+            look_at_service(patient, v6, v6 ? 547 : 67,
+                            v6 ? "its guests' questions for IPv6 addresses"
+                               : "its guests' questions for addresses");
     }
     if (!addressing->no_dns)
         look_at_service(patient, !has_family(patient->network, FALSE), 53,

@@ -258,7 +258,7 @@ def test_at_the_control_socket():
 
 
 def test_another_endpoint_knows_the_addresses():
-    """detached, and attached with another port forward: each guest has what it had, who asks first"""
+    """detached, and attached with another port forward: each guest has what it had before"""
     with ManagedRelay() as relay:
         control = relay.control()
         control.attach("listen:127.0.0.1:12345")

@@ -5,6 +5,7 @@
 import json
 import os
 import re
+import shutil
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
@@ -258,6 +259,69 @@ def test_D7_addresses_follow_the_file(host):
     host.write_network("lab", PLAIN.format(""))
     eventually(lambda: not ours("dnsmasq"), 20, "no dnsmasq")
     os.unlink(path)
+
+
+FIXED6 = v6_address(0x50)
+NETWORK6 = f"""<network><name>lab</name><bridge name='virbr9'/>
+  <ip address='{v6_address(HOST)}' prefix='64'><dhcp>
+    <range start='{v6_address(0x1000)}' end='{v6_address(0x10ff)}'/>
+    <host mac='{mac(2)}' name='web' ip='{FIXED6}'/>
+  </dhcp></ip><domain name='lab.example'/></network>"""
+
+# What dhclient calls: it takes the address, and notes what else it was told.
+SCRIPT6 = """#!/bin/sh
+[ "$reason" = BOUND6 ] || exit 0
+ip address add $new_ip6_address/128 dev $interface nodad
+echo "$new_ip6_address dns=$new_dhcp6_name_servers" >$lease
+"""
+
+
+def ask_for_lease6(far, device, number):
+    """By DHCPv6, without waiting: told6() does."""
+    folder = f"/run/dhclient-{device}"
+    os.mkdir(folder)
+    links.write(f"{folder}/script", SCRIPT6)
+    os.chmod(f"{folder}/script", 0o755)
+    with far:
+        links.ip("link", "set", f"{device}-far", "down")
+        links.ip("link", "set", f"{device}-far", "address", mac(number), "up")
+        eventually(lambda: "fe80" in links.ip("-6", "address", "show", "dev", f"{device}-far",
+                                              "-tentative"), 15, "a link-local address")
+        run(["dhclient", "-6", "-nw", "-D", "LL", "-sf", f"{folder}/script", "-lf",
+             f"{folder}/leases", "-pf", f"{folder}/pid", "-e", f"lease={folder}/told",
+             f"{device}-far"])
+
+
+def told6(device):
+    """What its server said."""
+    path = f"/run/dhclient-{device}/told"
+    eventually(lambda: os.path.exists(path) and os.path.getsize(path), 20, "a lease")
+    with open(path) as file:
+        return file.read().strip()
+
+
+@tap.timeout(90)
+def test_E7_addresses_by_DHCPv6(host):
+    """Of the range, and the one that is meant for a station; both are shown, and have names"""
+    if not shutil.which("dhclient", path="/usr/sbin:/sbin"):
+        tap.skip("isc-dhcp-client is not installed")
+    host.write_network("lab", NETWORK6)
+    host.netrelayd()
+    lab.expect_row(host, 20, kind="dnsmasq", address="virbr9", state="serving")
+    one, two = station("virbr9", "v0"), station("virbr9", "v1")
+    ask_for_lease6(one, "v0", 1)
+    ask_for_lease6(two, "v1", 2)
+    told = told6("v0")
+    first = told.split()[0]
+    assert first.startswith("fd00:9::10"), told
+    assert told.endswith(f" dns={v6_address(HOST)}"), told
+    assert told6("v1").split()[0] == FIXED6
+    rows = {row["mac"]: row for row in leases(host)}
+    assert rows[mac(1)]["ip"] == f"{first}/64" and rows[mac(1)]["protocol"] == "ipv6", rows
+    assert rows[mac(2)]["ip"] == f"{FIXED6}/64" and rows[mac(2)]["hostname"] == "web", rows
+    with two:
+        said = run(["busybox", "nslookup", "web.lab.example", v6_address(HOST)], check=False)
+        assert FIXED6 in said.stdout.partition("Name:")[2], said
 
 
 tap.main(PrivateHost())

@@ -13,7 +13,7 @@ import links
 import tap
 from host import PrivateHost
 from internet import IPS, HERE6, Internet, NamespaceGuest
-from lab import PORT, address
+from lab import PORT, address, v6_address
 from outside import HERE, THERE
 from process import run
 from wait import eventually
@@ -49,11 +49,16 @@ def network(inner, listen="127.0.0.1", more=""):
             f"{inner}</network>")
 
 
+def all_faults(host):
+    """[((kind, about), finding)]: two may be of one kind, and about one network."""
+    answer = host.netrelayctl("doctor", "--json", check=False)
+    return [((finding["kind"], finding["about"]), finding)
+            for finding in json.loads(answer.stdout)["findings"] if finding["level"] == "fault"]
+
+
 def faults(host, but=()):
     """{kind: finding}, without those of these kinds."""
-    answer = host.netrelayctl("doctor", "--json", check=False)
-    return {finding["kind"]: finding for finding in json.loads(answer.stdout)["findings"]
-            if finding["level"] == "fault" and finding["kind"] not in but}
+    return {kind: finding for (kind, _), finding in all_faults(host) if kind not in but}
 
 
 def expect_only(host, *kinds, but=()):
@@ -150,6 +155,52 @@ def test_input(host):
     lab.expect_row(host, network="lab", state="listening")
     expect_only(host)               # IPv6 is another table, and it is open
     internet.close()
+
+
+@tap.timeout(60)
+def test_input_of_guests(host):
+    """What guests ask of their host: addresses, by both families, and names"""
+    links.loopback_up()
+    ranges = [f"<dhcp><range start='{subnet(16)}' end='{subnet(31)}'/></dhcp>"
+              for subnet in (address, v6_address)]
+    host.write_network("lab", network(
+        f"<bridge name='virbr9'/><ip address='{address(100)}' prefix='24'>{ranges[0]}</ip>"
+        f"<ip address='{v6_address(100)}' prefix='64'>{ranges[1]}</ip>"
+        f"<dns><host ip='{address(100)}'><hostname>gateway</hostname></host></dns>"))
+    host.libvirtd()
+    host.netrelayd()
+    lab.expect_row(host, 20, kind="dnsmasq", state="serving")
+    guest = NamespaceGuest("g1", 1, "virbr9")
+
+    def asks(*words):
+        return run(["ip", "netns", "exec", "g1", "busybox", *words], check=False).returncode == 0
+
+    def gets_address():
+        return asks("udhcpc", "-i", "eth0", "-n", "-q", "-t", "1", "-T", "1", "-s", "/bin/true")
+
+    def gets_name():
+        return asks("timeout", "1", "busybox", "nslookup", "gateway", address(100))
+
+    def dropped():
+        return {finding["text"]: finding["cure"] for (kind, about), finding
+                in all_faults(host) if kind == "input-dropped" and about == "lab"}
+
+    eventually(gets_address, 15, "an address")
+    eventually(gets_name, 15, "a name")
+    assert not dropped()
+    sh("nft 'add table inet fw; add chain inet fw in { type filter hook input priority 0; }; "
+       "add rule inet fw in iifname virbr9 udp dport { 53, 67, 547 } drop'")
+    found = dropped()
+    assert len(found) == 3, found
+    for what in ("addresses", "IPv6 addresses", "names"):
+        assert any(text.endswith(f"its guests' questions for {what}") for text in found), found
+    assert not gets_address() and not gets_name()
+    for cure in found.values():
+        sh(cure)
+    assert not dropped()
+    eventually(gets_address, 15, "an address again")
+    eventually(gets_name, 15, "a name again")
+    guest.close()
 
 
 tap.main(PrivateHost())
