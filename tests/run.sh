@@ -161,7 +161,8 @@ run_system()
 {
     set -- bare_forms bare_switch
     alone=$#
-    set -- "$@" client restart server lifecycle quickstart udp hook strangers bandwidth package
+    set -- "$@" chaos client restart server lifecycle quickstart udp hook strangers bandwidth
+    set -- "$@" package
     # shellcheck disable=SC2046 # a list of words
     set -- $(in_order system "$@")
     while [ "$alone" -gt 0 ]; do
