@@ -8,7 +8,7 @@
  *   client: HELLO (judges, looks, keeps)     relay: WELCOME (version, network, pid), then events
  *           one that looks is refused all that changes something, as long as its connection lasts:
  *           its descriptor can be given to whoever may see and no more
- *   client: DUMP                         relay: ENDPOINT..., PORT..., DONE
+ *   client: DUMP                         relay: ENDPOINT..., PORT..., DONE (forwarder)
  *   client: ATTACH (endpoint, label)     relay: REPLY (error, error text, endpoint id)
  *           listen: with users, hosts: connections of others are closed, and one of this host is
  *           held until a client that judges, if there is one, says ADMIT_PORT or CLOSE_PORT
@@ -125,6 +125,7 @@ enum ctl_attr {
     CTL_A_KIND,          /* u: of a port; the relay's own number */
     CTL_A_CLAIMED,       /* u: 1: a port is nobody's until its endpoint is attached again */
     CTL_A_SOURCE,        /* s: the address that a port's first frame came from */
+    CTL_A_FORWARDER,     /* u: pid of the one that has taken over all ports; absent: none has */
 };
 
 /* The detail of a dialer that gets through and is hung up on, by one that does not admit us. */

@@ -93,6 +93,7 @@ NrExit nr_reload_run(const NrCall *call);
 NrExit nr_graph_run(const NrCall *call);
 NrExit nr_doctor_run(const NrCall *call);
 NrExit nr_revive_run(const NrCall *call);
+NrExit nr_upgrade_run(const NrCall *call);
 NrExit nr_capture_by_name_run(const NrCall *call);
 NrExit nr_attach_run(const NrCall *call);
 NrExit nr_detach_run(const NrCall *call);

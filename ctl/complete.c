@@ -216,6 +216,7 @@ static guint names_of(const NrCommand *command)
         { nr_status_run, OFFER_NETWORKS | OFFER_GUESTS },
         { nr_events_run, OFFER_NETWORKS | OFFER_GUESTS },
         { nr_revive_run, OFFER_GUESTS },
+        { nr_upgrade_run, OFFER_NETWORKS },
         { nr_capture_by_name_run, OFFER_NETWORKS | OFFER_GUESTS | OFFER_NICS },
         { nr_ping_run, OFFER_NICS },
     };

@@ -92,6 +92,29 @@ static void add_told(GPtrArray *findings, const NrCall *call)
         nr_findings_add(findings, "manager", call->runtime_dir, silence.cure, "%s", silence.text);
 }
 
+/* As after an upgrade of the package, where nobody has said that they may be replaced. */
+static void add_outdated(GPtrArray *findings, const NrCall *call)
+{
+    g_auto(NrSilence) silence = { 0 };
+    g_autoptr(GVariant) reply =
+        nr_manager_ask(call, "Relays", NULL, "(aa{sv})", STATUS_TIMEOUT_MS, &silence);
+    g_autoptr(GVariant) rows = reply ? g_variant_get_child_value(reply, 0) : NULL;
+
+    for (gsize i = 0; rows && i < g_variant_n_children(rows); i++) {
+        g_autoptr(GVariant) row = g_variant_get_child_value(rows, i);
+        const char *network = nr_row_text(row, "network");
+        g_autofree char *word = nr_shell_word(network);
+        g_autofree char *cure = g_strconcat("netrelayctl upgrade ", word, NULL);
+        gboolean outdated = FALSE;
+
+        if (g_variant_lookup(row, "outdated", "b", &outdated) && outdated)
+            nr_findings_note(findings, "relay-outdated", network, cure,
+                             "the relay of network %s is not the program that is installed: it was "
+                             "started before that came",
+                             network);
+    }
+}
+
 /* Marks those that a person has stopped. */
 static NrNetworks *load_networks(const NrCall *call)
 {
@@ -148,6 +171,7 @@ static void examine(GPtrArray *findings, const NrCall *call)
     nr_doctor_apparmor(findings, "");
     if (reply) {
         add_told(findings, call);
+        add_outdated(findings, call);
         nr_doctor_status(findings, rows, summary);
         nr_doctor_open_nics(findings, rows, call->uid == 0);
     }

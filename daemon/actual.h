@@ -36,6 +36,7 @@ typedef struct {
 typedef struct {
     char *name;
     pid_t pid;            /* the keeper */
+    pid_t forwarder;      /* who has taken over all ports; 0: nobody yet, as of the last dump */
     gboolean mute;        /* it does not answer: this is what it had when it did */
     GPtrArray *endpoints; /* NrActualEndpoint */
     GPtrArray *ports;     /* NrActualPort */

@@ -50,14 +50,16 @@ static int become_user(const NrChild *child)
 }
 
 /* What it is given goes to its numbers; first of all out of the way of these. */
-static int place_descriptors(const NrChild *child, int *given, int *report)
+static int place_descriptors(const NrChild *child, int *given, int *image, int *report)
 {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC),
         first_free = NR_CHILD_GIVEN_FD + (int)child->n;
     int input = child->input < 0 ? null : fcntl(child->input, F_DUPFD_CLOEXEC, first_free);
 
     *report = fcntl(*report, F_DUPFD_CLOEXEC, first_free);
-    if (null < 0 || input < 0 || *report < 0)
+    if (!child->program)
+        *image = fcntl(child->image, F_DUPFD_CLOEXEC, first_free);
+    if (null < 0 || input < 0 || *report < 0 || *image < 0)
         return -errno;
     for (guint i = 0; i < child->n; i++) {
         given[i] = fcntl(child->given[i], F_DUPFD_CLOEXEC, first_free);
@@ -96,7 +98,7 @@ static int end_with(pid_t parent)
 G_GNUC_NORETURN static void run_child(const NrChild *child, char *const *envp, int *given,
                                       pid_t parent, int report)
 {
-    int r = place_descriptors(child, given, &report);
+    int image = 0, r = place_descriptors(child, given, &image, &report);
 
     if (r == 0) {
         reset_signals();
@@ -109,7 +111,10 @@ G_GNUC_NORETURN static void run_child(const NrChild *child, char *const *envp, i
         r = end_with(parent);
     if (r == 0) {
         (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-        execve(child->program, child->argv, envp);
+        if (child->program)
+            execve(child->program, child->argv, envp);
+        else
+            execveat(image, "", child->argv, envp, AT_EMPTY_PATH);
         r = -errno;
     }
     (void)!write(report, &r, sizeof(r));
@@ -157,8 +162,8 @@ static GArray *descriptors_new(int listener, int file, const GArray *deposit)
     return all;
 }
 
-pid_t nr_child_spawn(const NrRelaySettings *settings, const char *network, int listener, int file,
-                     const GArray *deposit)
+pid_t nr_child_spawn(const NrRelaySettings *settings, const char *network, int image, int listener,
+                     int file, const GArray *deposit)
 {
     g_autofree char *deposited = g_strdup_printf("%u", deposit ? deposit->len : 0);
     char *const argv[] = { (char *)"netrelay",
@@ -171,7 +176,8 @@ pid_t nr_child_spawn(const NrRelaySettings *settings, const char *network, int l
                            deposited,
                            NULL };
     g_autoptr(GArray) given = descriptors_new(listener, file, deposit);
-    const NrChild child = { .program = settings->program,
+    const NrChild child = { .program = image < 0 ? settings->program : NULL,
+                            .image = image,
                             .argv = argv,
                             .switch_user = settings->switch_user,
                             .uid = settings->uid,

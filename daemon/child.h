@@ -9,7 +9,8 @@
 
 /* All borrowed. */
 typedef struct {
-    const char *program;
+    const char *program; /* NULL: image */
+    int image;           /* a descriptor of the program's file */
     char *const *argv;
     gboolean switch_user;
     uid_t uid;
@@ -29,8 +30,9 @@ pid_t nr_child_run(const NrChild *child);
 
 /* A keeper. listener, the bound control socket, stays the caller's, as does its file (O_PATH, or
  * -1), which the keeper has and does not know (lost-relays.h), and what was deposited by the relay
- * that it follows (NULL: nothing). The child, as above. */
-pid_t nr_child_spawn(const NrRelaySettings *settings, const char *network, int listener, int file,
-                     const GArray *deposit);
+ * that it follows (NULL: nothing). image: a descriptor of the program's file; -1: of the
+ * installed one. The child, as above. */
+pid_t nr_child_spawn(const NrRelaySettings *settings, const char *network, int image, int listener,
+                     int file, const GArray *deposit);
 
 #endif

@@ -12,6 +12,7 @@
 #include "daemon/control-events.h"
 #include "daemon/control-networks.h"
 #include "daemon/control-rewire.h"
+#include "daemon/control-upgrade.h"
 #include "daemon/manager-dbus.h" /* generated */
 #include "daemon/examine.h"
 #include "daemon/hooked.h"
@@ -378,6 +379,28 @@ static gboolean on_revive(NrDbusManager1 *manager, GDBusMethodInvocation *invoca
     return TRUE;
 }
 
+static gboolean on_relays(NrDbusManager1 *manager, GDBusMethodInvocation *invocation, gpointer data)
+{
+    const NrControlApi *api = data;
+
+    nr_dbus_manager1_complete_relays(manager, invocation, nr_control_relays(api->parts));
+    return TRUE;
+}
+
+static void on_upgraded(const char *outcome, const char *fault, gpointer data)
+{
+    g_dbus_method_invocation_return_value(data, g_variant_new("(ss)", outcome, fault));
+}
+
+static gboolean on_upgrade(NrDbusManager1 *manager, GDBusMethodInvocation *invocation,
+                           const char *network, gpointer data)
+{
+    const NrControlApi *api = data;
+
+    nr_control_upgrade(api->parts, network, on_upgraded, invocation);
+    return TRUE;
+}
+
 /* Events */
 
 static NrView *look(const NrView *before, gpointer data)
@@ -488,6 +511,8 @@ NrControlApi *nr_control_api_new(int dir_fd, const NrControlParts *parts)
     g_signal_connect(api->manager, "handle-networks", G_CALLBACK(on_networks), api);
     g_signal_connect(api->manager, "handle-leases", G_CALLBACK(on_leases), api);
     g_signal_connect(api->manager, "handle-examine", G_CALLBACK(on_examine), api);
+    g_signal_connect(api->manager, "handle-relays", G_CALLBACK(on_relays), api);
+    g_signal_connect(api->manager, "handle-upgrade", G_CALLBACK(on_upgrade), api);
     g_signal_connect(api->manager, "handle-open-relay", G_CALLBACK(on_open_relay), api);
     g_signal_connect(api->manager, "handle-revive", G_CALLBACK(on_revive), api);
     g_signal_connect(api->manager, "handle-rewire", G_CALLBACK(on_rewire), api);

@@ -201,11 +201,15 @@ static int handle_done(NrRelayLink *link, const struct ctl_msg *msg)
 {
     guint32 serial = ctl_msg_serial(msg);
     NrRelayRequest *request = request_of(link, msg);
+    uint32_t forwarder = 0;
 
     if (!request || request->type != CTL_DUMP)
         return 0; /* a late answer */
-    if (serial == link->dump_serial)
+    if (serial == link->dump_serial) {
+        ctl_get_u32(msg, CTL_A_FORWARDER, &forwarder);
+        nr_relay_model_network(link->model)->forwarder = (pid_t)forwarder;
         nr_relay_model_dump_end(link->model);
+    }
     nr_relay_request_finish(request, 0, NULL);
     return 0;
 }

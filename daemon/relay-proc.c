@@ -389,7 +389,7 @@ static gboolean socket_is_live(const NrRelaySettings *settings, const char *sock
     return sock >= 0 || is_held(settings, socket_name, sock);
 }
 
-NrRelay *nr_relay_spawn(const NrRelaySettings *settings, const char *network,
+NrRelay *nr_relay_spawn(const NrRelaySettings *settings, const char *network, int image,
                         const NrRelayEvents *events, gpointer data, char **ret_text)
 {
     _cleanup_(closep) int listener = -1;
@@ -411,7 +411,7 @@ NrRelay *nr_relay_spawn(const NrRelaySettings *settings, const char *network,
     }
     file = openat(settings->relays_fd, socket_name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     deposit = nr_store_descriptors(settings->store, socket_name);
-    pid = nr_child_spawn(settings, network, listener, file, deposit);
+    pid = nr_child_spawn(settings, network, image, listener, file, deposit);
     if (pid < 0) {
         *ret_text =
             g_strdup_printf("cannot start %s: %s", settings->program, g_strerror((int)-pid));
@@ -473,6 +473,14 @@ void nr_relay_free(NrRelay *relay)
 
 /* The end */
 
+void nr_relay_kill(NrRelay *relay)
+{
+    if (relay->pidfd >= 0)
+        (void)syscall(SYS_pidfd_send_signal, relay->pidfd, SIGKILL, NULL, 0);
+    else if (relay->child_watch)
+        kill(relay->child, SIGKILL);
+}
+
 static gboolean on_stop_late(gpointer data)
 {
     NrRelay *relay = data;
@@ -480,10 +488,7 @@ static gboolean on_stop_late(gpointer data)
     relay->deadline = 0;
     nr_log(NR_LOG_WARNING, "network %s: its relay (pid %d) does not end; killing it",
            shown_name(relay), (int)relay->pid);
-    if (relay->pidfd >= 0)
-        (void)syscall(SYS_pidfd_send_signal, relay->pidfd, SIGKILL, NULL, 0);
-    else if (relay->child_watch)
-        kill(relay->child, SIGKILL);
+    nr_relay_kill(relay);
     return G_SOURCE_REMOVE;
 }
 

@@ -43,10 +43,11 @@ typedef struct {
 } NrRelayEvents;
 
 /*
- * Starts a process, which goes on with what the store has of its network. NULL, with one sentence
- * in *ret_text (the caller's), where that fails at once.
+ * Starts a process, which goes on with what the store has of its network. image: a descriptor of
+ * the program's file; -1: the installed one. NULL, with one sentence in *ret_text (the caller's),
+ * where that fails at once.
  */
-NrRelay *nr_relay_spawn(const NrRelaySettings *settings, const char *network,
+NrRelay *nr_relay_spawn(const NrRelaySettings *settings, const char *network, int image,
                         const NrRelayEvents *events, gpointer data, char **ret_text);
 /* Connects to a live one. NULL and a negative errno where nobody is behind the socket. */
 NrRelay *nr_relay_adopt(const NrRelaySettings *settings, const char *socket_name,
@@ -78,6 +79,8 @@ gboolean nr_relay_lost_socket(const NrRelay *relay);
 int nr_relay_renew_socket(NrRelay *relay);
 /* A request was not answered: MUTE until it answers again. */
 void nr_relay_mark_mute(NrRelay *relay);
+/* Kills it: ENDED follows, and its guests' connections are for another relay to go on with. */
+void nr_relay_kill(NrRelay *relay);
 /* Asks it to end, and kills it if it does not: ENDED follows. */
 void nr_relay_stop(NrRelay *relay);
 

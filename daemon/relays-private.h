@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What relays.c has, for relays-ask.c. */
+/* What relays.c has, for relays-ask.c and relays-look.c. */
 #ifndef NR_DAEMON_RELAYS_PRIVATE_H
 #define NR_DAEMON_RELAYS_PRIVATE_H
 

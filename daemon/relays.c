@@ -11,13 +11,12 @@
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
-#include "common/endpoint.h"
 #include "common/scope.h"
 #include "daemon/gathering.h"
 #include "daemon/log.h"
 #include "daemon/lost-relays.h"
 #include "daemon/relays-private.h"
-#include "net/link.h"
+#include "daemon/upgrade.h"
 
 #define ADOPT_MS 2000 /* for the greeting of relays that live */
 #define WAIT_MS  6000 /* longer than a relay's own deadlines: the net below them */
@@ -45,6 +44,9 @@ struct NrRelays {
     gpointer adopted_data;
     guint adopt_timer;
     guint restore_timer;
+    NrUpgrade *upgrade; /* of one relay; NULL: of none */
+    NrReply upgraded;
+    gpointer upgraded_data;
 };
 
 /* Waiting */
@@ -103,7 +105,7 @@ static void finish_waiting(NrRelays *relays, const NrRelay *relay, WaitKind kind
 
 /* Going on where another relay has left a deposit */
 
-static NrRelay *relay_start(NrRelays *relays, const char *network, char **ret_text);
+static NrRelay *relay_start(NrRelays *relays, const char *network, int image, char **ret_text);
 static void restore_all(NrRelays *relays);
 static void restore_in(NrRelays *relays, guint delay_ms);
 
@@ -127,7 +129,7 @@ static void restore(NrRelays *relays, const char *socket_name)
         return;
     }
     nr_log(NR_LOG_INFO, "network %s: another relay goes on with its connections", network);
-    if (relay_start(relays, network, &text))
+    if (relay_start(relays, network, -1, &text))
         return;
     nr_log(NR_LOG_WARNING, "network %s: %s", network, text);
     restore_in(relays, YOUNG_MS);
@@ -184,6 +186,65 @@ static gboolean on_adoption_late(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
+/* An upgrade */
+
+static void on_upgraded(int error, const char *text, gpointer data)
+{
+    NrRelays *relays = data;
+    NrUpgrade *upgrade = g_steal_pointer(&relays->upgrade);
+
+    relays->upgraded(error, text, relays->upgraded_data);
+    nr_upgrade_free(upgrade);
+}
+
+/* Its relay is gone; FALSE: nobody of it is to follow. */
+static gboolean upgrade_goes_on(NrRelays *relays, const char *why)
+{
+    g_autofree char *text = g_strdup(why);
+    int image;
+
+    while (nr_upgrade_next(relays->upgrade, text, &image)) {
+        g_autofree char *network = g_strdup(nr_upgrade_network(relays->upgrade));
+        NrRelay *relay;
+
+        g_clear_pointer(&text, g_free);
+        relay = relay_start(relays, network, image, &text);
+        if (!relay)
+            continue;
+        nr_upgrade_started(relays->upgrade, relay);
+        return TRUE;
+    }
+    return FALSE;
+}
+
+gboolean nr_relays_is_outdated(const NrRelays *relays, const char *network)
+{
+    const NrRelay *relay = nr_relays_find(relays, network);
+
+    return relay && nr_upgrade_is_due(relays->settings, relay);
+}
+
+void nr_relays_upgrade(NrRelays *relays, const char *network, NrReply reply, gpointer data)
+{
+    NrRelay *relay = nr_relays_find(relays, network);
+    g_autofree char *text = NULL;
+
+    if (!relay || nr_relay_state(relay) != NR_RELAY_READY) {
+        text = relay ? nr_relay_silence(relay) : g_strdup("it has no relay that runs");
+        reply(-ENOTCONN, text, data);
+    } else if (relays->upgrade) {
+        reply(-EBUSY, "another relay is just being upgraded; try it again", data);
+    } else if (!nr_upgrade_is_due(relays->settings, relay)) {
+        reply(-EALREADY, NULL, data);
+    } else {
+        relays->upgraded = reply;
+        relays->upgraded_data = data;
+        relays->upgrade = nr_upgrade_new(relays->settings, relay, on_upgraded, relays, &text);
+        if (!relays->upgrade)
+            reply(-EAGAIN, text, data);
+    }
+}
+
 /* Events of a relay */
 
 static void relay_is_gone(NrRelays *relays, NrRelay *relay)
@@ -199,6 +260,11 @@ static void relay_is_gone(NrRelays *relays, NrRelay *relay)
         g_hash_table_remove(relays->by_name, name);
     finish_waiting(relays, relay, WAIT_START, -ECHILD, text);
     finish_waiting(relays, relay, WAIT_END, 0, NULL);
+    if (nr_upgrade_is_of(relays->upgrade, relay) && upgrade_goes_on(relays, text)) {
+        nr_relay_free(relay);
+        relays->events->changed(relays->data);
+        return;
+    }
     nr_relay_free(relay);
     if (age_ms < YOUNG_MS)
         restore_in(relays, YOUNG_MS);
@@ -217,6 +283,8 @@ static void on_relay_state(NrRelay *relay, gpointer data)
     case NR_RELAY_READY:
         g_hash_table_replace(relays->by_name, (gpointer)nr_relay_name(relay), relay);
         finish_waiting(relays, relay, WAIT_START, 0, NULL);
+        if (nr_upgrade_is_of(relays->upgrade, relay))
+            nr_upgrade_relay_ready(relays->upgrade);
         relays->events->changed(relays->data);
         break;
     case NR_RELAY_MUTE:
@@ -252,9 +320,10 @@ static const NrRelayEvents relay_events = {
     .replaced = on_relay_replaced,
 };
 
-static NrRelay *relay_start(NrRelays *relays, const char *network, char **ret_text)
+static NrRelay *relay_start(NrRelays *relays, const char *network, int image, char **ret_text)
 {
-    NrRelay *relay = nr_relay_spawn(relays->settings, network, &relay_events, relays, ret_text);
+    NrRelay *relay =
+        nr_relay_spawn(relays->settings, network, image, &relay_events, relays, ret_text);
 
     if (relay)
         g_hash_table_insert(relays->by_socket, (gpointer)nr_relay_socket(relay), relay);
@@ -293,6 +362,7 @@ void nr_relays_free(NrRelays *relays)
     g_hash_table_iter_init(&iter, relays->by_socket);
     while (g_hash_table_iter_next(&iter, NULL, &relay))
         nr_relay_free(relay);
+    nr_upgrade_free(relays->upgrade);
     g_hash_table_unref(relays->by_socket);
     g_hash_table_unref(relays->by_name);
     g_ptr_array_unref(relays->waiting);
@@ -388,59 +458,7 @@ void nr_relays_stop_all(NrRelays *relays, void (*done)(gpointer data), gpointer 
     nr_gathering_leave(gathering);
 }
 
-/* What exists */
-
-/* Ours, but moved out of its bridge or set down by somebody. */
-static gboolean tap_is_astray(const NrActualEndpoint *endpoint)
-{
-    struct link_state tap, bridge;
-    struct endpoint parsed;
-    const char *expected;
-
-    if (!endpoint->detail || endpoint->state != CTL_ENDPOINT_UP ||
-        endpoint_parse(&parsed, endpoint->text, &expected) < 0 || parsed.kind != ENDPOINT_BRIDGE)
-        return FALSE;
-    if (link_get(endpoint->detail, &tap) < 0)
-        return FALSE; /* deleted: the relay notices by itself */
-    if (link_get(parsed.ifname, &bridge) < 0)
-        return TRUE;
-    return tap.master != bridge.ifindex || !tap.up;
-}
-
-static NrActualNetwork *network_copy(NrRelay *relay)
-{
-    NrActualNetwork *to = nr_actual_network_copy(nr_relay_link_network(nr_relay_link(relay)));
-
-    to->pid = nr_relay_pid(relay);
-    to->mute = nr_relay_state(relay) == NR_RELAY_MUTE;
-    for (guint i = 0; i < to->endpoints->len; i++) {
-        NrActualEndpoint *endpoint = to->endpoints->pdata[i];
-
-        endpoint->astray = tap_is_astray(endpoint);
-    }
-    return to;
-}
-
-static gboolean has_model(NrRelay *relay)
-{
-    NrRelayState state = nr_relay_state(relay);
-
-    return nr_relay_link(relay) && nr_relay_link_is_ready(nr_relay_link(relay)) &&
-           (state == NR_RELAY_READY || state == NR_RELAY_MUTE);
-}
-
-NrActual *nr_relays_snapshot(const NrRelays *relays)
-{
-    NrActual *actual = nr_actual_new();
-    GHashTableIter iter;
-    gpointer relay;
-
-    g_hash_table_iter_init(&iter, relays->by_socket);
-    while (g_hash_table_iter_next(&iter, NULL, &relay))
-        if (has_model(relay))
-            g_ptr_array_add(actual->networks, network_copy(relay));
-    return actual;
-}
+/* What exists; relays-look.c has the rest */
 
 NrRelay *nr_relays_find(const NrRelays *relays, const char *network)
 {
@@ -461,20 +479,6 @@ GList *nr_relays_all(const NrRelays *relays)
 const NrRelaySettings *nr_relays_settings(const NrRelays *relays)
 {
     return relays->settings;
-}
-
-const NrActualNetwork *nr_relays_network(const NrRelays *relays, const char *network)
-{
-    NrRelay *relay = g_hash_table_lookup(relays->by_name, network);
-
-    return relay && has_model(relay) ? nr_relay_link_network(nr_relay_link(relay)) : NULL;
-}
-
-int nr_relays_look(const NrRelays *relays, const char *network)
-{
-    const NrRelay *relay = nr_relays_find(relays, network);
-
-    return relay ? nr_relay_look(relay) : -ENOENT;
 }
 
 gboolean nr_relays_goes_on(const NrRelays *relays, const char *network)
@@ -515,7 +519,7 @@ void nr_relays_spawn(NrRelays *relays, const char *network, NrReply reply, gpoin
         return;
     }
     if (!relay) {
-        relay = relay_start(relays, network, &text);
+        relay = relay_start(relays, network, -1, &text);
         if (!relay) {
             reply(-ECHILD, text, data);
             return;

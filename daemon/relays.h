@@ -44,6 +44,12 @@ gboolean nr_relays_goes_on(const NrRelays *relays, const char *network);
 /* Also those that are gone and that others are to go on for. */
 guint nr_relays_count(const NrRelays *relays);
 
+/* Does its relay run another program than the installed one? */
+gboolean nr_relays_is_outdated(const NrRelays *relays, const char *network);
+/* Replaces it by that one, under its guests. -EALREADY: there is nothing to do; other errors: the
+ * relay is the one of before. One at a time. */
+void nr_relays_upgrade(NrRelays *relays, const char *network, NrReply reply, gpointer data);
+
 void nr_relays_spawn(NrRelays *relays, const char *network, NrReply reply, gpointer data);
 void nr_relays_stop(NrRelays *relays, const char *network, NrReply reply, gpointer data);
 /* pass_fd stays the caller's. hosts: of NrAdmit, for a listener, whose users are the settings'. */

@@ -6,6 +6,7 @@
  */
 #include "daemon/store.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -26,6 +27,7 @@ typedef struct {
     char *relay;
     Thing files[2];    /* by enum ctl_deposit */
     GHashTable *ports; /* id -> Thing */
+    gboolean guarded, refused;
 } Deposit;
 
 struct NrStore {
@@ -166,6 +168,9 @@ void nr_store_keep(NrStore *store, const char *relay, enum ctl_deposit what, gui
 
     if (had && thing_is(had, fd))
         return;
+    deposit->refused |= deposit->guarded && what == CTL_DEPOSIT_REGISTER;
+    if (deposit->refused)
+        return;
     if (what == CTL_DEPOSIT_REGISTER)
         drop_all(deposit);
     else
@@ -181,7 +186,7 @@ void nr_store_let_go(NrStore *store, const char *relay, guint32 port_id)
 {
     Deposit *deposit = g_hash_table_lookup(store->by_relay, relay);
 
-    if (deposit)
+    if (deposit && !deposit->guarded)
         drop(deposit, CTL_DEPOSIT_PORT, port_id);
 }
 
@@ -195,7 +200,7 @@ void nr_store_compare(NrStore *store, const char *relay, const NrActualNetwork *
 
         g_hash_table_add(stay, GUINT_TO_POINTER(port->id));
     }
-    if (deposit)
+    if (deposit && !deposit->guarded)
         drop_ports(deposit, stay);
 }
 
@@ -203,10 +208,61 @@ void nr_store_forget(NrStore *store, const char *relay)
 {
     Deposit *deposit = g_hash_table_lookup(store->by_relay, relay);
 
-    if (!deposit)
+    if (!deposit || deposit->guarded)
         return;
     drop_all(deposit);
     g_hash_table_remove(store->by_relay, relay);
+}
+
+void nr_store_set_guarded(NrStore *store, const char *relay, gboolean guarded)
+{
+    Deposit *deposit = g_hash_table_lookup(store->by_relay, relay);
+
+    if (!deposit)
+        return;
+    deposit->guarded = guarded;
+    deposit->refused = FALSE;
+}
+
+gboolean nr_store_was_refused(const NrStore *store, const char *relay)
+{
+    const Deposit *deposit = g_hash_table_lookup(store->by_relay, relay);
+
+    return deposit && deposit->refused;
+}
+
+gboolean nr_store_has(const NrStore *store, const char *relay, guint32 port_id)
+{
+    const Deposit *deposit = g_hash_table_lookup(store->by_relay, relay);
+
+    return deposit && find(deposit, CTL_DEPOSIT_PORT, port_id);
+}
+
+gboolean nr_store_is_alive(const NrStore *store, const char *relay, guint32 port_id)
+{
+    const Deposit *deposit = g_hash_table_lookup(store->by_relay, relay);
+    const Thing *port = deposit ? find(deposit, CTL_DEPOSIT_PORT, port_id) : NULL;
+    struct pollfd ends = { .fd = port ? port->fd : -1, .events = POLLRDHUP };
+
+    return port && poll(&ends, 1, 0) == 0;
+}
+
+GArray *nr_store_ports(const NrStore *store, const char *relay)
+{
+    const Deposit *deposit = g_hash_table_lookup(store->by_relay, relay);
+    GArray *ids = g_array_new(FALSE, FALSE, sizeof(guint32));
+    GHashTableIter iter;
+    gpointer key;
+
+    if (!deposit)
+        return ids;
+    g_hash_table_iter_init(&iter, deposit->ports);
+    while (g_hash_table_iter_next(&iter, &key, NULL)) {
+        guint32 id = GPOINTER_TO_UINT(key);
+
+        g_array_append_val(ids, id);
+    }
+    return ids;
 }
 
 /* "relay-HASH-WHAT", in just the form that we write: it is to be removed by that name one day. */

@@ -24,6 +24,16 @@ void nr_store_keep(NrStore *store, const char *relay, enum ctl_deposit what, gui
 void nr_store_let_go(NrStore *store, const char *relay, guint32 port_id);
 /* Ports that the relay does not have any more went when nobody could be told. */
 void nr_store_compare(NrStore *store, const char *relay, const NrActualNetwork *have);
+/* Guarded, it has what it has, whatever the relay says that goes on with it: a register that is
+ * another one is refused, and what comes behind it; nothing is let go. Said anew, it is as if
+ * nothing had been refused. */
+void nr_store_set_guarded(NrStore *store, const char *relay, gboolean guarded);
+gboolean nr_store_was_refused(const NrStore *store, const char *relay);
+gboolean nr_store_has(const NrStore *store, const char *relay, guint32 port_id);
+/* Neither end of that port's connection has ended it. */
+gboolean nr_store_is_alive(const NrStore *store, const char *relay, guint32 port_id);
+/* guint32: ids of the ports whose connections it has; the caller's. */
+GArray *nr_store_ports(const NrStore *store, const char *relay);
 /* All of it: nobody is to go on. */
 void nr_store_forget(NrStore *store, const char *relay);
 

@@ -155,6 +155,8 @@ static bool dump_step(struct control_client *client)
         return true;
     }
     ctl_msg_begin(&msg, CTL_DONE, client->dump_serial);
+    if (keeper->forwarder.running)
+        ctl_put_u32(&msg, CTL_A_FORWARDER, (uint32_t)keeper->forwarder.pid);
     ctl_msg_end(&msg);
     client->dump = DUMP_NONE;
     client_put(client, &msg);

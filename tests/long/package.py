@@ -140,12 +140,13 @@ class TestPackage:
 
     @tap.timeout(120)
     def test_upgrade(self):
-        """An upgrade restarts the manager alone"""
+        """An upgrade restarts the manager and replaces relays, and no guest notices"""
         relays = self.relays()
-        self.host.sh(f"{INSTALL} --reinstall /root/netrelay.deb")
+        said = self.host.sh(f"{INSTALL} --reinstall /root/netrelay.deb")
         self.active()
         self.connected("vm1", "vm2")
-        assert self.relays() == relays
+        assert " upgraded\n" in said and "not upgraded" not in said, said
+        assert len(self.relays()) == len(relays) and not set(self.relays()) & set(relays)
 
     @tap.timeout(300)
     def test_removed_and_back(self):
@@ -164,7 +165,7 @@ class TestPackage:
         assert "systemctl" not in said, said
         self.active()
         self.connected("vm1")
-        assert self.relays() == relays
+        assert len(self.relays()) == len(relays)
 
     @tap.timeout(300)
     def test_purged(self):
@@ -248,7 +249,7 @@ class TestPackage:
         return self.host.sh("systemctl show -P MainPID netrelayd").strip()
 
     def relays(self):
-        """The keepers' process ids, which an exchange of programs must not change."""
+        """The keepers' process ids, each in a line."""
         return self.host.sh("for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline 2>/dev/null | "
                             "grep -q '^netrelay --managed' && echo $p; done; :").split()
 
