@@ -31,13 +31,31 @@ static NrFinding *finding_new(const char *kind, const char *about, const char *c
     return finding;
 }
 
+static gboolean is_same(const NrFinding *one, const NrFinding *other)
+{
+    return g_str_equal(one->kind, other->kind) && g_str_equal(one->text, other->text) &&
+           g_str_equal(one->cure, other->cure);
+}
+
+/* Takes the finding. Two rows of one network may lack the same thing, which is said once. */
+static void add(GPtrArray *findings, NrFinding *finding)
+{
+    for (guint i = 0; i < findings->len; i++) {
+        if (is_same(findings->pdata[i], finding)) {
+            finding_free(finding);
+            return;
+        }
+    }
+    g_ptr_array_add(findings, finding);
+}
+
 void nr_findings_add(GPtrArray *findings, const char *kind, const char *about, const char *cure,
                      const char *format, ...)
 {
     va_list args;
 
     va_start(args, format);
-    g_ptr_array_add(findings, finding_new(kind, about, cure, g_strdup_vprintf(format, args)));
+    add(findings, finding_new(kind, about, cure, g_strdup_vprintf(format, args)));
     va_end(args);
 }
 
@@ -51,7 +69,7 @@ void nr_findings_note(GPtrArray *findings, const char *kind, const char *about, 
     finding = finding_new(kind, about, cure, g_strdup_vprintf(format, args));
     va_end(args);
     finding->notice = TRUE;
-    g_ptr_array_add(findings, finding);
+    add(findings, finding);
 }
 
 char *nr_shell_word(const char *name)

@@ -230,6 +230,16 @@ void nr_attempts_retry(NrAttempts *attempts, const char *network, const char *en
         attempt->next_ms = 0;
 }
 
+void nr_attempts_retry_all(NrAttempts *attempts)
+{
+    GHashTableIter iter;
+    gpointer p;
+
+    g_hash_table_iter_init(&iter, attempts->by_key);
+    while (g_hash_table_iter_next(&iter, NULL, &p))
+        ((NrAttempt *)p)->next_ms = 0;
+}
+
 void nr_attempts_retry_devices(NrAttempts *attempts)
 {
     GHashTableIter iter;

@@ -55,6 +55,8 @@ void nr_attempts_settle(NrAttempts *attempts, const NrActual *actual);
 void nr_attempts_explain_foreign(NrAttempts *attempts, char *(*explain)(const char *endpoint));
 /* Due now, unless foreign. */
 void nr_attempts_retry(NrAttempts *attempts, const char *network, const char *endpoint);
+/* A person has changed something, which may have been what was wrong: all is due now. */
+void nr_attempts_retry_all(NrAttempts *attempts);
 /* Devices or their addresses have changed: due now is what may have failed for want of one. */
 void nr_attempts_retry_devices(NrAttempts *attempts);
 /* A person had the connection with that label cut off, of the guest as it runs with this id. */

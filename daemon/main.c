@@ -234,7 +234,7 @@ static void reload(gpointer data)
                  "settings and network files are read anew");
     nr_guest_source_resync(manager->source);
     nr_runtime_watch_look(manager->runtime_watch);
-    nr_reconcile_request(manager->reconcile);
+    nr_reconcile_files_changed(manager->reconcile);
 }
 
 static gboolean on_files_settled(gpointer data)
@@ -244,9 +244,12 @@ static gboolean on_files_settled(gpointer data)
 
     manager->reload_timer = 0;
     load_networks(manager);
-    if (g_strcmp0(before, manager->world.networks->stamp) != 0) /* else a command was faster */
-        nr_news_tell(manager->world.news, "reloaded", NULL, NULL, "network files are read anew");
-    nr_reconcile_request(manager->reconcile);
+    if (g_strcmp0(before, manager->world.networks->stamp) == 0) { /* a command was faster */
+        nr_reconcile_request(manager->reconcile);
+        return G_SOURCE_REMOVE;
+    }
+    nr_news_tell(manager->world.news, "reloaded", NULL, NULL, "network files are read anew");
+    nr_reconcile_files_changed(manager->reconcile);
     return G_SOURCE_REMOVE;
 }
 

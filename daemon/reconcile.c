@@ -100,6 +100,12 @@ void nr_reconcile_links_changed(NrReconcile *reconcile)
         reconcile->links = g_timeout_add(LINKS_MS, on_links_settled, reconcile);
 }
 
+void nr_reconcile_files_changed(NrReconcile *reconcile)
+{
+    nr_attempts_retry_all(reconcile->attempts);
+    nr_reconcile_request(reconcile);
+}
+
 void nr_reconcile_retry_guest(NrReconcile *reconcile, const char *uuid)
 {
     g_hash_table_add(reconcile->retry, g_strdup(uuid));

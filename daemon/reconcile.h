@@ -25,6 +25,8 @@ gboolean nr_reconcile_knows_guests(const NrReconcile *reconcile);
 void nr_reconcile_request(NrReconcile *reconcile);
 /* What failed before for this guest is tried in the next pass, without waiting for its back-off. */
 void nr_reconcile_retry_guest(NrReconcile *reconcile, const char *uuid);
+/* The settings or network files have changed: so is whatever failed. */
+void nr_reconcile_files_changed(NrReconcile *reconcile);
 void nr_reconcile_links_changed(NrReconcile *reconcile);
 void nr_reconcile_relay_died(NrReconcile *reconcile, const char *network, gint64 age_ms,
                              const char *text);

@@ -496,7 +496,7 @@ static void add_service(Status *status, const NrDesiredNetwork *network)
 static void add_stopped(Status *status, const char *name)
 {
     g_autofree char *reason =
-        g_strdup_printf("a person has stopped it; netrelayctl net-start %s starts it", name);
+        g_strdup_printf("it waits for a person; netrelayctl net-start %s starts it", name);
     Row row = { .network = name, .state = "stopped", .reason = reason };
 
     row_add(status, &row);

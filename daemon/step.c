@@ -42,7 +42,9 @@ static char *bridge_sentence(const char *bridge, int error)
     case -ENODEV:
         return g_strdup_printf("bridge %s does not exist; make it, or correct the name", bridge);
     case -ENOTSUP:
-        return g_strdup_printf("%s is not a bridge", bridge);
+        return g_strdup_printf("%s is not a bridge; name one, or let it join one: "
+                               "<forward mode='bridge' dev='%s'/>",
+                               bridge, bridge);
     case -EPERM:
     case -EACCES:
     case -ENXIO: /* no /dev/net/tun */

@@ -176,7 +176,8 @@ void inet_refused(int protocol, const struct inet_address *address, int r, char 
     if (r == -EADDRINUSE)
         in_use(protocol, address, buf, size);
     else if (r == -EADDRNOTAVAIL)
-        snprintf(buf, size, "%s is not an address of this host", text);
+        snprintf(buf, size,
+                 "%s is not an address of this host; choose one of its own, or give it one", text);
     else if (r == -EACCES)
         snprintf(buf, size, "%s cannot be bound: so low a port needs root or CAP_NET_BIND_SERVICE",
                  text);

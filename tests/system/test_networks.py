@@ -314,6 +314,20 @@ def test_start_that_fails(host):
     assert listed(host) == {"lab": ("active", True)}
 
 
+def test_corrected(host):
+    """What failed many times is tried at once when its file is corrected"""
+    links.add_bridge("br0", ["192.0.2.1/24"])
+    host.netrelayd()
+    subnet = "<bridge name='br7'/><ip address='{}' prefix='24'/>"
+    host.write_network("lab", network(rest=subnet.format("192.0.2.77")))
+    for _ in range(6):                  # each time the next try by itself is twice as far away
+        host.netrelayctl("reload")
+        assert lab.expect_row(host, kind="host", state="failed")["reason"], "it is said"
+    host.write_network("lab", network(rest=subnet.format("192.0.3.77")))
+    host.netrelayctl("reload")
+    assert lab.rows(host, kind="host", state="set"), lab.rows(host, kind="host")
+
+
 def test_autostart(host):
     """Off: what runs goes on, also with another manager; the next boot begins without it"""
     host.libvirtd()

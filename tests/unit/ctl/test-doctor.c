@@ -68,6 +68,12 @@ static const struct {
     { "[{" VM1 ", 'state': <'unconnected'>, 'reason': <'write a line'>}]", "" },
     { "[{'network': <'lab'>, 'kind': <'tap'>, 'state': <'failed'>, 'reason': <'no br0'>}]",
       "failed lab" },
+    /* two rows lack the same thing */
+    { "[{'network': <'lab'>, 'kind': <'host'>, 'state': <'failed'>, 'reason': <'no; take "
+      "another'>},"
+      " {'network': <'lab'>, 'kind': <'tap'>, 'state': <'failed'>, 'reason': <'no; take another'>},"
+      " {'network': <'office'>, 'kind': <'tap'>, 'state': <'failed'>, 'reason': <'no'>}]",
+      "failed lab; failed office" },
     { "[{'network': <'lab'>, 'kind': <'host'>, 'state': <'waiting'>, 'reason': <'no way; set "
       "one'>}]",
       "way-out lab" },

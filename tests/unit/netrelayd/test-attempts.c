@@ -59,6 +59,7 @@ static void test_foreign(void)
     g_assert_cmpint(nr_attempts_next(attempts), ==, -1);
     /* Neither time nor a wish to retry takes it from a process that restarts. */
     nr_attempts_retry(attempts, NET, LISTEN);
+    nr_attempts_retry_all(attempts);
     g_assert_false(nr_attempts_allow(attempts, &action, G_MAXINT32));
     g_assert_true(nr_attempts_allow(attempts, &named, 0));
     /* A guest that starts after that may have it. */
@@ -112,6 +113,10 @@ static void test_retry_devices(void)
 
         action.endpoint = (char *)endpoints[i];
         g_assert_cmpint(nr_attempts_allow(attempts, &action, 1000), ==, i < 2);
+        if (i == 2) {
+            nr_attempts_retry_all(attempts);
+            g_assert_true(nr_attempts_allow(attempts, &action, 1000));
+        }
     }
 }
 
