@@ -10,6 +10,7 @@
 #ifndef NR_COMMON_HOOK_PROTO_H
 #define NR_COMMON_HOOK_PROTO_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define HOOK_SOCKET_NAME   "hook.sock"
@@ -44,5 +45,8 @@ struct hook_request {
     uint16_t op;
     char name[HOOK_NAME_MAX];
 };
+
+/* 0; -EPROTO: what came, so long, is none. */
+int hook_request_check(const struct hook_request *request, size_t length);
 
 #endif

@@ -354,11 +354,7 @@ static int receive(int sock, struct hook_request *ret, int *ret_fd)
         c->cmsg_len >= CMSG_LEN(sizeof(int)))
         memcpy(ret_fd, CMSG_DATA(c), sizeof(int));
     /* MSG_CTRUNC: there was no descriptor left for the XML. Unanswered, the hook decides itself. */
-    if (n != (ssize_t)sizeof(*ret) || (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) ||
-        ret->magic != HOOK_MAGIC || ret->version != HOOK_VERSION || ret->op < HOOK_PREPARE ||
-        ret->op > HOOK_RECONNECT || !memchr(ret->name, '\0', sizeof(ret->name)))
-        return -EPROTO;
-    return 0;
+    return msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC) ? -EPROTO : hook_request_check(ret, (size_t)n);
 }
 
 static gboolean on_client(gint sock, GIOCondition condition, gpointer data)

@@ -40,17 +40,17 @@ static size_t header_size(const struct uplink_entry *entry)
                                                       : sizeof(struct rtmsg));
 }
 
-/* The attributes, and their length. */
-static const struct rtattr *attributes(const struct uplink_entry *entry, size_t *ret_left)
+/* The attributes, and their length: signed, for behind one that is not padded it is below zero. */
+static const struct rtattr *attributes(const struct uplink_entry *entry, int *ret_left)
 {
-    *ret_left = entry->length - header_size(entry);
+    *ret_left = entry->length - (int)header_size(entry);
     return (const struct rtattr *)(entry->body + header_size(entry));
 }
 
 /* NULL: it has none of that type, or not of that size. */
 static const void *find(const struct uplink_entry *entry, unsigned type, size_t size)
 {
-    size_t left;
+    int left;
 
     for (const struct rtattr *a = attributes(entry, &left); RTA_OK(a, left); a = RTA_NEXT(a, left))
         if (a->rta_type == type)
@@ -84,28 +84,32 @@ static uint32_t table_of(const struct uplink_entry *route)
     return find_u32(route, RTA_TABLE, route_of(route)->rtm_table);
 }
 
-/* The hop behind this one; NULL: that was the last. *left: the bytes from hop on. */
-static struct rtnexthop *next_hop(struct rtnexthop *hop, size_t *left)
+/* RTNH_OK() looks at the length before it knows that there is one. */
+static bool is_hop(const struct rtnexthop *hop, int left)
 {
-    size_t length = RTNH_ALIGN(hop->rtnh_len);
+    return left >= (int)sizeof(*hop) && RTNH_OK(hop, left);
+}
 
-    *left -= length < *left ? length : *left;
+/* The hop behind this one; NULL: that was the last. *left: the bytes from hop on. */
+static struct rtnexthop *next_hop(struct rtnexthop *hop, int *left)
+{
+    *left -= RTNH_ALIGN(hop->rtnh_len);
     hop = RTNH_NEXT(hop);
-    return RTNH_OK(hop, (int)*left) ? hop : NULL;
+    return is_hop(hop, *left) ? hop : NULL;
 }
 
 /* NULL: it is none that has hops. */
-static struct rtnexthop *first_hop(const struct rtattr *a, size_t *ret_left)
+static struct rtnexthop *first_hop(const struct rtattr *a, int *ret_left)
 {
     struct rtnexthop *hop = RTA_DATA(a);
 
-    *ret_left = RTA_PAYLOAD(a);
-    return a->rta_type == RTA_MULTIPATH && RTNH_OK(hop, (int)*ret_left) ? hop : NULL;
+    *ret_left = (int)RTA_PAYLOAD(a);
+    return a->rta_type == RTA_MULTIPATH && is_hop(hop, *ret_left) ? hop : NULL;
 }
 
 static bool leads_by(const struct uplink_entry *route, int ifindex)
 {
-    size_t left, hops;
+    int left, hops;
 
     for (const struct rtattr *a = attributes(route, &left); RTA_OK(a, left);
          a = RTA_NEXT(a, left)) {
@@ -263,7 +267,7 @@ static bool put(struct nlmsghdr *message, unsigned type, const void *value, size
 /* In the copy that the message has. */
 static void redirect_hops(struct rtattr *multipath, struct uplink_place place)
 {
-    size_t left;
+    int left;
 
     for (struct rtnexthop *hop = first_hop(multipath, &left); hop; hop = next_hop(hop, &left)) {
         if (hop->rtnh_ifindex == place.from)
@@ -345,7 +349,7 @@ struct nlmsghdr *uplink_entry_request(const struct uplink_entry *entry, enum upl
 {
     bool address = uplink_entry_is_address(entry), good;
     struct nlmsghdr *message = (struct nlmsghdr *)buf;
-    size_t left;
+    int left;
 
     *message = (struct nlmsghdr){ .nlmsg_len = (uint32_t)(NLMSG_HDRLEN + header_size(entry)),
                                   .nlmsg_type = address ? verbs[verb].address : verbs[verb].route,

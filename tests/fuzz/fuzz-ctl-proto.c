@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Any bytes as a control message, read with and without its check. Build:
- * clang -fsanitize=fuzzer,address,undefined; seeds: tests/data/wire/ctl-proto. */
+/* Any bytes as a control message, read with and without its check. Seeds:
+ * tests/data/wire/ctl-proto. */
 #include <glib.h>
 #include <string.h>
 

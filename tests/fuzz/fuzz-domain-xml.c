@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Any bytes as domain XML, with our metadata in it. Build: clang -fsanitize=fuzzer,address;
- * seeds: tests/data/xml. */
+/* Any bytes as domain XML, with our metadata in it. Seeds: tests/data/xml. */
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Any text as an endpoint: what is taken has a canonical form, which is taken as the same. Build:
- * clang -fsanitize=fuzzer,address,undefined; seeds: tests/data/wire/endpoint. */
+/* Any text as an endpoint: what is taken has a canonical form, which is taken as the same. Seeds:
+ * tests/data/wire/endpoint. */
 #include <glib.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Any bytes as a stream of frames, which must come out the same however the stream is split.
- * Build: clang -fsanitize=fuzzer,address,undefined; seeds: tests/data/wire/framing. */
+ * Seeds: tests/data/wire/framing. */
 #include <glib.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Any frames one behind another: what is joined must, cut again, be those very frames.
- * Build: clang -fsanitize=fuzzer,address,undefined; seeds: tests/data/wire/merge. */
+ * Seeds: tests/data/wire/merge. */
 #include <glib.h>
 #include <string.h>
 

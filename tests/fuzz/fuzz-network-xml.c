@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Any bytes as a network file. Build: clang -fsanitize=fuzzer,address,undefined; seeds:
- * tests/data/xml/network. */
+/* Any bytes as a network file. Seeds: tests/data/xml/network. */
 #include <stddef.h>
 #include <stdint.h>
 

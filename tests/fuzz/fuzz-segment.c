@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A virtio header and a frame that need not fit it: what is cut are frames, within the room there
  * is, and with no byte of payload more than there was.
- * Build: clang -fsanitize=fuzzer,address,undefined; seeds: tests/data/wire/segment. */
+ * Seeds: tests/data/wire/segment. */
 #include <glib.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Any text as options of user:, and what is taken has addresses that fit together. Build:
- * clang -fsanitize=fuzzer,address,undefined; seeds: tests/data/wire/user-options. */
+/* Any text as options of user:, and what is taken has addresses that fit together. Seeds:
+ * tests/data/wire/user-options. */
 #include <glib.h>
 #include <string.h>
 
