@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,7 +133,7 @@ static void copy_settings(const struct uplink *uplink)
 struct hands {
     int sock;
     const struct uplink *uplink;
-    int device, bridge; /* their indexes now; bridge 0: it is gone */
+    int device, bridge; /* their indexes now; 0: it is gone */
 };
 
 /* Done before, or taken away by somebody. */
@@ -164,10 +165,14 @@ static int do_entry(const struct hands *hands, const struct uplink_step *step)
     return forgive(step, r);
 }
 
-/* A bridge that somebody has removed has taken with it all that it had. */
+/* What somebody has removed has taken with it all that it had. */
 static bool is_gone(const struct hands *hands, const struct uplink_step *step)
 {
-    return hands->bridge == 0 && (step->action != UPLINK_ENTRY || step->on_bridge);
+    bool of_bridge = step->action != UPLINK_ENTRY || step->on_bridge;
+    bool of_device =
+        step->action == UPLINK_ENTRY ? !step->on_bridge : step->action != UPLINK_TAKE_MAC;
+
+    return (of_bridge && !hands->bridge) || (of_device && !hands->device);
 }
 
 static int do_step(const struct hands *hands, const struct uplink_step *step)
@@ -187,19 +192,38 @@ static int do_step(const struct hands *hands, const struct uplink_step *step)
     }
 }
 
+/* *ret: 0 where there is none of that name. */
+static int find_index(const char *name, int *ret)
+{
+    struct link_state link;
+    int r = link_get(name, &link);
+
+    *ret = r == 0 ? link.ifindex : 0;
+    return r == -ENODEV ? 0 : r;
+}
+
+/* The one that is in the bridge, whatever its name is by now. */
+static int find_device(const struct uplink *uplink, int bridge, int *ret)
+{
+    char name[IF_NAMESIZE];
+    struct link_state link;
+
+    *ret = uplink->ifindex;
+    if (bridge && if_indextoname((unsigned)uplink->ifindex, name) && link_get(name, &link) == 0 &&
+        link.master == bridge)
+        return 0;
+    return find_index(uplink->device, ret);
+}
+
 static int begin(struct hands *hands, const struct uplink *uplink)
 {
-    struct link_state device, bridge;
-    int r = link_get(uplink->device, &device);
+    int r = find_index(uplink->bridge, &hands->bridge);
 
+    if (r == 0)
+        r = find_device(uplink, hands->bridge, &hands->device);
     if (r < 0)
         return r;
-    r = link_get(uplink->bridge, &bridge);
-    if (r < 0 && r != -ENODEV)
-        return r;
     hands->uplink = uplink;
-    hands->device = device.ifindex;
-    hands->bridge = r == 0 ? bridge.ifindex : 0;
     hands->sock = route_talk_open();
     return hands->sock < 0 ? hands->sock : 0;
 }
@@ -314,6 +338,5 @@ int uplink_back(int dir_fd, const char *device)
         r = begin_return(dir_fd, record);
     if (r == 0)
         r = restore(record);
-    /* Without the device there is nothing to give it. */
-    return r == 0 || r == -ENODEV ? uplink_record_remove(dir_fd, device) : r;
+    return r == 0 ? uplink_record_remove(dir_fd, device) : r;
 }

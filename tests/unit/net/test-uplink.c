@@ -100,6 +100,19 @@ static char *addresses(const char *device)
     return output(command);
 }
 
+/* Of a bridge, without the link-local addresses that the kernel gives. */
+static char *addresses_and_settings(const char *bridge)
+{
+    g_autofree char *command =
+        g_strdup_printf("ip -o addr show dev %s | grep -v inet6.fe80; ip link show dev %s | grep "
+                        "ether; grep -s . /proc/sys/net/ipv?/conf/%s/*;"
+                        " ip route show table all dev %s; ip -6 route show table all dev %s |"
+                        " grep -v -e fe80 -e multicast",
+                        bridge, bridge, bridge, bridge, bridge);
+
+    return output(command);
+}
+
 /* --- there and back */
 
 /* The routes, with the device's name instead of the bridge's. */
@@ -275,15 +288,38 @@ static void test_bridge_removed(void)
     teardown();
 }
 
+/* The bridge is somebody's, and keeps nothing of it. */
 static void test_device_removed(void)
 {
+    g_autofree char *before = NULL, *after = NULL;
+
     setup();
     add_bridge();
+    before = addresses_and_settings("br7");
     there(NULL);
     netns_link_del("eth0");
     back(NULL);
     g_assert_cmpint(faccessat(uplinks_fd, "eth0", F_OK, 0), ==, -1);
+    after = addresses_and_settings("br7");
+    changes_assert_same(after, before);
     netns_link_del("br7");
+}
+
+static void test_device_renamed(void)
+{
+    setup_small();
+    add_bridge();
+    there(NULL);
+    shell("ip link set eth0 down && ip link set eth0 name eth9 && ip link set eth9 up &&"
+          " ip link add eth0 type bridge"); /* another one */
+    back(NULL);
+    g_assert_cmpint(netns_link("eth9").master, ==, 0);
+    shell("ip addr show dev eth9 | grep -q 192.0.2.6/24 &&"
+          " ip addr show dev eth9 | grep -q 2001:db8:1::5/64 &&"
+          " ip route show default | grep -q 'dev eth9' && ip link del eth0 &&"
+          " ip link set eth9 down && ip link set eth9 name eth0");
+    netns_link_del("br7");
+    teardown();
 }
 
 /* A move that fails in the middle is taken back by what the record says. */
@@ -468,6 +504,7 @@ int main(int argc, char **argv)
     g_test_add_func("/uplink/others", test_others);
     g_test_add_func("/uplink/bridge-removed", test_bridge_removed);
     g_test_add_func("/uplink/device-removed", test_device_removed);
+    g_test_add_func("/uplink/device-renamed", test_device_renamed);
     g_test_add_func("/uplink/fails", test_fails);
     g_test_add_func("/uplink/kinds", test_kinds);
     g_test_add_func("/uplink/guarded", test_guarded);
