@@ -73,12 +73,18 @@ static int undo(const struct journal_record *record)
 int transaction_lift(struct journal *journal, const struct host_change *change)
 {
     struct journal_record *record = journal_find(journal, change);
+    struct journal_record undone;
     int r = record ? undo(record) : 0;
 
     if (r < 0 || !record)
         return r;
+    undone = *record;
+    undone.done = false; /* for whoever wants it again before it can be written */
     journal_remove(journal, record);
-    return journal_write(journal);
+    r = journal_write(journal);
+    if (r < 0)
+        (void)journal_add(journal, &undone);
+    return r;
 }
 
 /* What cannot be taken back stays recorded, and is tried again with whatever is lifted. */

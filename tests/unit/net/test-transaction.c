@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "changes.h"
@@ -188,6 +190,29 @@ static void test_no_journal(void)
     g_assert_false(netns_link_exists("virbr9"));
 }
 
+/* What could not be struck from the file, on a full disk, say, is made again where it is wanted. */
+static void test_no_room(void)
+{
+    const struct rlimit none = { 0, RLIM_INFINITY }, any = { RLIM_INFINITY, RLIM_INFINITY };
+    const struct host_change address = { HOST_ADDRESS, "virbr9", "192.168.9.1/24" };
+    _cleanup_(freep) struct journal *journal = changes_reopen();
+    g_autofree char *before = changes_host_text();
+    g_autofree char *after = NULL;
+
+    g_assert_cmpint(changes_lay(journal, own_bridge), ==, 0);
+    g_assert_true(journal_find(journal, &address)->done);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    g_assert_cmpint(setrlimit(RLIMIT_FSIZE, &none), ==, 0);
+    g_assert_cmpint(transaction_lift(journal, &address), ==, -EFBIG);
+    g_assert_false(journal_find(journal, &address)->done);
+    g_assert_cmpint(setrlimit(RLIMIT_FSIZE, &any), ==, 0);
+    g_assert_cmpint(changes_lay(journal, own_bridge), ==, 0);
+    g_assert_cmpint(system("ip -o addr show virbr9 | grep -q 192.168.9.1/24"), ==, 0);
+    changes_lift_anew();
+    after = changes_host_text();
+    changes_assert_same(after, before);
+}
+
 /* --- others */
 
 static void test_others_changes_stay(void)
@@ -337,6 +362,7 @@ int main(int argc, char **argv)
     g_test_add_func("/transaction/bad-name", test_bad_name);
     g_test_add_func("/transaction/subnet-elsewhere", test_subnet_elsewhere);
     g_test_add_func("/transaction/no-journal", test_no_journal);
+    g_test_add_func("/transaction/no-room", test_no_room);
     g_test_add_func("/transaction/others-changes-stay", test_others_changes_stay);
     g_test_add_func("/transaction/bridge-of-others", test_bridge_of_others);
     g_test_add_func("/transaction/bridge-in-use", test_bridge_in_use);
