@@ -303,13 +303,19 @@ static void fault_free(gpointer data)
     g_free(fault);
 }
 
-static void add_fault(GPtrArray *faults, const struct journal_record *record, const char *change,
-                      gboolean kept)
+static void add_fault(GPtrArray *faults, const char *network, const char *change, gboolean kept)
 {
     NrGroundFault *fault = g_new(NrGroundFault, 1);
 
-    *fault = (NrGroundFault){ g_strdup(record->owner), g_strdup(change), kept };
+    *fault = (NrGroundFault){ g_strdup(network), g_strdup(change), kept };
     g_ptr_array_add(faults, fault);
+}
+
+static void add_undone_move(const char *network, const struct host_change *change, gpointer faults)
+{
+    char text[HOST_CHANGE_TEXT_MAX];
+
+    add_fault(faults, network, host_change_format(change, text), FALSE);
 }
 
 GPtrArray *nr_ground_faults(const NrGround *ground)
@@ -327,8 +333,9 @@ GPtrArray *nr_ground_faults(const NrGround *ground)
             continue;
         if (!kept && change->kind == HOST_BRIDGE)
             g_hash_table_add(lost, (gpointer)change->device);
-        add_fault(faults, record, text, kept);
+        add_fault(faults, record->owner, text, kept);
     }
+    nr_uplinks_each_undone(ground->uplinks, add_undone_move, faults);
     return faults;
 }
 

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include "common/scope.h"
 #include "daemon/log.h"
+#include "net/link.h"
 #include "net/uplink-guard.h"
 #include "net/uplink-owner.h"
 
@@ -137,6 +138,34 @@ GArray *nr_uplinks_all(NrUplinks *uplinks)
         g_array_append_val(all, change);
     }
     return all;
+}
+
+static gboolean is_undone(const struct uplink_record *record)
+{
+    struct link_state device, bridge;
+
+    return record->phase == UPLINK_MOVED &&
+           (link_get(record->uplink.device, &device) < 0 ||
+            link_get(record->uplink.bridge, &bridge) < 0 || device.master != bridge.ifindex);
+}
+
+void nr_uplinks_each_undone(NrUplinks *uplinks,
+                            void (*undone)(const char *network, const struct host_change *change,
+                                           gpointer data),
+                            gpointer data)
+{
+    GHashTableIter iter;
+    gpointer value;
+
+    read_all(uplinks);
+    g_hash_table_iter_init(&iter, uplinks->records);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        const struct uplink_record *record = value;
+        const struct host_change change = change_of(record);
+
+        if (is_undone(record))
+            undone(record->network, &change, data);
+    }
 }
 
 /* Confirming */

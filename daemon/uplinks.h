@@ -32,6 +32,11 @@ void nr_uplinks_show(NrUplinks *uplinks, NrActual *actual);
 int nr_uplinks_lay(NrUplinks *uplinks, const char *network, const struct host_change *change,
                    char **ret_text);
 int nr_uplinks_lift(NrUplinks *uplinks, const struct host_change *change, char **ret_text);
+/* Calls for each whose device somebody has taken out of its bridge, or has removed. */
+void nr_uplinks_each_undone(NrUplinks *uplinks,
+                            void (*undone)(const char *network, const struct host_change *change,
+                                           gpointer data),
+                            gpointer data);
 /* What is recorded, as changes: struct host_change. New array. */
 GArray *nr_uplinks_all(NrUplinks *uplinks);
 /* The directory was made anew, and the records are to be in it. */

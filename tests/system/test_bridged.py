@@ -179,6 +179,10 @@ def test_E4_still_to_be_confirmed(host):
     assert recorded("until") == "0"
 
 
+def undone(host):
+    return [fault for (kind, _), fault in lab.findings(host).items() if kind == "undone"]
+
+
 def recorded(word):
     """What the record says; "" where there is none."""
     try:
@@ -253,6 +257,11 @@ def test_E4_with_the_host(host):
     host.write_network("lab", NETWORK)
     host.netrelayd()
     eventually(is_moved, 10, "moved")
+    assert not undone(host)
+    links.ip("link", "set", "eth0", "nomaster")
+    assert "somebody has undone that" in undone(host)[0]["text"]
+    links.ip("link", "set", "eth0", "master", "br7")
+    assert not undone(host)
     path = host.write_network("two", NETWORK.replace("lab", "two").replace("br7", "br8").replace(
         LISTEN, ""))
     host.netrelayctl("reload")
