@@ -5,6 +5,7 @@
 #include <string.h>
 #include "common/scope.h"
 #include "daemon/change-words.h"
+#include "daemon/lives.h"
 #include "daemon/log.h"
 #include "net/link.h"
 #include "net/transaction.h"
@@ -15,6 +16,7 @@ struct NrGround {
     struct journal *journal; /* NULL: it could not be read, so nothing is changed */
     NrUplinks *uplinks;      /* HOST_UPLINK, which is recorded and guarded apart */
     GHashTable *kept;        /* set of texts that could not be taken back yet */
+    NrLives *lives;          /* of others' devices */
 };
 
 NrGround *nr_ground_new(int dir_fd)
@@ -24,6 +26,8 @@ NrGround *nr_ground_new(int dir_fd)
 
     ground->uplinks = nr_uplinks_new(dir_fd);
     ground->kept = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    ground->lives = nr_lives_new();
+    nr_lives_look(ground->lives, ground->journal);
     if (r == -EBADMSG)
         nr_log(NR_LOG_WARNING,
                "the file " JOURNAL_FILE " cannot be understood; it is put aside as " JOURNAL_FILE
@@ -40,6 +44,7 @@ void nr_ground_free(NrGround *ground)
     free(ground->journal);
     nr_uplinks_free(ground->uplinks);
     g_hash_table_unref(ground->kept);
+    nr_lives_free(ground->lives);
     g_free(ground);
 }
 
@@ -191,6 +196,7 @@ int nr_ground_lay(NrGround *ground, const char *network, const GPtrArray *texts,
         *ret_text = lay_sentence(&changes[failed], r);
         return r;
     }
+    nr_lives_look(ground->lives, ground->journal);
     for (size_t i = others; i < texts->len && r == 0; i++)
         r = nr_uplinks_lay(ground->uplinks, network, &changes[i], ret_text);
     if (r < 0)
@@ -277,6 +283,7 @@ static gboolean is_free(gpointer text, gpointer value, gpointer data)
 void nr_ground_look_again(NrGround *ground)
 {
     g_hash_table_foreach_remove(ground->kept, is_free, NULL);
+    nr_lives_look(ground->lives, ground->journal);
 }
 
 /* Of a bridge that is there we do not mind the address: others' own comes and goes with members. */

@@ -29,7 +29,8 @@ int nr_ground_lift(NrGround *ground, const GPtrArray *texts, char **ret_text);
 int nr_ground_lift_all(NrGround *ground, char **ret_text);
 /* Nothing is left but what others use. */
 gboolean nr_ground_is_lifted(const NrGround *ground);
-/* Devices have changed: what is kept can perhaps go now. */
+/* Devices have changed: what is kept can perhaps go now, and what others' devices have lost by
+ * being set down, or made anew, is to be made again. */
 void nr_ground_look_again(NrGround *ground);
 /* One change that is not as it is to be. */
 typedef struct {

@@ -80,6 +80,7 @@ int link_get(const char *ifname, struct link_state *ret)
         .ethernet = rtnl_link_get_arptype(link) == ARPHRD_ETHER,
         .narrow = is_narrow(link),
     };
+    (void)rtnl_link_get_carrier_changes(link, &ret->carrier_changes); /* else 0 */
     if (addr && nl_addr_get_len(addr) == MAC_LEN)
         memcpy(ret->mac.b, nl_addr_get_binary_addr(addr), MAC_LEN);
     return 0;

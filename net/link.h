@@ -14,7 +14,8 @@ struct link_state {
     int ifindex;
     int master; /* ifindex, or 0 */
     uint32_t mtu;
-    bool up; /* IFF_UP */
+    uint32_t carrier_changes; /* how often there was one, or none any more */
+    bool up;                  /* IFF_UP */
     bool bridge;
     bool ethernet; /* what a bridge can have for a member */
     bool narrow;   /* a macvlan, say: only frames for its own address come in by it */

@@ -67,6 +67,10 @@ def add_lan(v6_by_router=False):
     eventually(is_settled, 20, "the devices have all that they get by themselves")
 
 
+def add_wan():
+    links.ip("link", "add", "wan0", "type", "veth", "peer", "name", "wan1")
+
+
 def is_settled():
     return ("tentative" not in links.ip("-6", "address")
             and "ff00::/8 dev eth0" in links.ip("-6", "route", "show", "table", "local")
@@ -158,6 +162,16 @@ def test_E6_D2_ways_out(host):
                        "<ip address='10.8.0.1' prefix='24'/>"
                        "<forward mode='route' dev='eth0'/></network>")
     eventually(lambda: forwarding() == ["eth0", "virbr8", "virbr9"], 15, "the second network")
+    add_wan()
+    third = host.write_network("three", "<network><name>three</name><bridge name='virbr7'/>"
+                               "<ip address='10.7.0.1' prefix='24'/>"
+                               "<forward mode='route' dev='wan0'/></network>")
+    for what in ("the third network", "a device that is made anew"):
+        eventually(lambda: forwarding() == ["eth0", "virbr7", "virbr8", "virbr9", "wan0"], 15, what)
+        links.ip("link", "del", "wan0")
+        add_wan()
+    os.unlink(third)
+    links.ip("link", "del", "wan0")
     os.unlink(path)
     eventually(lambda: forwarding() == ["eth0", "virbr8"], 15, "the first one goes")
     eventually(lambda: setting("ipv6/conf/all/forwarding") == "0", 15, "nobody needs it any more")
@@ -236,6 +250,13 @@ def test_D1_D2_D3_D5_D8_D9_proxied_addresses(host):
     lan_reaches(PROXIED6)
     lab.nothing_lost(pings)
     assert "nothing to do" in host.netrelayctl("plan").stdout
+    links.ip("link", "set", "eth0", "down")         # which takes its proxied addresses with it
+    links.ip("link", "set", "eth0", "up")
+    links.ip("address", "add", f"{LAN6}2/64", "dev", "eth0")
+    for gateway in (f"{LAN4}.1", f"{LAN6}1"):
+        links.ip("route", "add", "default", "via", gateway)
+    for target in (PROXIED4, PROXIED6):
+        lan_reaches(target)
     guest.destroy()
     os.unlink(path)
     restored(before, "without its file")
