@@ -16,7 +16,7 @@
  * Latency is measured from before the send to after the receive, less the time in which this
  * process itself did not run. A child that only echoes bytes is pinged all the time: what it is
  * late by is the machine's noise ("noise_ms"), not the relay's; so is the longest time that this
- * process itself was not let run ("pause_ms").
+ * process itself was not let run ("pause_ms"). In "gap_ms" no station got any frame, at longest.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -72,13 +72,13 @@ struct station {
 
 struct counts {
     uint64_t sent, received, bytes, lost, repeated, corrupt, stray;
-    uint64_t latency_ns, noise_ns, pause_ns, stolen_ns;
+    uint64_t latency_ns, noise_ns, pause_ns, stolen_ns, gap_ns;
 };
 
 static struct station stations[STATIONS_MAX];
 static unsigned station_count;
 static struct counts counts;
-static uint64_t stolen_ns, counted_since_ns, sent_until_ns;
+static uint64_t stolen_ns, counted_since_ns, sent_until_ns, received_ns;
 static double rate;
 static uint64_t window = 256 * 1024, broadcast_every;
 static uint32_t size_min = 60, size_max = 1514;
@@ -179,11 +179,14 @@ static void count_number(uint64_t *expected, uint64_t number)
 
 static void count_latency(const struct content *c)
 {
-    uint64_t took = now_ns() - c->sent_ns, own = stolen_ns - c->stolen_ns;
+    uint64_t now = now_ns(), took = now - c->sent_ns, own = stolen_ns - c->stolen_ns;
 
     took = took > own ? took - own : 0;
     if (took > counts.latency_ns)
         counts.latency_ns = took;
+    if (received_ns && now - received_ns > counts.gap_ns)
+        counts.gap_ns = now - received_ns;
+    received_ns = now;
 }
 
 static void on_frame(unsigned me, const uint8_t *frame, size_t len)
@@ -374,13 +377,13 @@ static void report(bool last)
     printf("{\"sent\": %llu, \"received\": %llu, \"bytes\": %llu, \"lost\": %llu, "
            "\"repeated\": %llu, \"corrupt\": %llu, \"stray\": %llu, \"closed\": %u, "
            "\"latency_ms\": %.2f, \"noise_ms\": %.2f, \"pause_ms\": %.2f, \"stolen_ms\": %.2f, "
-           "\"seconds\": %.3f}\n",
+           "\"gap_ms\": %.2f, \"seconds\": %.3f}\n",
            (unsigned long long)counts.sent, (unsigned long long)counts.received,
            (unsigned long long)counts.bytes, (unsigned long long)lost,
            (unsigned long long)counts.repeated, (unsigned long long)counts.corrupt,
            (unsigned long long)counts.stray, closed, (double)counts.latency_ns / 1e6,
            (double)counts.noise_ns / 1e6, (double)counts.pause_ns / 1e6,
-           (double)(stolen_ns - counts.stolen_ns) / 1e6,
+           (double)(stolen_ns - counts.stolen_ns) / 1e6, (double)counts.gap_ns / 1e6,
            (double)((last ? sent_until_ns : now) - counted_since_ns) / 1e9);
     fflush(stdout);
     counts = (struct counts){ .stolen_ns = stolen_ns };
