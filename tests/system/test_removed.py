@@ -157,6 +157,7 @@ def test_removed_while_nobody_runs(host):
     guest.destroy()
     os.unlink(f"{host.networks_directory}/lab.xml")
     lab.no_relays()
+    lab.expect_no_relay_files(host)     # a manager that ends leaves them to the next one
     daemon.stop()
     host.expect_nothing_left()
 
