@@ -280,6 +280,10 @@ static void test_same_again(void)
 {
     char name[TAP_NAME_MAX], first[MAC_TEXT_MAX] = "", now[MAC_TEXT_MAX];
 
+    if (access("/etc/machine-id", R_OK) < 0) {
+        g_test_skip("this host has no id");
+        return;
+    }
     netns_link_add("br0", "bridge");
     for (unsigned i = 0; i < 120; i++) {
         int fd = bridge_tap_create("br0", name);
