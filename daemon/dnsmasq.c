@@ -160,29 +160,29 @@ gint64 nr_dnsmasq_age_ms(const NrDnsmasq *dnsmasq)
 
 /* Its start */
 
-/* A directory in another one, which may be there already. */
-static int open_dir(int dir_fd, const char *name, mode_t mode)
+/* A directory in another one, which may be there already; dnsmasq's, from an earlier version. */
+static int open_dir(int dir_fd, const char *name)
 {
-    int made = mkdirat(dir_fd, name, mode);
-    int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    bool made = mkdirat(dir_fd, name, 0755) == 0;
+    _cleanup_(closep) int fd =
+        openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct stat st;
 
-    if (fd < 0)
+    if (fd < 0 || fstat(fd, &st) < 0)
         return -errno;
-    if (made == 0 && fchmod(fd, mode) < 0) { /* the umask is narrow */
-        int r = -errno;
-
-        close(fd);
-        return r;
-    }
-    return fd;
+    if (!made && st.st_uid == geteuid())
+        return steal_fd(&fd);
+    if (fchown(fd, geteuid(), getegid()) < 0 || fchmod(fd, 0755) < 0) /* the umask is narrow */
+        return -errno;
+    return steal_fd(&fd);
 }
 
 /* The directory is ours, so that we need no right over others' files to remove one of these. */
 static int open_leases_dir(void)
 {
     g_autofree char *name = g_path_get_basename(NR_LEASES_DIR);
-    _cleanup_(closep) int state = open_dir(AT_FDCWD, NR_STATE_DIR, 0755);
-    _cleanup_(closep) int leases = state < 0 ? state : open_dir(state, name, 0755);
+    _cleanup_(closep) int state = open_dir(AT_FDCWD, NR_STATE_DIR);
+    _cleanup_(closep) int leases = state < 0 ? state : open_dir(state, name);
 
     return leases < 0 ? leases : steal_fd(&leases);
 }
