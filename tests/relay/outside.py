@@ -40,7 +40,8 @@ class Outside:
         links.ip("route", "add", "default", "via", THERE)
         os.write(say, b"x")
         os.read(done, 1)            # its servers are there
-        eventually(lambda: links.read("out0", "operstate") == "up", 5, "the cable is in")
+        eventually(lambda: links.ip_json("link", "show", "out0")[0]["operstate"] == "UP", 5,
+                   "the cable is in")
 
     def child(self, go, tell):
         try:
