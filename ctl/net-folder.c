@@ -215,8 +215,12 @@ gboolean nr_net_folder_autostart(const NrNetFolder *folder, const char *name, gb
     g_autofree char *manual = g_build_filename(folder->directory, NR_NETWORKS_MANUAL, NULL);
     g_autofree char *path = g_build_filename(manual, name, NULL);
 
-    if (on)
-        return remove_mark(folder, path);
+    if (on) {
+        if (!remove_mark(folder, path))
+            return FALSE;
+        (void)rmdir(manual); /* the last mark takes it along; else it is not empty, or not there */
+        return TRUE;
+    }
     return make_folder(folder, manual) && nr_net_folder_write(folder, path, text, sizeof(text) - 1);
 }
 
