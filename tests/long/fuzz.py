@@ -69,6 +69,8 @@ def fuzz(name):
 
 def main():
     names = targets(sys.argv[1:])
+    if not names:
+        sys.exit(f"there is no target of {FUZZ} with such a name")
     build(names)
     print(f"1..{len(names)}", flush=True)
     failed = 0
@@ -81,7 +83,7 @@ def main():
             begin = re.search(r"ERROR|runtime error", said) if code else None
             for line in said[begin.start() if begin else 0:].splitlines()[:SHOWN] if code else ():
                 print(f"# {line}", flush=True)
-    sys.exit(1 if failed or not names else 0)
+    sys.exit(1 if failed else 0)
 
 
 if __name__ == "__main__":
