@@ -81,12 +81,14 @@ class TestPackage(InTheLab):
         bare.chroot("netrelayctl --version && getent passwd netrelay")
         bare.chroot("apt-get purge -q -y netrelay && ! getent passwd netrelay")
         assert not bare.chroot(TRACES).strip()
+        bare.end()                  # here there is time for it
 
     @tap.timeout(900)
     def test_installs_beside_libvirt(self):
         """Enabled, active and confined; a libvirtd that runs learns of the hook"""
         self.host = self.make_host("host", self.package)
         shutil.copytree(self.clean.root + TREE, self.host.root + TREE, symlinks=True)
+        self.clean.end()
         self.host.boot()
         self.host.sh("systemctl start libvirtd && virsh -q list")
         self.host.sh(f"{INSTALL} /root/netrelay.deb")
