@@ -38,6 +38,7 @@ static void setup_small(void)
     shell("ip link add eth0 address 02:00:00:00:00:e0 mtu 1400 type veth peer name veth0 &&"
           " ip link set veth0 up && ip link set eth0 up &&"
           " until ip -6 -o addr show dev eth0 | grep -q fe80::ff:fe00:e0; do sleep 0.01; done &&"
+          " until ip -6 -o addr show dev veth0 | grep -q fe80:; do sleep 0.01; done &&"
           " ip addr add 192.0.2.5/24 dev eth0 brd + label eth0 &&"
           " ip addr add 192.0.2.6/24 dev eth0 label eth0:1 &&"
           " ip addr add 2001:db8:1::5/64 dev eth0 && " WAIT_FOR_ADDRESSES " &&"
