@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Host routes, and answers for somebody else's addresses. */
+#include <errno.h>
 #include <glib.h>
 #include <stdlib.h>
 #include <string.h>
 #include "changes.h"
+#include "common/scope.h"
 #include "netns.h"
 
 static const char *const routes[] = { "route br0 192.0.2.10/32",
@@ -70,6 +72,31 @@ static void test_that_were_there(void)
     teardown();
 }
 
+/* Elsewhere, by another way or in another table it is not what was wanted. */
+static void test_other_routes(void)
+{
+    static const struct {
+        const char *make;
+        int result;
+    } rows[] = {
+        { "ip route add 192.0.2.10 dev lan", -EEXIST },
+        { "ip route add 192.0.2.16/28 via 192.168.9.3 dev br0", -EEXIST },
+        { "ip route add 192.0.2.10 dev br0 table 100", 0 },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        _cleanup_(freep) struct journal *journal = changes_reopen();
+
+        setup();
+        g_assert_cmpint(system(rows[i].make), ==, 0);
+        g_assert_cmpint(changes_lay(journal, routes), ==, rows[i].result);
+        if (rows[i].result == 0)
+            g_assert_cmpint(system("ip route show | grep -q '^192.0.2.10 dev br0'"), ==, 0);
+        changes_lift_all(journal);
+        teardown();
+    }
+}
+
 static void test_killed(void)
 {
     if (changes_skip_without_ptrace())
@@ -87,6 +114,7 @@ int main(int argc, char *argv[])
     changes_begin();
     g_test_add_func("/kernel-route/round", test_round);
     g_test_add_func("/kernel-route/that-were-there", test_that_were_there);
+    g_test_add_func("/kernel-route/other-routes", test_other_routes);
     g_test_add_func("/kernel-route/killed", test_killed);
     r = g_test_run();
     changes_end();

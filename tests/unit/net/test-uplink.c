@@ -31,7 +31,10 @@ static char *output(const char *command)
     return text;
 }
 
-#define WAIT_FOR_ADDRESSES "while ip -6 addr show tentative | grep -q inet6; do sleep 0.01; done"
+/* An address may be shown a moment before the kernel takes what is sent to it. */
+#define WAIT_FOR_ADDRESSES                                                                         \
+    "until [ $(ip -6 -o addr show dev eth0 -tentative | wc -l) ="                                  \
+    " $(ip -6 route show table local type local dev eth0 | wc -l) ]; do sleep 0.01; done"
 
 static void setup_small(void)
 {
@@ -44,15 +47,15 @@ static void setup_small(void)
           " ip addr add 2001:db8:1::5/64 dev eth0 && " WAIT_FOR_ADDRESSES " &&"
           " ip route add default via 192.0.2.1 &&"
           " ip -6 route add default via 2001:db8:1::1 &&"
-          " ip -6 route add default via fe80::1 dev eth0 metric 2048");
+          " ip -6 route add default via fe80::1 dev eth0 metric 2048 &&"
+          " echo 2 > /proc/sys/net/ipv4/conf/eth0/rp_filter");
 }
 
 /* A host with most that one can have on its uplink. */
 static void setup(void)
 {
     setup_small();
-    shell("echo 2 > /proc/sys/net/ipv4/conf/eth0/rp_filter &&"
-          " ip addr add 10.1.0.1 peer 10.1.0.2/32 dev eth0 &&"
+    shell("ip addr add 10.1.0.1 peer 10.1.0.2/32 dev eth0 &&"
           " ip addr add 198.51.100.7/25 dev eth0 metric 77 &&"
           " ip addr add 198.51.100.8/25 dev eth0 &&"
           " ip addr add 2001:db8:1::6/64 dev eth0 &&"
@@ -178,8 +181,11 @@ static void test_learned(void)
     back(NULL);
     shell("test $(ip -6 route show default proto ra | wc -l) = 1 &&"
           " ip -6 route show default proto ra | grep -q 'dev eth0 metric 1101 expires [89]...sec'");
-    /* Before the router has said anything: what was left of its time is. */
+    /* With a copy behind it, there is one to be moved. */
+    shell("ip -6 route append default via fe80::9 dev eth0 proto ra metric 1100 expires 9000");
     there(NULL);
+    shell("test $(ip -6 route show default proto ra | wc -l) = 1");
+    /* Before the router has said anything: what was left of its time is. */
     back(NULL);
     shell("test $(ip -6 route show default proto ra | wc -l) = 1 &&"
           " ip -6 route show default proto ra | grep -q 'dev eth0 .* expires [89]...sec'");
@@ -251,6 +257,43 @@ static void test_no_room(void)
     g_assert_cmpint(setrlimit(RLIMIT_FSIZE, &any), ==, 0);
     after = brief();
     changes_assert_same(after, before);
+    netns_link_del("br7");
+    teardown();
+}
+
+/* With another letter at one place. */
+static void write_record(const char *text, const char *place, char letter)
+{
+    g_autofree char *changed = g_strdup(text);
+    int fd = openat(uplinks_fd, "eth0", O_WRONLY | O_TRUNC | O_CLOEXEC);
+
+    changed[place - text] = letter;
+    g_assert_cmpint(write(fd, changed, strlen(changed)), ==, (ssize_t)strlen(changed));
+    close(fd);
+}
+
+/* A record that was not written to its end says nothing, and one of before the host's boot is none:
+ * its addresses are as the host's own configuration has them. */
+static void test_what_is_no_record(void)
+{
+    g_autofree char *path = g_strdup_printf("/proc/self/fd/%d/eth0", uplinks_fd);
+    struct uplink_record *record = NULL;
+    g_autofree char *whole = NULL;
+    gsize length;
+
+    setup_small();
+    add_bridge();
+    there(NULL);
+    g_assert_true(g_file_get_contents(path, &whole, &length, NULL));
+    g_assert_true(g_str_has_suffix(whole, "\nend\n"));
+    for (gsize cut = strlen("end\n"); cut < length; cut += 97) {
+        g_assert_cmpint(truncate(path, (off_t)(length - cut)), ==, 0);
+        g_assert_cmpint(uplink_record_read(uplinks_fd, "eth0", &record), ==, -EBADMSG);
+    }
+    write_record(whole, strchr(whole, '\n') + 1, 'x');
+    g_assert_cmpint(uplink_record_read(uplinks_fd, "eth0", &record), ==, -ENOENT);
+    write_record(whole, whole, *whole);
+    back(NULL);
     netns_link_del("br7");
     teardown();
 }
@@ -502,6 +545,7 @@ int main(int argc, char **argv)
     g_test_add_func("/uplink/learned", test_learned);
     g_test_add_func("/uplink/kills", test_kills);
     g_test_add_func("/uplink/no-room", test_no_room);
+    g_test_add_func("/uplink/what-is-no-record", test_what_is_no_record);
     g_test_add_func("/uplink/others", test_others);
     g_test_add_func("/uplink/bridge-removed", test_bridge_removed);
     g_test_add_func("/uplink/device-removed", test_device_removed);
