@@ -38,16 +38,16 @@ packages_for()
         echo build-essential debhelper lintian debootstrap iproute2 nftables
         ;;
     run)
-        # The last four make the demo's guests and show what they do.
+        # The last five make the demo's guests and show what they do.
         echo libvirt-daemon-system libvirt-clients qemu-system-x86 libnftables1 dnsmasq-base \
-            dbus busybox-static cpio iproute2 procps
+            dbus busybox-static cpio lz4 iproute2 procps
         ;;
     test)
         echo python3 socat systemd vde2 tcpdump nftables iptables iputils-ping isc-dhcp-client \
             libcap2-bin libxml2-utils graphviz shellcheck clang-format clang
         ;;
     bench)
-        echo python3 vde2 iperf3 iputils-ping cpio
+        echo python3 vde2 iperf3 iputils-ping cpio lz4
         ;;
     *)
         die "there is no purpose '$1', only build, package, run, test and bench"

@@ -38,7 +38,7 @@ demo_xml()
   <vcpu>1</vcpu>
   <os>
     <type arch='x86_64' machine='pc'>hvm</type>
-    <kernel>$demo_dir/vmlinuz</kernel>
+    <kernel>$demo_dir/kernel</kernel>
     <initrd>$demo_dir/initrd.img</initrd>
     <cmdline>$arguments</cmdline>
   </os>
@@ -75,7 +75,7 @@ demo_prepare()
     quietly "$tree/tests/guest/make-guest.sh" "$guest" ||
         die "the demo's guest could not be made; see --no-demo"
     install -d -m 755 "$state" "$demo_dir"
-    install -m 644 "$guest/vmlinuz" "$guest/initrd.img" "$demo_dir"
+    install -m 644 "$guest/kernel" "$guest/initrd.img" "$demo_dir"
 }
 
 demo_define()

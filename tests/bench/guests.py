@@ -39,7 +39,7 @@ def accelerator():
     try:
         subprocess.run(
             ["qemu-system-x86_64", "-M", "pc", "-accel", "kvm", "-m", "256", "-nodefaults",
-             "-display", "none", "-kernel", os.path.join(image(), "vmlinuz"), "-initrd",
+             "-display", "none", "-kernel", os.path.join(image(), "kernel"), "-initrd",
              os.path.join(image(), "initrd.img"), "-append", "quiet panic=-1 nr.poweroff"],
             stdin=subprocess.DEVNULL, capture_output=True, timeout=PROBED, check=True)
         return "kvm"
@@ -96,7 +96,7 @@ class Guests:
                                      run=base64.b64encode(run.encode()).decode())
         process = subprocess.Popen(
             ["qemu-system-x86_64", "-M", "pc", "-accel", self.accel, "-m", "256", "-nodefaults",
-             "-display", "none", "-kernel", os.path.join(image(), "vmlinuz"), "-initrd",
+             "-display", "none", "-kernel", os.path.join(image(), "kernel"), "-initrd",
              self.initrd(), "-append", arguments, "-serial", f"file:{log}", "-netdev",
              f"socket,id=n,{netdev}", "-device",
              f"virtio-net-pci,netdev=n,mac=52:54:00:98:00:0{number},romfile="],

@@ -58,7 +58,7 @@ class BareHost(kit.Surroundings):
             os.mknod(f"{PLACE}/tun", 0o020666, os.makedev(10, 200))
             os.chmod(f"{PLACE}/tun", 0o666)
             ns.bind(f"{PLACE}/tun", TUN)
-        for name in ("vmlinuz", "initrd.img"):
+        for name in ("kernel", "initrd.img"):
             shutil.copy(os.path.join(install.GUEST, name), PLACE)
         os.environ["NETRELAY"] = self.copy_program()
         return fixtures
@@ -132,7 +132,7 @@ class BareGuest(Console):
             if os.path.exists(path):
                 os.unlink(path)
         self.process = subprocess.Popen(
-            ["qemu-system-x86_64", *MACHINE, "-kernel", f"{PLACE}/vmlinuz",
+            ["qemu-system-x86_64", *MACHINE, "-kernel", f"{PLACE}/kernel",
              "-initrd", f"{PLACE}/initrd.img", "-append", self.command_line,
              "-serial", f"file:{self.log}", "-serial", f"unix:{self.shell},server=on,wait=off",
              *self.network],

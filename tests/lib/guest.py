@@ -217,7 +217,7 @@ class Guest(Console):
         self.xml = TEMPLATE.format(
             name=escape(name), uuid=self.uuid, log=self.log, shell=self.shell,
             metadata=f"<metadata>{metadata}</metadata>" if metadata else "",
-            kernel=f"{image}/vmlinuz", initrd=f"{image}/initrd.img",
+            kernel=f"{image}/kernel", initrd=f"{image}/initrd.img",
             cmdline=escape(kernel_command_line(self.number, addresses, run, cmdline)),
             nics="\n    ".join(nics))
 

@@ -50,7 +50,7 @@ def make_guest():
 def guest_image():
     """The guest is copied, for libvirt gives the files of a guest to QEMU's user."""
     os.makedirs(IMAGE, exist_ok=True)
-    for name in ("vmlinuz", "initrd.img"):
+    for name in ("kernel", "initrd.img"):
         shutil.copy(os.path.join(GUEST, name), IMAGE)
 
 

@@ -18,7 +18,7 @@ INSTALL = "apt-get install -q -y --no-install-recommends"
 HOST_PACKAGES = ("systemd systemd-sysv dbus libvirt-daemon-system libvirt-clients "
                  "qemu-system-x86 iproute2")
 GUEST = f"""<domain type='qemu'><name>{{name}}</name><memory unit='MiB'>192</memory>
-<os><type arch='x86_64'>hvm</type><kernel>{IMAGES}/vmlinuz</kernel>
+<os><type arch='x86_64'>hvm</type><kernel>{IMAGES}/kernel</kernel>
 <initrd>{IMAGES}/initrd.img</initrd>
 <cmdline>console=ttyS0 quiet nr.name={{name}} {{arguments}}</cmdline></os>
 <devices><serial type='file'><source path='/var/log/libvirt/qemu/{{name}}.serial'/></serial>
@@ -144,7 +144,7 @@ class Packaging(Surroundings):
         shutil.copy(package, f"{made.root}/root/netrelay.deb")
         made.chroot(f"apt-get update -q && {INSTALL} {HOST_PACKAGES} {more} && "
                     f"{INSTALL} --download-only /root/netrelay.deb")
-        for file in ("vmlinuz", "initrd.img"):
+        for file in ("kernel", "initrd.img"):
             shutil.copy(f"{install.GUEST}/{file}", made.root + IMAGES)
         return made
 

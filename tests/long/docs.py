@@ -39,7 +39,7 @@ QEMU = """#!/usr/bin/python3
 import os, sys
 rest = [word for word in sys.argv[1:] if not word.endswith(".img")]
 os.execv("/usr/bin/qemu-system-x86_64", ["qemu-system-x86_64", *{machine!r},
-    "-kernel", "{place}/vmlinuz", "-initrd", "{place}/initrd.img", "-append",
+    "-kernel", "{place}/kernel", "-initrd", "{place}/initrd.img", "-append",
     os.environ["GUEST_COMMAND_LINE"], "-serial", "file:" + os.environ["GUEST_LOG"],
     "-serial", "unix:" + os.environ["GUEST_SHELL"] + ",server=on,wait=off", *rest])
 """

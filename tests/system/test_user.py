@@ -79,7 +79,7 @@ class TestUser:
         """the boot file, and nothing beside it"""
         said = self.one.must(f"cd /tmp; tftp -g -r pxe.0 {GATEWAY}; md5sum <pxe.0")
         assert said.split()[0] == md5(self.image), said
-        assert self.one.sh(f"cd /tmp; tftp -g -r ../vmlinuz -l x {GATEWAY}")[0] != 0
+        assert self.one.sh(f"cd /tmp; tftp -g -r ../kernel -l x {GATEWAY}")[0] != 0
 
     def test_C6_hostfwd(self):
         """a page of the second guest's, from the host"""
