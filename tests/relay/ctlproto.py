@@ -27,7 +27,8 @@ ATTRIBUTES = {                      # name: (number, kind)
         ("drop_error", "U"), ("queued", "U"), ("drop_filter", "U"), ("drop_loop", "U"),
         ("drop_storm", "U"), ("snaplen", "u"), ("judges", "u"), ("admit_user", "u"),
         ("admit_hosts", "s"), ("options", "s"), ("looks", "u"), ("drop_host", "U"),
-        ("keeps", "u"), ("deposit", "u"), ("inode", "U"), ("kind", "u"), ("claimed", "u")], 1)}
+        ("keeps", "u"), ("deposit", "u"), ("inode", "U"), ("kind", "u"), ("claimed", "u"),
+        ("source", "s"), ("forwarder", "u")], 1)}
 NAMES = {number: (name, kind) for name, (number, kind) in ATTRIBUTES.items()}
 LISTENING, DIALLING, UP, ENDED = range(4)
 PORT_UP, PORT_CLOSING, PORT_BLOCKED, PORT_HELD, PORT_LEAVING = range(5)
