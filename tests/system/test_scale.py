@@ -83,15 +83,15 @@ def test_scale_relay_hangs(host):
 def test_scale_address_of_a_hung_relay(host):
     """An address that a hung relay has to give up: who takes it over waits, others do not"""
     knowing_all_guests(host)
-    scale.prepare(1, [scale.client(1001)]).wait()
-    keeper = relay_of(host, "127.0.0.1:1001")
+    scale.prepare(1, [scale.client(2001)]).wait()
+    keeper = relay_of(host, "127.0.0.1:2001")
     with frozen(keeper):
-        waiting = scale.prepare(2, [scale.server(1001)])
-        scale.release(1, [scale.client(1001)])  # else it would also wait for its partner
-        assert scale.prepare(3, [scale.client(1003)]).wait().seconds < UNDELAYED
+        waiting = scale.prepare(2, [scale.server(2001)])
+        scale.release(1, [scale.client(2001)])  # else it would also wait for its partner
+        assert scale.prepare(3, [scale.client(2003)]).wait().seconds < UNDELAYED
         assert waiting.running(), "its address is not free yet"
     assert waiting.wait().seconds < SILENCE + UNDELAYED
-    assert not lab.rows(host, network="127.0.0.1:1001", state="listening")
+    assert not lab.rows(host, network="127.0.0.1:2001", state="listening")
 
 
 @tap.timeout(60)
