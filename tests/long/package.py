@@ -37,6 +37,9 @@ class InTheLab(Installed):
 
     def in_the_lab(self, *names):
         self.write("/etc/netrelay/networks/lab.xml", LAB)
+        eventually(lambda: re.search(r"^lab .* listening ",
+                                     self.host.sh("netrelayctl status", check=False), re.M),
+                   20, "the network listens")     # an older manager may see its file late
         for name in names:
             self.host.sh(f"virsh -q start {name}")
         self.connected(*names)
@@ -115,7 +118,7 @@ class TestPackage(InTheLab):
         said = self.host.sh(f"{INSTALL} --reinstall /root/netrelay.deb")
         self.active()
         self.connected("vm1", "vm2")
-        assert " upgraded\n" in said and "not upgraded" not in said, said
+        assert "Network lab upgraded\n" in said, said
         assert len(self.relays()) == len(relays) and not set(self.relays()) & set(relays)
 
     @tap.timeout(300)
