@@ -214,13 +214,20 @@ void nr_store_forget(NrStore *store, const char *relay)
     g_hash_table_remove(store->by_relay, relay);
 }
 
+/* Else a relay that is started with it begins anew. */
+static gboolean is_whole(const Deposit *deposit)
+{
+    return deposit && deposit->files[CTL_DEPOSIT_REGISTER].fd >= 0 &&
+           deposit->files[CTL_DEPOSIT_MEMORY].fd >= 0 && g_hash_table_size(deposit->ports) > 0;
+}
+
 void nr_store_set_guarded(NrStore *store, const char *relay, gboolean guarded)
 {
     Deposit *deposit = g_hash_table_lookup(store->by_relay, relay);
 
     if (!deposit)
         return;
-    deposit->guarded = guarded;
+    deposit->guarded = guarded && is_whole(deposit);
     deposit->refused = FALSE;
 }
 
@@ -316,12 +323,6 @@ GPtrArray *nr_store_relays(const NrStore *store)
     while (g_hash_table_iter_next(&iter, &relay, NULL))
         g_ptr_array_add(relays, g_strdup(relay));
     return relays;
-}
-
-static gboolean is_whole(const Deposit *deposit)
-{
-    return deposit && deposit->files[CTL_DEPOSIT_REGISTER].fd >= 0 &&
-           deposit->files[CTL_DEPOSIT_MEMORY].fd >= 0 && g_hash_table_size(deposit->ports) > 0;
 }
 
 /* The relay wrote it, so it is believed only where the socket's name follows from it. */

@@ -26,7 +26,7 @@ void nr_store_let_go(NrStore *store, const char *relay, guint32 port_id);
 void nr_store_compare(NrStore *store, const char *relay, const NrActualNetwork *have);
 /* Guarded, it has what it has, whatever the relay says that goes on with it: a register that is
  * another one is refused, and what comes behind it; nothing is let go. Said anew, it is as if
- * nothing had been refused. */
+ * nothing had been refused. Where no connection is deposited there is nothing to guard. */
 void nr_store_set_guarded(NrStore *store, const char *relay, gboolean guarded);
 gboolean nr_store_was_refused(const NrStore *store, const char *relay);
 gboolean nr_store_has(const NrStore *store, const char *relay, guint32 port_id);

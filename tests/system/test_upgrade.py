@@ -25,7 +25,8 @@ NETWORK = "<network><name>{}</name><listen address='127.0.0.1' port='{}'/>{}</ne
 
 
 class TestUpgrade:
-    """Two networks with two connections each; the good program is put back at the end."""
+    """Two networks with two connections each, and one that has nothing but a TAP; the good program
+    is put back at the end."""
 
     def setup(self, host):
         self.host = host
@@ -33,7 +34,10 @@ class TestUpgrade:
         links.add_bridge("br0")
         host.write_network("lab", NETWORK.format("lab", PORT, "<bridge name='br0'/>"))
         host.write_network("other", NETWORK.format("other", PORT + 1, ""))
+        links.add_bridge("br1")
+        host.write_network("quiet", "<network><name>quiet</name><bridge name='br1'/></network>")
         host.netrelayd()
+        eventually(lambda: len(links.members("br1")) == 1, 20, "the quiet one has its TAP")
         self.pairs = []
         for network, number in (("lab", PORT), ("other", PORT + 1)):
             lab.expect_row(host, network=network, state="listening")
@@ -68,7 +72,7 @@ class TestUpgrade:
     def test_nothing_to_do(self):
         """What runs is what is installed"""
         was = ours("netrelay")
-        assert self.upgrade() == (0, {"lab": "current", "other": "current"})
+        assert self.upgrade() == (0, dict.fromkeys(("lab", "other", "quiet"), "current"))
         assert ours("netrelay") == was and not self.outdated()
         result = self.host.netrelayctl("upgrade", "nowhere", check=False)
         assert result.returncode == 1 and "no relay" in result.stderr, result.stderr
@@ -77,14 +81,17 @@ class TestUpgrade:
         """Both become the new program, one by one; connections stay, newcomers are served"""
         was = set(ours("netrelay", "netrelay-fwd"))
         self.install(f"{BUILD}/tests/relay/netrelay-later")
-        assert self.outdated() == {name: f"netrelayctl upgrade {name}" for name in ("lab", "other")}
+        assert self.outdated() == {name: f"netrelayctl upgrade {name}"
+                                   for name in ("lab", "other", "quiet")}
         assert self.upgrade("other") == (0, {"other": "upgraded"})
-        assert set(self.outdated()) == {"lab"}
-        assert self.upgrade() == (0, {"lab": "upgraded", "other": "current"})
+        assert set(self.outdated()) == {"lab", "quiet"}
+        assert self.upgrade() == (0, {"lab": "upgraded", "other": "current", "quiet": "upgraded"})
         assert not self.outdated() and not was & set(ours("netrelay", "netrelay-fwd"))
         self.all_talk()
         meet(dial(PORT), self.pairs[0][0])
-        eventually(lambda: len(links.members("br0")) == 1, 10, "it has a TAP in its bridge")
+        for bridge in ("br0", "br1"):
+            eventually(lambda bridge=bridge: len(links.members(bridge)) == 1, 10,
+                       f"a TAP is in {bridge} again")
 
     def goes_back(self, **program):
         """What is installed is no good: the relay goes on as it was, and says so."""
@@ -93,7 +100,7 @@ class TestUpgrade:
         assert result.returncode == 1, result
         assert "the one before goes on" in result.stderr, result.stderr
         self.all_talk()
-        assert set(self.outdated()) == {"lab", "other"}
+        assert set(self.outdated()) == {"lab", "other", "quiet"}
         lab.expect_row(self.host, network="lab", state="connected")
         return result.stderr
 
@@ -116,9 +123,9 @@ class TestUpgrade:
     def test_a_good_one_after_all(self):
         """Those that went back are upgraded later"""
         self.install()
-        assert self.upgrade() == (0, {"lab": "upgraded", "other": "upgraded"})
+        assert self.upgrade() == (0, dict.fromkeys(("lab", "other", "quiet"), "upgraded"))
         self.all_talk()
-        assert self.upgrade() == (0, {"lab": "current", "other": "current"})
+        assert self.upgrade() == (0, dict.fromkeys(("lab", "other", "quiet"), "current"))
 
 
 if __name__ == "__main__":
